@@ -1,0 +1,537 @@
+/*
+** rnl.h - the rnnlua engine for C programs: tensors, ops, a tape, optimizers,
+** checkpoints. This header is the manual; it names no Lua type.
+**
+** A tensor is a block of numbers; an op is a row in a table; a tape is the
+** list of ops that ran. Ops that run while a tape is open are recorded, and
+** rnl_backward walks the list back. A complete training step:
+**
+**     rnl_Context *ctx;
+**     rnl_Tensor *w, *x, *y, *loss;
+**     rnl_Tape *tape;
+**     int dim[2] = {3, 4};
+**     if (rnl_context_new(NULL, NULL, &ctx) != RNL_OK) return 1;
+**     rnl_tensor_new(ctx, RNL_F32, 2, dim, &w);      // zeros, ours
+**     rnl_tensor_new(ctx, RNL_F32, 2, dim, &x);
+**     rnl_set_param(w, 1);                           // wants a gradient
+**     rnl_tape_open(ctx, &tape);
+**     rnl_Tensor *in[2] = {w, x};
+**     rnl_apply(ctx, rnl_op_find("mul"), in, 2, NULL, 0, &y);
+**     rnl_apply(ctx, rnl_op_find("sum"), &y, 1, NULL, 0, &loss);
+**     rnl_backward(tape, loss);                      // adds into rnl_grad(w)
+**     rnl_tape_close(tape);                          // y and loss are gone
+**     rnl_release(w); rnl_release(x);
+**     rnl_context_release(ctx);
+**
+** Conventions. Every function that can fail returns RNL_OK or a negative
+** status and leaves text in rnl_errmsg; after an error nothing has changed.
+** The engine never prints, exits, aborts or keeps mutable statics. One thread
+** at a time may use a context and what was made from it; different contexts
+** are independent. Layouts are row-major and contiguous. Letters: T steps,
+** N batch, D input, H hidden, V vocabulary, L layers. Indices count from 0.
+** Ownership: "_new" and ops without a tape return a tensor the caller must
+** rnl_release; outputs of ops under a tape belong to the tape.
+*/
+#ifndef RNL_H
+#define RNL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define RNL_API __attribute__((visibility("default")))
+#else
+#define RNL_API
+#endif
+
+/* {== Version and status ================================================ */
+
+#define RNL_VERSION "0.1.0"  /* the only place it is written */
+
+enum {
+  RNL_OK = 0,
+  RNL_ENOMEM = -1,     /* memory was refused; see rnl_errmsg for how much */
+  RNL_EARG = -2,       /* an option, axis, id or count no call accepts */
+  RNL_ESHAPE = -3,     /* shapes that do not fit each other */
+  RNL_EDTYPE = -4,     /* a tensor of another dtype than the op takes */
+  RNL_ESTATE = -5,     /* not now: tape closed, tape already open, ... */
+  RNL_EIO = -6,        /* the system refused: path and reason in the text */
+  RNL_EFORMAT = -7,    /* a file or text that is not what it should be */
+  RNL_EDIVERGED = -8   /* a gradient is not finite; nothing was applied */
+};
+
+/* Version of the library in use, "MAJOR.MINOR.PATCH". */
+RNL_API const char *rnl_version (void);
+
+/* }====================================================================== */
+
+/* {== Context ============================================================ */
+
+typedef struct rnl_Context rnl_Context;
+
+/*
+** Allocator hook in the manner of lua_Alloc: nsize 0 frees 'ptr' (of 'osize'
+** bytes) and returns NULL; otherwise 'ptr' is NULL and 'nsize' bytes, aligned
+** for any C object, are returned, or NULL when there are none.
+*/
+typedef void *(*rnl_Alloc) (void *ud, void *ptr, size_t osize, size_t nsize);
+
+/*
+** Makes a context. 'alloc' NULL means malloc and free.
+** Owns: the caller holds one reference; see rnl_context_release.
+*/
+RNL_API int rnl_context_new (rnl_Alloc alloc, void *ud, rnl_Context **out);
+
+/*
+** References. A context whose tensors still live stays until the last of them
+** is released, so objects may be released in any order.
+*/
+RNL_API void rnl_context_retain (rnl_Context *ctx);
+RNL_API void rnl_context_release (rnl_Context *ctx);
+
+/* Text of the last error of this context; "" before the first. */
+RNL_API const char *rnl_errmsg (const rnl_Context *ctx);
+
+/*
+** Base of indices in messages only: 1 makes texts count axes and ids from 1,
+** as Lua does. Default 0.
+*/
+RNL_API void rnl_set_base (rnl_Context *ctx, int base);
+
+typedef struct rnl_Memory {
+  size_t live;       /* bytes in use by tensors, tapes and optimizers */
+  size_t peak;       /* highest 'live' since the last rnl_memory_reset */
+  size_t cached;     /* bytes kept for reuse */
+  uint64_t mallocs;  /* calls of the allocator hook that asked for memory */
+} rnl_Memory;
+
+RNL_API void rnl_memory (const rnl_Context *ctx, rnl_Memory *out);
+RNL_API void rnl_memory_reset (rnl_Context *ctx);
+
+/* Gives the cached bytes back to the allocator. */
+RNL_API void rnl_trim (rnl_Context *ctx);
+
+/*
+** Fault injection for tests: the k-th request for memory from now (1 = next)
+** fails, and with 'forever' all later ones too. k = 0 turns it off.
+*/
+RNL_API void rnl_fail_alloc (rnl_Context *ctx, uint64_t k, int forever);
+
+/*
+** Worker threads of this context, the caller included. Results are the same
+** bits for every count. n = 0 asks for the number of cores of the machine;
+** the default is that number. Returns RNL_EARG unless 0 <= n <= 256.
+*/
+RNL_API int rnl_set_threads (rnl_Context *ctx, int n);
+RNL_API int rnl_threads (const rnl_Context *ctx);
+
+/* }====================================================================== */
+
+/* {== Random numbers ===================================================== */
+
+/*
+** xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
+** generators", 2018), one per context, seeded through splitmix64. Every random
+** thing in the library draws from it, in program order. Default seed 1.
+*/
+typedef struct rnl_Rng {
+  uint64_t s[4];
+} rnl_Rng;
+
+RNL_API void rnl_rng_seed (rnl_Rng *rng, uint64_t seed);
+RNL_API uint64_t rnl_rng_next (rnl_Rng *rng);      /* 64 random bits */
+RNL_API double rnl_rng_uniform (rnl_Rng *rng);     /* [0,1), 53 bits */
+RNL_API double rnl_rng_normal (rnl_Rng *rng);      /* mean 0, variance 1 */
+
+/* The context's generator: seed it, draw from it, copy it out and back. */
+RNL_API rnl_Rng *rnl_rng (rnl_Context *ctx);
+
+/* }====================================================================== */
+
+/* {== Tensors ============================================================ */
+
+typedef struct rnl_Tensor rnl_Tensor;
+
+typedef enum rnl_Dtype {
+  RNL_F32,
+  RNL_F64,
+  RNL_I32    /* token ids and other indices, counted from 0 */
+} rnl_Dtype;
+
+#define RNL_MAX_DIMS 8
+
+/*
+** A tensor of 'ndim' (0..RNL_MAX_DIMS) axes, filled with zeros. Any extent may
+** be 0; ndim 0 is a scalar with one element. Data is aligned to 64 bytes.
+*/
+RNL_API int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
+                            const int *dim, rnl_Tensor **out);
+
+RNL_API void rnl_retain (rnl_Tensor *t);
+RNL_API void rnl_release (rnl_Tensor *t);   /* NULL is fine */
+
+RNL_API rnl_Dtype rnl_dtype (const rnl_Tensor *t);
+RNL_API const char *rnl_dtype_name (rnl_Dtype dtype);   /* "float32", ... */
+RNL_API size_t rnl_dtype_size (rnl_Dtype dtype);        /* bytes */
+RNL_API int rnl_ndim (const rnl_Tensor *t);
+RNL_API const int *rnl_shape (const rnl_Tensor *t);     /* ndim extents */
+RNL_API size_t rnl_count (const rnl_Tensor *t);         /* elements */
+RNL_API rnl_Context *rnl_context_of (const rnl_Tensor *t);
+
+/*
+** The numbers. After writing through this pointer call rnl_touch, so that a
+** tape which has read the old ones can refuse to go backward.
+*/
+RNL_API void *rnl_data (rnl_Tensor *t);
+RNL_API void rnl_touch (rnl_Tensor *t);
+
+/* Element i of the flat data as a double, any dtype. */
+RNL_API double rnl_get (const rnl_Tensor *t, size_t i);
+RNL_API void rnl_set (rnl_Tensor *t, size_t i, double value);
+
+/* A copy of the same dtype, or converted; never part of a tape. */
+RNL_API int rnl_clone (rnl_Tensor *t, rnl_Dtype dtype, rnl_Tensor **out);
+
+/*
+** Marks 't' as a parameter (leaf that wants a gradient), or no longer.
+** RNL_EDTYPE for int32, RNL_ESTATE for an output of a tape.
+*/
+RNL_API int rnl_set_param (rnl_Tensor *t, int on);
+RNL_API int rnl_is_param (const rnl_Tensor *t);
+
+/*
+** Gradient of a parameter, same shape, or NULL when no backward has reached it
+** since it was last cleared. Borrowed.
+*/
+RNL_API rnl_Tensor *rnl_grad (rnl_Tensor *t);
+RNL_API void rnl_clear_grad (rnl_Tensor *t);
+
+/*
+** Serial number: unique among all tensors a context ever made, 0 once the
+** tensor is gone. Headers are never unmapped while their context lives, so
+** (pointer, serial) is a safe weak reference.
+*/
+RNL_API uint64_t rnl_serial (const rnl_Tensor *t);
+
+/* Is 't' owned by the open tape, closed when that closes? */
+RNL_API int rnl_on_tape (const rnl_Tensor *t);
+
+/* }====================================================================== */
+
+/* {== Ops ================================================================ */
+
+#define RNL_MAX_IN 10     /* declared inputs; a variadic op may get more */
+#define RNL_MAX_OUT 4
+#define RNL_MAX_ATTR 6
+
+#define RNL_NONE (-2147483647.0 - 1)   /* "not given", for int-like options */
+
+typedef enum rnl_InKind {
+  RNL_IN_END,        /* ends the list */
+  RNL_IN_REAL,       /* float32 or float64; all reals of a call alike */
+  RNL_IN_OPT,        /* the same, or NULL */
+  RNL_IN_ID,         /* int32 */
+  RNL_IN_ANY,        /* any dtype */
+  RNL_IN_LIST        /* any dtype, one or more: the last input */
+} rnl_InKind;
+
+typedef enum rnl_AttrKind {
+  RNL_AT_END,        /* ends the list */
+  RNL_AT_INT,
+  RNL_AT_REAL,
+  RNL_AT_BOOL,
+  RNL_AT_AXIS,       /* 0.. or negative from the end; RNL_NONE = all */
+  RNL_AT_INDEX,      /* 0.. or negative from the end */
+  RNL_AT_ID,         /* a token id */
+  RNL_AT_INTS,       /* a list of integers */
+  RNL_AT_WORD        /* one of 'words'; its value is the position */
+} rnl_AttrKind;
+
+typedef struct rnl_Input {
+  const char *name;
+  rnl_InKind kind;
+} rnl_Input;
+
+typedef struct rnl_Attr {
+  const char *name;
+  rnl_AttrKind kind;
+  double value;          /* default; RNL_NONE for "not given" */
+  const char *words;     /* RNL_AT_WORD: "mean|sum|none" */
+} rnl_Attr;
+
+typedef struct rnl_Call rnl_Call;
+
+/*
+** One row of the op table. 'check' is the only part that may fail: it looks at
+** shapes and data and declares what the call needs. 'forward' and 'backward'
+** are total functions over memory that is already there.
+*/
+typedef struct rnl_Op {
+  const char *name;
+  rnl_Input in[RNL_MAX_IN + 1];
+  const char *out[RNL_MAX_OUT + 1];
+  rnl_Attr attr[RNL_MAX_ATTR + 1];
+  int (*check) (rnl_Call *);
+  void (*forward) (rnl_Call *);
+  void (*backward) (rnl_Call *);   /* NULL: no gradient passes */
+  const char *doc;                 /* one sentence, then shapes */
+} rnl_Op;
+
+/* Row number of an op, or -1. Rows run from 0 to rnl_op_count() - 1. */
+RNL_API int rnl_op_find (const char *name);
+RNL_API int rnl_op_count (void);
+RNL_API const rnl_Op *rnl_op_at (int row);
+
+/* An option of a call: 'name' = 'value', or a list, or a word. */
+typedef struct rnl_Arg {
+  const char *name;
+  double value;
+  const int *list;
+  int nlist;
+  const char *word;
+} rnl_Arg;
+
+/*
+** Runs op 'row' on 'nin' inputs (NULL for an optional one left out) with
+** 'narg' options, and stores its outputs in 'out' (as many as the row names).
+** Under an open tape the outputs belong to the tape, else to the caller.
+*/
+RNL_API int rnl_apply (rnl_Context *ctx, int row, rnl_Tensor *const *in,
+                       int nin, const rnl_Arg *arg, int narg,
+                       rnl_Tensor **out);
+
+/* }====================================================================== */
+
+/* {== Tape =============================================================== */
+
+typedef struct rnl_Tape rnl_Tape;
+
+/* Opens a tape; RNL_ESTATE if one is open in this context. */
+RNL_API int rnl_tape_open (rnl_Context *ctx, rnl_Tape **out);
+
+/* The open tape of a context, or NULL. */
+RNL_API rnl_Tape *rnl_tape (rnl_Context *ctx);
+
+/* Number of ops recorded so far. */
+RNL_API size_t rnl_tape_length (const rnl_Tape *tape);
+
+/*
+** Adds the gradient of 'loss' (one element, computed under this tape) to the
+** gradient of every parameter it depends on. May be called again, for this or
+** another loss of the same tape. All memory is taken before anything is added.
+*/
+RNL_API int rnl_backward (rnl_Tape *tape, rnl_Tensor *loss);
+
+/* Closes the tape and every output made under it. */
+RNL_API void rnl_tape_close (rnl_Tape *tape);
+
+/* }====================================================================== */
+
+/* {== Optimizers ========================================================= */
+
+typedef struct rnl_Optim rnl_Optim;
+
+#define RNL_MAX_HYPER 10
+#define RNL_MAX_SLOTS 3
+
+/* A hyper-parameter of an optimizer and its default. */
+typedef struct rnl_Hyper {
+  const char *name;
+  double value;
+} rnl_Hyper;
+
+/* What an update rule sees: one parameter, its gradient and its state. */
+typedef struct rnl_Update {
+  size_t n;                     /* elements */
+  void *param;                  /* real[n] */
+  void *grad;                   /* real[n], clipped by the engine */
+  void *slot[RNL_MAX_SLOTS];    /* real[n] each, zero before the first step */
+  const double *hyper;          /* in the order of the row */
+  uint64_t step;                /* 1 on the first update of this parameter */
+} rnl_Update;
+
+/* One row of the optimizer table. */
+typedef struct rnl_OptimKind {
+  const char *name;
+  rnl_Hyper hyper[RNL_MAX_HYPER + 1];
+  const char *slot[RNL_MAX_SLOTS + 1];   /* state per parameter */
+  void (*update) (const rnl_Update *);
+  const char *doc;
+} rnl_OptimKind;
+
+RNL_API int rnl_optim_find (const char *name);
+RNL_API int rnl_optim_count (void);
+RNL_API const rnl_OptimKind *rnl_optim_at (int row);
+
+/*
+** An optimizer of kind 'row' over 'n' parameters, which it retains. All its
+** state is allocated here. Every kind also has 'clip_norm' and 'clip_value'
+** (0 = off): global norm first, as torch.nn.utils.clip_grad_norm_, then value.
+*/
+RNL_API int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param,
+                           int n, rnl_Optim **out);
+RNL_API void rnl_optim_free (rnl_Optim *opt);
+RNL_API int rnl_optim_kind (const rnl_Optim *opt);
+
+/*
+** Reads or writes a hyper-parameter by name; state is untouched. RNL_EARG for
+** a name this kind does not have or a value out of range.
+*/
+RNL_API int rnl_optim_get (rnl_Optim *opt, const char *name, double *value);
+RNL_API int rnl_optim_set (rnl_Optim *opt, const char *name, double value);
+
+/*
+** Applies one step and clears the gradients. Parameters without a gradient are
+** left alone. '*norm' (may be NULL) gets the global gradient norm before
+** clipping. A gradient that is not finite changes nothing but clears the
+** gradients: RNL_EDIVERGED, and '*bad' (may be NULL) gets the position of the
+** first such parameter.
+*/
+RNL_API int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad);
+
+/* State of parameter i: slot s (borrowed) and the count of its updates. */
+RNL_API rnl_Tensor *rnl_optim_slot (rnl_Optim *opt, int i, int s);
+RNL_API uint64_t rnl_optim_steps (const rnl_Optim *opt, int i);
+RNL_API void rnl_optim_set_steps (rnl_Optim *opt, int i, uint64_t n);
+
+/* }====================================================================== */
+
+/* {== Initial values ===================================================== */
+
+/*
+** Fill 't' (float32 or float64) from the context's generator, one draw per
+** element in row order, the same for both dtypes up to rounding.
+*/
+RNL_API void rnl_fill (rnl_Tensor *t, double value);
+RNL_API void rnl_fill_uniform (rnl_Tensor *t, double lo, double hi);
+RNL_API void rnl_fill_normal (rnl_Tensor *t, double mean, double std);
+
+/*
+** A matrix with orthonormal rows or columns, whichever are fewer, times
+** 'gain' (Saxe et al. 2014): QR of a normal matrix with the signs of R taken
+** out. 't' has two axes. RNL_ENOMEM when there is no scratch memory.
+*/
+RNL_API int rnl_fill_orthogonal (rnl_Tensor *t, double gain);
+
+/* }====================================================================== */
+
+/* {== Checkpoints ======================================================== */
+
+/*
+** A checkpoint is one safetensors file: named tensors and a string-to-string
+** map. Reading follows the text of the format strictly and never takes more
+** memory than the file's size and a little per tensor; nothing in a file is
+** code or a path. Dtypes F32, F64, I32 are read as they are, F16 and BF16 to
+** float32, I64 and U8 to int32 when every value fits.
+*/
+typedef struct rnl_File rnl_File;
+
+/*
+** Reads the whole file at 'path'. RNL_EIO: the system refused; RNL_EFORMAT:
+** not a sound checkpoint, the text says what and at which byte or name.
+*/
+RNL_API int rnl_file_load (rnl_Context *ctx, const char *path, rnl_File **out);
+RNL_API void rnl_file_free (rnl_File *file);
+
+/* Tensors in the order of their data; tensors are borrowed from the file. */
+RNL_API int rnl_file_count (const rnl_File *file);
+RNL_API const char *rnl_file_name (const rnl_File *file, int i);
+RNL_API rnl_Tensor *rnl_file_tensor (const rnl_File *file, int i);
+
+/* Metadata, sorted by key; a value may be any UTF-8 without NUL. */
+RNL_API int rnl_file_meta_count (const rnl_File *file);
+RNL_API const char *rnl_file_meta_key (const rnl_File *file, int i);
+RNL_API const char *rnl_file_meta_value (const rnl_File *file, int i);
+
+typedef struct rnl_Named {
+  const char *name;
+  rnl_Tensor *tensor;
+} rnl_Named;
+
+typedef struct rnl_Meta {
+  const char *key;
+  const char *value;
+} rnl_Meta;
+
+/*
+** Writes a checkpoint so that 'path' holds either the old file or the whole
+** new one, whatever happens: temporary file beside it, write, fsync, close,
+** rename, fsync of the folder. The bytes depend only on the arguments' values.
+*/
+RNL_API int rnl_file_save (rnl_Context *ctx, const char *path,
+                           const rnl_Named *tensor, int ntensor,
+                           const rnl_Meta *meta, int nmeta);
+
+/* }====================================================================== */
+
+/* {== Text =============================================================== */
+
+/*
+** Decodes one code point of the 'n' bytes at 's' (n > 0) strictly: no overlong
+** form, no surrogate, nothing above U+10FFFF. Returns its length in bytes
+** (1..4) and sets '*code', or 0 if the first byte starts no valid sequence.
+*/
+RNL_API int rnl_utf8_decode (const char *s, size_t n, int32_t *code);
+
+/* Encodes a code point; returns the bytes written to 'buf' (1..4), or 0. */
+RNL_API int rnl_utf8_encode (int32_t code, char buf[4]);
+
+/*
+** Position of the first byte of 's' that is not valid UTF-8, or 'n' if all is
+** well. '*line' (may be NULL) gets the line it is on, counted from 1.
+*/
+RNL_API size_t rnl_utf8_check (const char *s, size_t n, size_t *line);
+
+typedef enum rnl_Normal { RNL_NFC, RNL_NFKC } rnl_Normal;
+
+/*
+** Normalises valid UTF-8. '*out' is NUL-terminated, '*nout' bytes long, and
+** freed by rnl_text_free.
+*/
+RNL_API int rnl_utf8_normalise (rnl_Context *ctx, rnl_Normal form,
+                                const char *s, size_t n,
+                                char **out, size_t *nout);
+RNL_API void rnl_text_free (rnl_Context *ctx, char *s);
+
+/*
+** A vocabulary of code points, for the tokenizer "char": ids 0..K-1 are the
+** code points in ascending order, then, with 'bytes', the 256 byte values,
+** which stand for whatever is not in the list: every input has ids and
+** decoding gives the same bytes back.
+*/
+typedef struct rnl_Vocab rnl_Vocab;
+
+/* Code points of 's' (n bytes). Bytes that are no UTF-8 are passed over. */
+RNL_API int rnl_vocab_fit (rnl_Context *ctx, const char *s, size_t n,
+                           int bytes, rnl_Vocab **out);
+
+/* From a list of 'k' code points, ascending; RNL_EFORMAT otherwise. */
+RNL_API int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k,
+                           int bytes, rnl_Vocab **out);
+RNL_API void rnl_vocab_free (rnl_Vocab *v);
+RNL_API int rnl_vocab_size (const rnl_Vocab *v);        /* K, or K + 256 */
+RNL_API int rnl_vocab_codes (const rnl_Vocab *v);       /* K */
+RNL_API const int32_t *rnl_vocab_code (const rnl_Vocab *v);
+
+/*
+** Ids of 's' as an int32 tensor (M). Without 'bytes' a character that is not
+** in the list is RNL_EFORMAT, naming up to ten of them and where the first is.
+*/
+RNL_API int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
+                              rnl_Tensor **ids);
+
+/* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
+RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
+                              char **out, size_t *nout);
+
+/* }====================================================================== */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+/*
+** rnnlua.h - the Lua bridge for hosts that own a lua_State. Needs lua.h of
+** Lua 5.4. A host calls
+**
+**     luaL_requiref(L, "rnn", luaopen_rnn, 0);  lua_pop(L, 1);
+**
+** and scripts then find everything by require "rnn".
+*/
+#ifndef RNNLUA_H
+#define RNNLUA_H
+
+#include <lua.h>
+
+#include "rnl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Pushes the module table of require "rnn"; the Lua half is inside. */
+RNL_API int luaopen_rnn (lua_State *L);
+
+/* The context of this state, made on first use. Borrowed. */
+RNL_API rnl_Context *rnnlua_context (lua_State *L);
+
+/*
+** Pushes a tensor of that context and retains it; the handle lets go when Lua
+** collects it. An output of a tape is pushed as a weak handle.
+*/
+RNL_API void rnnlua_pushtensor (lua_State *L, rnl_Tensor *t);
+
+/* The tensor at 'arg', borrowed; raises for anything else or a closed one. */
+RNL_API rnl_Tensor *rnnlua_checktensor (lua_State *L, int arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
