@@ -35,7 +35,7 @@ ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc $(PKG_CFLAGS) -MMD -MP -fPIC \
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c)
 ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c)
 BIND   := $(filter-out src/bind/main.c,$(wildcard src/bind/*.c))
-LUASRC := $(shell find lua -name '*.lua' | LC_ALL=C sort)
+LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
 
 obj = $(patsubst src/%.c,$(B)/obj/%$(2).o,$(1))
 ENGINE_OBJ = $(call obj,$(ENGINE)) $(call obj,$(TYPED),.f32) \
@@ -44,6 +44,14 @@ BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
 .PHONY: all
 all: $(B)/rnn.so $(B)/rnnlua $(B)/librnnlua.a
+
+# without the packages, say which are missing instead of failing to compile
+ifneq ($(filter-out setup demo test clean help lint uninstall,\
+       $(or $(MAKECMDGOALS),all)),)
+  ifeq ($(shell scripts/setup.sh --check build >/dev/null 2>&1 && echo ok),)
+    $(error $(shell scripts/setup.sh --check build 2>&1))
+  endif
+endif
 
 $(B)/rnn.so: $(ENGINE_OBJ) $(BIND_OBJ)
 	$(CC) -shared $(CFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -78,6 +86,86 @@ $(B)/obj/embedded.c: src/bind/embed.lua $(LUASRC) Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+# --- tests ------------------------------------------------------------------
+
+CTEST := $(patsubst tests/c/test_%.c,$(B)/test_%,$(wildcard tests/c/test_*.c))
+
+$(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
+	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
+	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
+
+.PHONY: check
+check: all $(CTEST)
+	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
+
+.PHONY: test
+test:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s check
+
+.PHONY: asan
+asan:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory -s -j2 VARIANT=asan all
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/lsan.supp \
+	  $(MAKE) --no-print-directory -s VARIANT=asan check
+
+.PHONY: lint
+lint:
+	@scripts/setup.sh lint
+	@$(LUA) tests/lint.lua
+
+# --- for people -------------------------------------------------------------
+
+.PHONY: setup
+setup:
+	@scripts/setup.sh build test demo
+
+.PHONY: demo
+demo:
+	@DATA='$(DATA)' scripts/setup.sh demo
+	@$(MAKE) --no-print-directory -s -j2 all
+	@B=$(B) DATA='$(DATA)' scripts/demo.sh
+
+.PHONY: bench
+bench: all
+	@$(B)/rnnlua scripts/bench.lua
+
+LUA_CDIR  = $(DESTDIR)$(PREFIX)/lib/lua/5.4
+SHARE     = $(DESTDIR)$(PREFIX)/share/rnnlua
+INSTALLED = $(DESTDIR)$(PREFIX)/bin/rnnlua $(LUA_CDIR)/rnn.so \
+            $(DESTDIR)$(PREFIX)/lib/librnnlua.a \
+            $(DESTDIR)$(PREFIX)/include/rnl.h \
+            $(DESTDIR)$(PREFIX)/include/rnnlua.h
+
+.PHONY: install
+install: all
+	install -d $(dir $(INSTALLED)) $(SHARE)/scripts $(SHARE)/types
+	install -m 755 $(B)/rnnlua $(DESTDIR)$(PREFIX)/bin/rnnlua
+	install -m 755 $(B)/rnn.so $(LUA_CDIR)/rnn.so
+	install -m 644 $(B)/librnnlua.a $(DESTDIR)$(PREFIX)/lib/librnnlua.a
+	install -m 644 src/rnl.h src/rnnlua.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 scripts/*.lua $(SHARE)/scripts
+	install -m 644 lua/types/*.lua $(SHARE)/types
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(INSTALLED)
+	rm -rf $(SHARE)
+
 .PHONY: clean
 clean:
 	rm -rf build
+
+.PHONY: help
+help:
+	@echo 'make            build the module, the program and the C library'
+	@echo 'make demo       train a character model for a minute (DATA=file)'
+	@echo 'make test       the whole test suite'
+	@echo 'make bench      speed next to the peak of this machine'
+	@echo 'make asan       the suite under ASan and UBSan'
+	@echo 'make lint       style and layering'
+	@echo 'make install    into PREFIX ($(PREFIX)); uninstall removes it'
+	@echo 'make setup      install missing packages   make clean'
+	@echo 'knobs: CC CFLAGS LUA PREFIX DESTDIR VARIANT=release|asan|debug NATIVE=1'

@@ -229,6 +229,7 @@ RNL_API int rnl_on_tape (const rnl_Tensor *t);
 #define RNL_MAX_ATTR 6
 
 #define RNL_NONE (-2147483647.0 - 1)   /* "not given", for int-like options */
+#define RNL_BEFORE (-2147483647.0)     /* the index just before the first */
 
 typedef enum rnl_InKind {
   RNL_IN_END,        /* ends the list */
@@ -392,6 +393,9 @@ RNL_API int rnl_optim_set (rnl_Optim *opt, const char *name, double value);
 ** first such parameter.
 */
 RNL_API int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad);
+
+/* Clears the gradients without a step. */
+RNL_API void rnl_optim_clear (rnl_Optim *opt);
 
 /* State of parameter i: slot s (borrowed) and the count of its updates. */
 RNL_API rnl_Tensor *rnl_optim_slot (rnl_Optim *opt, int i, int s);

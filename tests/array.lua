@@ -3,19 +3,17 @@
 
 local array = {}
 
-
 ---Product of extents.
-function array.count (shape)
+function array.count(shape)
   local n = 1
   for _, d in ipairs(shape) do n = n * d end
   return n
 end
 
-
 ---An array filled by f(i), or with one number.
 ---@param shape integer[]
 ---@param f number|fun(i: integer): number
-function array.new (shape, f)
+function array.new(shape, f)
   local a = {shape = {table.unpack(shape)}}
   for i = 1, array.count(shape) do
     a[i] = type(f) == "number" and f or f(i)
@@ -23,41 +21,36 @@ function array.new (shape, f)
   return a
 end
 
-
 ---Random reals in [lo, hi], default [-2, 2].
-function array.random (rand, shape, lo, hi)
-  return array.new(shape, function () return rand:real(lo or -2, hi or 2) end)
+function array.random(rand, shape, lo, hi)
+  return array.new(shape, function() return rand:real(lo or -2, hi or 2) end)
 end
-
 
 ---Random reals no two of which are nearer than 1/8, for ops with ties.
-function array.distinct (rand, shape)
+function array.distinct(rand, shape)
   local n = array.count(shape)
   local order = rand:order(n)
-  return array.new(shape, function (i) return (order[i] - n // 2) / 8 end)
+  return array.new(shape, function(i) return (order[i] - n // 2) / 8 end)
 end
 
-
 ---Random ids in 1..limit; an int32 tensor when given to the engine.
-function array.ids (rand, shape, limit)
-  local a = array.new(shape, function () return rand:int(1, limit) end)
+function array.ids(rand, shape, limit)
+  local a = array.new(shape, function() return rand:int(1, limit) end)
   a.dtype = "int32"
   return a
 end
 
-
 ---Position of a 1-based index.
-function array.at (shape, index)
+function array.at(shape, index)
   local i = 0
   for k = 1, #shape do i = i * shape[k] + index[k] - 1 end
   return i + 1
 end
 
-
 ---Iterates over positions and their 1-based indices.
-function array.indices (shape)
+function array.indices(shape)
   local n, index = array.count(shape), {}
-  local function next_index (_, i)
+  local function next_index(_, i)
     if i == n then return nil end
     local rest = i
     for k = #shape, 1, -1 do
@@ -69,14 +62,12 @@ function array.indices (shape)
   return next_index, nil, 0
 end
 
-
-function array.map (a, f)
-  return array.new(a.shape, function (i) return f(a[i]) end)
+function array.map(a, f)
+  return array.new(a.shape, function(i) return f(a[i]) end)
 end
 
-
 ---Shape that 'a' and 'b' broadcast to, aligned at their last axes.
-local function broadcast_shape (a, b)
+local function broadcast_shape(a, b)
   local n, shape = math.max(#a, #b), {}
   for k = 1, n do
     local x, y = a[#a - n + k] or 1, b[#b - n + k] or 1
@@ -85,17 +76,15 @@ local function broadcast_shape (a, b)
   return shape
 end
 
-
 ---Element of 'a' that a broadcast shows at 'index'.
-local function shown (a, index)
+local function shown(a, index)
   local own, shift = {}, #index - #a.shape
   for k, d in ipairs(a.shape) do own[k] = d == 1 and 1 or index[k + shift] end
   return a[array.at(a.shape, own)]
 end
 
-
 ---f(a, b) with broadcasting; either side may be a number.
-function array.broadcast (a, b, f)
+function array.broadcast(a, b, f)
   if type(a) == "number" then a = {shape = {}, a} end
   if type(b) == "number" then b = {shape = {}, b} end
   local out = {shape = broadcast_shape(a.shape, b.shape)}
@@ -105,16 +94,14 @@ function array.broadcast (a, b, f)
   return out
 end
 
-
 ---An axis counted from 1, or from the end when negative, as one from 1.
-function array.axis (axis, ndim)
+function array.axis(axis, ndim)
   return axis < 0 and axis + ndim + 1 or axis
 end
 
-
 ---Lists of the elements along an axis (all of them when axis is nil): calls
 ---visit(list, positions) for each line, in row order of the other axes.
-function array.lines (a, axis, visit)
+function array.lines(a, axis, visit)
   local shape = a.shape
   if not axis then
     local all = {}
@@ -135,9 +122,8 @@ function array.lines (a, axis, visit)
   end
 end
 
-
 ---f(list) of each line along an axis, as the ops with axis and keepdim do.
-function array.reduce (a, axis, keepdim, f)
+function array.reduce(a, axis, keepdim, f)
   local out = {shape = {table.unpack(a.shape)}}
   if not axis then
     for k = 1, #out.shape do out.shape[k] = 1 end
@@ -146,13 +132,12 @@ function array.reduce (a, axis, keepdim, f)
     axis = array.axis(axis, #a.shape)
     if keepdim then out.shape[axis] = 1 else table.remove(out.shape, axis) end
   end
-  array.lines(a, axis, function (list) out[#out + 1] = f(list) end)
+  array.lines(a, axis, function(list) out[#out + 1] = f(list) end)
   return out
 end
 
-
 ---A tensor with the elements of 'a', whose ids count from 1.
-function array.tensor (rnn, a, dtype)
+function array.tensor(rnn, a, dtype)
   if a.dtype == "int32" then
     if #a == 0 then return rnn.zeros(a.shape, "int32") end
     return rnn.ids({table.unpack(a)}):reshape(a.shape)
@@ -161,8 +146,7 @@ function array.tensor (rnn, a, dtype)
   return rnn.tensor({table.unpack(a)}, dtype):reshape(a.shape)
 end
 
-
-local function flatten (v, out)
+local function flatten(v, out)
   if type(v) ~= "table" then
     out[#out + 1] = v
   else
@@ -171,16 +155,14 @@ local function flatten (v, out)
   return out
 end
 
-
 ---The elements of a tensor; ids count from 1.
-function array.of (t)
+function array.of(t)
   local a = flatten(t:totable(), {})
   a.shape = t:shape()
   return a
 end
 
-
-local function same_shape (a, b)
+local function same_shape(a, b)
   if #a ~= #b then return false end
   for k = 1, #a do
     if a[k] ~= b[k] then return false end
@@ -188,16 +170,14 @@ local function same_shape (a, b)
   return true
 end
 
-
-function array.shape_text (shape)
+function array.shape_text(shape)
   return "(" .. table.concat(shape, ", ") .. ")"
 end
-
 
 ---Is 'got' what was expected, each element within tol * (1 + |expected|)?
 ---@return boolean same
 ---@return string? difference
-function array.compare (got, want, tol)
+function array.compare(got, want, tol)
   if not same_shape(got.shape, want.shape) then
     return false, ("shape %s, expected %s"):format(
       array.shape_text(got.shape), array.shape_text(want.shape))
@@ -215,6 +195,5 @@ function array.compare (got, want, tol)
   end
   return true
 end
-
 
 return array

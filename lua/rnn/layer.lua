@@ -1,82 +1,121 @@
----What layers share: a callable table with a constructor that checks its
----numbers and remembers them, so that a model can describe itself.
+---What a layer is: a callable table made by a class that is described by one
+---table - sizes, options, shapes of its parameters, initial values, call. From
+---the description come the constructor with its checks, printing, and the
+---rebuilding of a layer from a model file.
 local core = require "rnn.core"
 
 local layer = {}
 
----A layer class: calling it makes a layer, calling a layer runs it.
----@param name string
-function layer.class(name)
-  local class = {name = name}
-  class.__index = class
-  class.__name = name
-  class.__tostring = layer.tostring
-  return setmetatable(class, {
-    __call = function(_, ...) return class.new(...) end,
-  })
-end
+---@class rnn.LayerKind
+---@field name string class name
+---@field sizes string[] names of the integers the constructor takes first
+---@field options table<string, any> options and their defaults
+---@field shapes fun(sizes: integer[], options: table): table[] the parameters in the order they are made: {field, shape}
+---@field check? fun(sizes: integer[], options: table): string? what is wrong with an option
+---@field init fun(self: table, sizes: integer[], options: table) initial values
+---@field call fun(self: table, ...): ... what calling a layer does
 
----A new object of 'class' made with these sizes and options.
-function layer.object(class, sizes, options)
-  return setmetatable({config = {class.name, sizes, options}}, class)
-end
-
----LSTM(64, 256, num_layers=2): sizes, then options that are not the default.
-function layer.tostring(self)
-  local name, sizes, options = table.unpack(self.config)
-  local parts = {}
-  for i, size in ipairs(sizes) do parts[i] = tostring(size) end
-  local keys = {}
-  for k in pairs(options) do keys[#keys + 1] = k end
-  table.sort(keys)
-  for _, k in ipairs(keys) do
-    if options[k] ~= getmetatable(options).default[k] then
-      parts[#parts + 1] = ("%s=%s"):format(k, options[k])
+local function check_sizes(kind, sizes)
+  for i, what in ipairs(kind.sizes) do
+    local n = sizes[i]
+    if math.type(n) ~= "integer" or n < 0 or n > 0x7fffffff then
+      return ("'%s' must be an integer >= 0, got %s"):format(what, n)
     end
   end
-  return ("%s(%s)"):format(name, table.concat(parts, ", "))
 end
 
----@param name string of the layer
----@param what string of the size
-function layer.check_size(name, what, n)
-  if math.type(n) ~= "integer" or n < 0 then
-    error(("%s: '%s' must be an integer >= 0, got %s"):format(name, what, n),
-          4)
-  end
+local function names_of(t)
+  local names = {}
+  for name in pairs(t) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return names
 end
 
----Options given, completed from the defaults; unknown names are errors, and so
----are values of another type than the default's.
-function layer.options(name, given, default)
-  local options = setmetatable({}, {default = default})
-  for k, v in pairs(default) do options[k] = v end
-  if given == nil then return options end
-  if type(given) ~= "table" then
-    error(("%s: options must be a table, got %s"):format(name, type(given)),
-          4)
+---Options given, completed from the defaults, or nil and what is wrong: names
+---that are unknown, values of another type than the default's.
+local function complete(kind, given)
+  if given ~= nil and type(given) ~= "table" then
+    return nil, ("options must be a table, got %s"):format(type(given))
   end
-  for k, v in pairs(given) do
-    if default[k] == nil then
-      local known = {}
-      for d in pairs(default) do known[#known + 1] = d end
-      table.sort(known)
-      error(("%s: unknown option '%s' (it has: %s)"):format(name, k,
-            table.concat(known, ", ")), 4)
+  local options = {}
+  for name, value in pairs(kind.options) do options[name] = value end
+  for _, name in ipairs(names_of(given or {})) do
+    local want, got = kind.options[name], given[name]
+    if want == nil then
+      return nil, ("unknown option '%s' (it has: %s)"):format(name,
+                  table.concat(names_of(kind.options), ", "))
     end
-    if type(v) ~= type(default[k]) then
-      error(("%s: option '%s' must be a %s, got %s"):format(name, k,
-            type(default[k]), type(v)), 4)
+    if type(got) ~= type(want) then
+      return nil, ("option '%s' must be a %s, got %s"):format(name, type(want),
+                  type(got))
     end
-    options[k] = v
+    options[name] = got
   end
   return options
 end
 
----A parameter with values uniform in [-bound, bound].
----@return rnn.Tensor
-function layer.uniform(shape, bound)
-  return core.param(core.uniform(shape, -bound, bound))
+---Sizes and options of a layer to be, checked; or nil and what is wrong.
+---@return table|nil options
+---@return string? message
+function layer.check(kind, sizes, given)
+  local wrong = check_sizes(kind, sizes)
+  if wrong then return nil, wrong end
+  local options
+  options, wrong = complete(kind, given)
+  if options and kind.check then wrong = kind.check(sizes, options) end
+  if wrong then return nil, wrong end
+  return options
+end
+
+---A layer with all parameters 0; sizes and options have been checked.
+function layer.make(class, sizes, options)
+  local self = setmetatable({}, class)
+  self.config = {class = class.kind.name, sizes = sizes, options = options}
+  for _, p in ipairs(class.kind.shapes(sizes, options)) do
+    self[p[1]] = core.param(core.zeros(p[2]))
+  end
+  return self
+end
+
+---LSTM(64, 256, num_layers=2): sizes, then options that are not the default.
+local function print_layer(self)
+  local kind, config = getmetatable(self).kind, self.config
+  local parts = {}
+  for i, size in ipairs(config.sizes) do parts[i] = tostring(size) end
+  for _, name in ipairs(names_of(config.options)) do
+    local value = config.options[name]
+    if value ~= kind.options[name] then
+      parts[#parts + 1] = ("%s=%s"):format(name, value)
+    end
+  end
+  return ("%s(%s)"):format(kind.name, table.concat(parts, ", "))
+end
+
+---A class from its description. Calling it makes a layer.
+---@param kind rnn.LayerKind
+function layer.class(kind)
+  local class = {kind = kind, __name = kind.name, __call = kind.call,
+                 __tostring = print_layer}
+  class.__index = class
+  local n = #kind.sizes
+  return setmetatable(class, {
+    __call = function(_, ...)
+      local sizes = {table.unpack({...}, 1, n)}
+      local options, wrong = layer.check(kind, sizes, (select(n + 1, ...)))
+      if not options then error(kind.name .. ": " .. wrong, 2) end
+      local self = layer.make(class, sizes, options)
+      kind.init(self, sizes, options)
+      return self
+    end,
+  })
+end
+
+---Fills the parameters of a layer, in the order they were made, uniformly in
+---[-bound, bound].
+function layer.uniform(self, bound)
+  local config = self.config
+  local shapes = getmetatable(self).kind.shapes(config.sizes, config.options)
+  for _, p in ipairs(shapes) do core.fill_uniform(self[p[1]], -bound, bound) end
 end
 
 return layer

@@ -1,5 +1,8 @@
----Models are plain tables: finding their parameters, saving, restoring.
+---Models are plain tables: finding their parameters, saving, restoring, and
+---building them again from the description in a model file.
 local core = require "rnn.core"
+local json = require "rnn.json"
+local layer = require "rnn.layer"
 
 local model = {}
 
@@ -19,22 +22,17 @@ local function sorted_keys(t)
   return keys
 end
 
-local function walk(value, path, seen, found)
-  if seen[value] then return end
-  if core.is_param(value) then
-    seen[value] = true
-    for _, p in ipairs(found) do
-      if p == value then return end   -- the same tensor, another handle
-    end
-    found[#found + 1] = value
-    found.names[#found] = path
-  elseif type(value) == "table" then
-    seen[value] = true
-    for _, key in ipairs(sorted_keys(value)) do
-      local k = key[2]
-      walk(value[k], path == "" and tostring(k) or path .. "." .. k, seen,
-           found)
-    end
+---Calls visit(value, path) for every tensor and table of a model, each once, in
+---the order of sorted paths; a true result keeps it from looking inside.
+local function walk(value, path, seen, visit)
+  local is_table = type(value) == "table"
+  if seen[value] or not (is_table or core.is_tensor(value)) then return end
+  seen[value] = true
+  if visit(value, path) or not is_table then return end
+  for _, key in ipairs(sorted_keys(value)) do
+    local k = key[2]
+    walk(value[k], path == "" and tostring(k) or path .. "." .. k, seen,
+         visit)
   end
 end
 
@@ -47,7 +45,26 @@ function model.parameters(m)
     error(("parameters: the model must be a table, got %s"):format(type(m)), 2)
   end
   local found = {names = {}}
-  walk(m, "", {}, found)
+  walk(m, "", {}, function(value, path)
+    if not core.is_param(value) then return end
+    for _, p in ipairs(found) do
+      if p == value then return end   -- the same tensor by another handle
+    end
+    found[#found + 1] = value
+    found.names[#found] = path
+  end)
+  return found
+end
+
+---The layers of a model: path -> {class, sizes, options}.
+local function layers_of(m)
+  local found = {}
+  walk(m, "", {}, function(value, path)
+    local class = getmetatable(value)
+    if type(class) ~= "table" or not class.kind then return end
+    found[path] = value.config
+    return true
+  end)
   return found
 end
 
@@ -92,7 +109,7 @@ function model.save(path, m, meta)
     end
   end
   local strings = {format = "rnnlua", ["rnnlua.version"] = core.version,
-                   ["rnnlua.layers"] = model.describe(m)}
+                   ["rnnlua.layers"] = json.encode(layers_of(m))}
   for key, value in pairs(meta or {}) do
     if type(key) ~= "string" then
       error("save: metadata keys must be strings", 2)
@@ -143,6 +160,115 @@ local function mismatches(params, tensors, strict)
     table.move(extra, 1, #extra, #lines + 1, lines)
   end
   return lines
+end
+
+---The class and checked options of one described layer, or nil and a message.
+---Nothing in a description is trusted.
+local function read_layer(path, config)
+  if type(path) ~= "string" or path:find "[^%w_.]" or
+     ("." .. path .. "."):find("..", 1, true) and path ~= "" then
+    return nil, ("'%s' is no place for a layer"):format(path)
+  end
+  local name = type(config) == "table" and config.class
+  local found = type(name) == "string" and name:find "^%u%w*$"
+  local file = found and "rnn.layers." .. name:lower()
+  if not found or not (package.preload[file] or
+                       package.searchpath(file, package.path)) then
+    return nil, ("layer '%s' is of no known class"):format(path)
+  end
+  local class = require(file)
+  local sizes = type(config.sizes) == "table" and config.sizes or {}
+  local options, wrong = layer.check(class.kind, sizes, config.options)
+  if not options then
+    return nil, ("layer '%s': %s: %s"):format(path, name, wrong)
+  end
+  return {path = path, class = class, sizes = sizes, options = options}
+end
+
+---Layers described in metadata, sorted by path, or nil and a message.
+local function read_layers(text)
+  local described, wrong = json.decode(text)
+  if type(described) ~= "table" then
+    return nil, "the description of its layers is damaged: " ..
+                (wrong or "not an object")
+  end
+  local list = {}
+  for _, key in ipairs(sorted_keys(described)) do
+    local one
+    one, wrong = read_layer(key[2], described[key[2]])
+    if not one then return nil, wrong end
+    list[#list + 1] = one
+  end
+  return list
+end
+
+---What is missing or misshapen among the tensors a list of layers wants.
+local function unfit(list, tensors)
+  local lines = {}
+  for _, one in ipairs(list) do
+    for _, p in ipairs(one.class.kind.shapes(one.sizes, one.options)) do
+      local name = (one.path == "" and "" or one.path .. ".") .. p[1]
+      local want = table.concat(p[2], ", ")
+      local got = tensors[name] and table.concat(tensors[name]:shape(), ", ")
+      if not got then
+        lines[#lines + 1] = "missing " .. name
+      elseif got ~= want then
+        lines[#lines + 1] = ("%s is (%s), its layer wants (%s)"):format(
+          name, got, want)
+      end
+    end
+  end
+  return lines
+end
+
+---Puts a value into nested tables at "a.1.b".
+local function place(m, path, value)
+  local last
+  for key in path:gmatch "[^.]+" do
+    key = math.tointeger(key) or key
+    if last then
+      m[last] = m[last] or {}
+      m = m[last]
+    end
+    last = key
+  end
+  m[last] = value
+end
+
+---Rebuilds a model from its file: a table with the layers at their paths.
+---Tensors of the file that belong to no layer are passed over.
+---@param path string
+---@return table|nil model
+---@return table|string meta the file's metadata, with `tokenizer` rebuilt; or the message
+---@return string? code "EIO" or "EFORMAT"
+function model.load_model(path)
+  local tensors, meta, code = core.file_load(path)
+  if not tensors then return nil, meta, code end
+  if not meta["rnnlua.layers"] then
+    return nil, path .. ": has no description of its layers (rnnlua.layers); "
+                .. "load the tensors with rnn.load", "EFORMAT"
+  end
+  local list, wrong = read_layers(meta["rnnlua.layers"])
+  if not list then return nil, path .. ": " .. wrong, "EFORMAT" end
+  local lines = unfit(list, tensors)
+  if #lines > 0 then
+    return nil, path .. ": does not fit its description: " ..
+                table.concat(lines, "; "), "EFORMAT"
+  end
+  if meta.tokenizer then
+    meta.tokenizer, wrong = require("rnn.text").tokenizer_from(meta.tokenizer)
+    if not meta.tokenizer then return nil, path .. ": " .. wrong, "EFORMAT" end
+  end
+  local m = {}
+  for _, one in ipairs(list) do
+    local made = layer.make(one.class, one.sizes, one.options)
+    for _, p in ipairs(one.class.kind.shapes(one.sizes, one.options)) do
+      made[p[1]]:copy(tensors[(one.path == "" and "" or one.path .. ".") ..
+                              p[1]])
+    end
+    if one.path == "" then m = made else place(m, one.path, made) end
+  end
+  return m, meta
 end
 
 ---Copies saved numbers into the parameters of a model. Everything is checked

@@ -35,6 +35,13 @@ static int count_inputs (const rnl_Op *op) {
 }
 
 
+/* Ops of two real tensors take a number for either. */
+static int takes_numbers (const rnl_Op *op) {
+  return op->in[0].kind == RNL_IN_REAL && op->in[1].kind == RNL_IN_REAL &&
+         op->in[2].kind == RNL_IN_END;
+}
+
+
 /* The dtype a number takes: that of the first real tensor beside it. */
 static rnl_Dtype number_dtype (lua_State *L, int n) {
   for (int i = 1; i <= n; i++)
@@ -67,11 +74,12 @@ static rnl_Tensor *number_tensor (lua_State *L, int at, int n) {
 static rnl_Tensor *take_input (lua_State *L, const rnl_Op *op,
                                const rnl_Input *want, int at, int n) {
   if (is_tensor(L, at)) return rnnlua_checktensor(L, at);
-  int real = want->kind == RNL_IN_REAL || want->kind == RNL_IN_OPT;
-  if (real && lua_type(L, at) == LUA_TNUMBER) return number_tensor(L, at, n);
+  int number = takes_numbers(op);
+  if (number && lua_type(L, at) == LUA_TNUMBER)
+    return number_tensor(L, at, n);
   if (want->kind == RNL_IN_OPT && lua_isnoneornil(L, at)) return NULL;
   luaL_error(L, "%s: '%s' must be a tensor%s, got %s", op->name, want->name,
-             real ? " or a number" : "", luaL_typename(L, at));
+             number ? " or a number" : "", luaL_typename(L, at));
   return NULL;
 }
 
@@ -197,8 +205,11 @@ static void take_option (lua_State *L, Args *a, const rnl_Attr *want, int at) {
     case RNL_AT_INTS:
       take_ints(L, a->op, arg, at);
       break;
-    case RNL_AT_AXIS:
     case RNL_AT_INDEX:
+      n = check_whole(L, a->op, want->name, at);
+      arg->value = n > 0 ? (double)(n - 1) : n < 0 ? (double)n : RNL_BEFORE;
+      break;
+    case RNL_AT_AXIS:
       n = check_whole(L, a->op, want->name, at);
       if (n == 0)
         luaL_error(L, "%s: '%s' counts from 1 (or from the end by -1), got 0",

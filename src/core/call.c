@@ -100,7 +100,8 @@ int rnli_index (rnl_Call *c, int a, int extent, int *index) {
   int at = (int)x;
   if (at < 0) at += extent;
   if (at < 0 || at >= extent) {
-    if (x >= 0) x += c->ctx->base;
+    if (x == RNL_BEFORE) x = c->ctx->base - 1;
+    else if (x >= 0) x += c->ctx->base;
     return rnli_fail(c, RNL_EARG, "'%s' is %.0f, but the axis has %d elements",
                      c->op->attr[a].name, x, extent);
   }

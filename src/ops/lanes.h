@@ -7,8 +7,9 @@
 #define RNLI_LANES_H
 
 #include "core/real.h"
+#include "ops/vmath.h"
 
-enum { RNLI_LANES = 16 };
+enum { RNLI_LANES = 16, RNLI_BUFFER = 256 };
 
 
 RNLI_INLINE double rnli_lanes_total (double s[RNLI_LANES]) {
@@ -41,6 +42,24 @@ RNLI_INLINE double rnli_sum_of (const real *a, const real *b, size_t n,
   for (size_t k = 0; i < n; i++, k++)
     s[k] += (double)f(a[i * stride], b[i * stride]);
   return rnli_lanes_total(s);
+}
+
+
+/*
+** Sum of e^(x - m) over n numbers that lie 'stride' apart. The terms go
+** through a buffer, because exp and sum vectorise one after the other only.
+*/
+RNLI_INLINE double rnli_sum_exp (const real *x, size_t n, size_t stride,
+                                 real m) {
+  real e[RNLI_BUFFER];
+  double sum = 0;
+  for (size_t i = 0; i < n; i += RNLI_BUFFER) {
+    size_t len = n - i < RNLI_BUFFER ? n - i : RNLI_BUFFER;
+    for (size_t k = 0; k < len; k++)
+      e[k] = rnli_exp(x[(i + k) * stride] - m);
+    sum += rnli_sum(e, len, 1);
+  }
+  return sum;
 }
 
 

@@ -1,8 +1,8 @@
 /*
 ** vmath.h - exp, tanh and sigmoid without branches, so that loops over them
-** vectorise. float: own polynomials (exp by Cephes' reduction and minimax
-** coefficients, within 2 ulp; tanh through expm1's odd series near 0 and exp
-** elsewhere, within 4 ulp). double: libm, which is exact enough to test by.
+** vectorise. float: polynomials and reductions of the Cephes library (Moshier
+** 1989); exp and tanh within 2 ulp, sigmoid within 4 (below -87, where results
+** leave the normal floats, down to 0). double: libm.
 */
 #ifndef RNLI_VMATH_H
 #define RNLI_VMATH_H
@@ -40,8 +40,8 @@ RNLI_INLINE int32_t rnli_to_bits (float x) {
 /* 2^n for n in [-252, 252], as two factors so that n < -126 still works. */
 RNLI_INLINE float rnli_scale2 (float p, int32_t n) {
   int32_t half = n >> 1;
-  float a = rnli_from_bits((half + 127) << 23);
-  float b = rnli_from_bits((n - half + 127) << 23);
+  float a = rnli_from_bits((int32_t)((uint32_t)(half + 127) << 23));
+  float b = rnli_from_bits((int32_t)((uint32_t)(n - half + 127) << 23));
   return p * a * b;
 }
 

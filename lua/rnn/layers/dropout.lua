@@ -1,23 +1,29 @@
----Dropout: acts only while a tape is open.
+---rnn.Dropout(p): zeroes elements with probability p (default 0.5) and scales
+---the others by 1/(1-p), while a tape is open (Srivastava et al. 2014).
 local core = require "rnn.core"
 local layer = require "rnn.layer"
 
 ---@class rnn.Dropout
 ---@overload fun(x: rnn.Tensor): rnn.Tensor
-local Dropout = layer.class("Dropout")
 
----@param p? number share of elements set to zero, in [0, 1]; default 0.5. The
----others are scaled by 1/(1-p) (Srivastava et al. 2014).
-function Dropout.new(p, opts)
-  if p == nil then p = 0.5 end
-  if type(p) ~= "number" or not (p >= 0 and p <= 1) then
-    error(("Dropout: 'p' must be a number from 0 to 1, got %s"):format(p), 3)
-  end
-  return layer.object(Dropout, {p}, layer.options("Dropout", opts, {}))
-end
+local Dropout = layer.class {
+  name = "Dropout",
+  sizes = {},
+  options = {p = 0.5},
+  shapes = function() return {} end,
+  check = function(_, options)
+    if not (options.p >= 0 and options.p <= 1) then
+      return ("'p' must be from 0 to 1, got %s"):format(options.p)
+    end
+  end,
+  init = function() end,
+  call = function(self, x) return core.op.dropout(x, self.config.options.p) end,
+}
 
-function Dropout:__call(x)
-  return core.op.dropout(x, self.config[2][1])
+---The probability may be given by itself, as in rnn.Dropout(0.2).
+local make = getmetatable(Dropout).__call
+getmetatable(Dropout).__call = function(class, p)
+  return make(class, type(p) == "number" and {p = p} or p)
 end
 
 return Dropout

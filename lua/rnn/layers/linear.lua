@@ -1,4 +1,5 @@
----Linear layer: y = x wᵀ + b.
+---rnn.Linear(input_size, output_size, {bias = true}): y = x wᵀ + b.
+---Initial values uniform in ±1/sqrt(input_size), as torch.nn.Linear.
 local core = require "rnn.core"
 local layer = require "rnn.layer"
 
@@ -6,25 +7,19 @@ local layer = require "rnn.layer"
 ---@field weight rnn.Tensor (out, in)
 ---@field bias rnn.Tensor|nil (out)
 ---@overload fun(x: rnn.Tensor): rnn.Tensor x (..., in) -> (..., out)
-local Linear = layer.class("Linear")
 
----@param input_size integer
----@param output_size integer
----@param opts? {bias: boolean} bias: default true
----Initial values uniform in ±1/sqrt(input_size), as torch.nn.Linear.
-function Linear.new(input_size, output_size, opts)
-  layer.check_size("Linear", "input_size", input_size)
-  layer.check_size("Linear", "output_size", output_size)
-  opts = layer.options("Linear", opts, {bias = true})
-  local self = layer.object(Linear, {input_size, output_size}, opts)
-  local bound = input_size > 0 and 1 / math.sqrt(input_size) or 0
-  self.weight = layer.uniform({output_size, input_size}, bound)
-  if opts.bias then self.bias = layer.uniform({output_size}, bound) end
-  return self
-end
-
-function Linear:__call(x)
-  return core.op.linear(x, self.weight, self.bias)
-end
-
-return Linear
+return layer.class {
+  name = "Linear",
+  sizes = {"input_size", "output_size"},
+  options = {bias = true},
+  shapes = function(sizes, options)
+    return {{"weight", {sizes[2], sizes[1]}},
+            options.bias and {"bias", {sizes[2]}} or nil}
+  end,
+  init = function(self, sizes)
+    layer.uniform(self, sizes[1] > 0 and 1 / math.sqrt(sizes[1]) or 0)
+  end,
+  call = function(self, x)
+    return core.op.linear(x, self.weight, self.bias)
+  end,
+}

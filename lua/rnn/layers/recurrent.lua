@@ -6,58 +6,6 @@ local layer = require "rnn.layer"
 local op = core.op
 local recurrent = {}
 
-local DEFAULT = {
-  num_layers = 1, bias = true, batch_first = false, dropout = 0.0,
-  bidirectional = false,
-}
-
----@param own table options beside the shared ones
-local function defaults(own)
-  local all = {}
-  for k, v in pairs(DEFAULT) do all[k] = v end
-  for k, v in pairs(own) do all[k] = v end
-  return all
-end
-
----Makes the parameters of one layer in one direction: fields named
----weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 with 'suffix' for l0.
-local function add_params(self, suffix, gates, D, H, bias)
-  local bound = H > 0 and 1 / math.sqrt(H) or 0
-  self["weight_ih" .. suffix] = layer.uniform({gates * H, D}, bound)
-  self["weight_hh" .. suffix] = layer.uniform({gates * H, H}, bound)
-  if not bias then return end
-  self["bias_ih" .. suffix] = layer.uniform({gates * H}, bound)
-  self["bias_hh" .. suffix] = layer.uniform({gates * H}, bound)
-end
-
----Adds 'x' to the bias of an LSTM's forget gates (Jozefowicz et al. 2015), the
----second of the four parts of bias_ih.
-local function add_forget_bias(self, suffix, H, x)
-  local bias = self["bias_ih" .. suffix]
-  for k = H + 1, 2 * H do core.set(bias, k, core.get(bias, k) + x) end
-end
-
-local function check_options(name, o)
-  if math.type(o.num_layers) ~= "integer" or o.num_layers < 1 then
-    error(("%s: 'num_layers' must be an integer >= 1, got %s"):format(
-          name, o.num_layers), 4)
-  end
-  if not (o.dropout >= 0 and o.dropout <= 1) then
-    error(("%s: 'dropout' must be from 0 to 1, got %s"):format(
-          name, o.dropout), 4)
-  end
-end
-
----"_l0", "_l0_reverse", "_l1", ... in the order the state counts them.
-local function suffixes(num_layers, bidirectional)
-  local list = {}
-  for l = 0, num_layers - 1 do
-    list[#list + 1] = "_l" .. l
-    if bidirectional then list[#list + 1] = "_l" .. l .. "_reverse" end
-  end
-  return list
-end
-
 ---@class rnn.RecurrentKind
 ---@field name string class name
 ---@field gates integer rows of weights per unit
@@ -65,38 +13,64 @@ end
 ---@field op fun(...): rnn.Tensor, rnn.Tensor, rnn.Tensor? the fused op
 ---@field cell boolean whether the state has a `c` beside `h`
 
----The constructor of a class: checks, parameters, initial values.
-function recurrent.construct(class, kind, input_size, hidden_size, opts)
-  layer.check_size(kind.name, "input_size", input_size)
-  layer.check_size(kind.name, "hidden_size", hidden_size)
-  local o = layer.options(kind.name, opts, defaults(kind.options))
-  check_options(kind.name, o)
-  local self = layer.object(class, {input_size, hidden_size}, o)
-  local dirs = o.bidirectional and 2 or 1
-  for k, suffix in ipairs(suffixes(o.num_layers, o.bidirectional)) do
-    local D = k <= dirs and input_size or dirs * hidden_size
-    add_params(self, suffix, kind.gates, D, hidden_size, o.bias)
-    if o.bias and (o.forget_bias or 0) ~= 0 then
-      add_forget_bias(self, suffix, hidden_size, o.forget_bias)
+local SIZES = {"input_size", "hidden_size"}
+
+local function with_defaults(own, shared)
+  local all = {}
+  for name, value in pairs(shared) do all[name] = value end
+  for name, value in pairs(own) do all[name] = value end
+  return all
+end
+
+---The parameters of one layer in one direction: weight_ih, weight_hh, bias_ih,
+---bias_hh, each with 'suffix'.
+local function add_shapes(list, suffix, rows, D, H, bias)
+  list[#list + 1] = {"weight_ih" .. suffix, {rows, D}}
+  list[#list + 1] = {"weight_hh" .. suffix, {rows, H}}
+  if not bias then return end
+  list[#list + 1] = {"bias_ih" .. suffix, {rows}}
+  list[#list + 1] = {"bias_hh" .. suffix, {rows}}
+end
+
+---"_l0", "_l0_reverse", "_l1", ... in the order the state counts them.
+local function suffix_of(l, d)
+  return "_l" .. (l - 1) .. (d == 2 and "_reverse" or "")
+end
+
+local function directions(options)
+  return options.bidirectional and 2 or 1
+end
+
+---Uniform in ±1/sqrt(H), as PyTorch; then 'forget_bias' is added to bias_ih of
+---an LSTM's forget gates, its second part (Jozefowicz et al. 2015).
+local function init(self, sizes, options)
+  local H = sizes[2]
+  layer.uniform(self, H > 0 and 1 / math.sqrt(H) or 0)
+  local add = options.forget_bias or 0
+  if add == 0 or not options.bias then return end
+  for name, p in pairs(self) do
+    if name:find "^bias_ih" then
+      for k = H + 1, 2 * H do core.set(p, k, core.get(p, k) + add) end
     end
   end
-  return self
 end
 
-local function check_state(kind, state)
+local function check_state(name, state, cell)
   if state == nil then return end
-  if type(state) ~= "table" or not state.h or (kind.cell and not state.c) then
-    error(("%s: the state must be a table {h = tensor%s}"):format(
-          kind.name, kind.cell and ", c = tensor" or ""), 3)
+  if type(state) ~= "table" or not core.is_tensor(state.h) or
+     cell and not core.is_tensor(state.c) then
+    error(("%s: the state must be a table {h = tensor%s}"):format(name,
+          cell and ", c = tensor" or ""), 4)
   end
 end
 
-local function check_state_shape(kind, x, t, count, H)
-  if not t then return end
-  local s, N = t:shape(), x:shape()[2]
-  if #s ~= 3 or s[1] ~= count or s[2] ~= N or s[3] ~= H then
-    error(("%s: the state must be (%d, %d, %d), got (%s)"):format(
-          kind.name, count, N, H, table.concat(s, ", ")), 3)
+local function check_shape(name, what, t, want)
+  local got = t:shape()
+  local same = #got == #want
+  for i = 1, #want do same = same and got[i] == want[i] end
+  if not same then
+    error(("%s: %s must be (%s), got (%s)"):format(name, what,
+          table.concat(want, ", "), table.concat(got, ", ")), 4)
   end
 end
 
@@ -108,103 +82,126 @@ local function run(self, kind, x, suffix, h, c, opts)
   return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, opts)
 end
 
----Both directions of layer l (from 1) side by side; last states go to 'last'.
+---All directions of layer l side by side; last states go to 'last'.
 local function run_layer(self, kind, x, l, state, lengths, last)
-  local o = self.config[3]
-  local dirs = o.bidirectional and 2 or 1
+  local options = self.config.options
+  local dirs = directions(options)
   local out = {}
   for d = 1, dirs do
     local k = (l - 1) * dirs + d
-    local suffix = "_l" .. (l - 1) .. (d == 2 and "_reverse" or "")
-    local y, h, c = run(self, kind, x, suffix, state and state.h[k],
-                        state and state.c and state.c[k],
-                        {lengths = lengths, reverse = d == 2,
-                         nonlinearity = o.nonlinearity})
-    out[d], last.h[k], last.c[k] = y, h, c
+    out[d], last.h[k], last.c[k] = run(
+      self, kind, x, suffix_of(l, d), state and state.h[k],
+      state and state.c and state.c[k],
+      {lengths = lengths, reverse = d == 2,
+       nonlinearity = options.nonlinearity})
   end
   return dirs == 1 and out[1] or op.cat(out, 3)
 end
 
----The call of a layer: y, state = layer(x, state, lengths).
-function recurrent.call(self, kind, x, state, lengths)
-  local o = self.config[3]
-  local H = self.config[2][2]
-  check_state(kind, state)
-  if #x:shape() ~= 3 then
-    error(("%s: x must have 3 axes (%s, D), got (%s)"):format(kind.name,
-          o.batch_first and "N, T" or "T, N", table.concat(x:shape(), ", ")),
-          3)
+---y, state = layer(x, state, lengths)
+local function call(self, kind, x, state, lengths)
+  local sizes, options = self.config.sizes, self.config.options
+  check_state(kind.name, state, kind.cell)
+  local s = x:shape()
+  if #s ~= 3 or s[3] ~= sizes[1] then
+    error(("%s: x must be (%s, %d), got (%s)"):format(kind.name,
+          options.batch_first and "N, T" or "T, N", sizes[1],
+          table.concat(s, ", ")), 3)
   end
-  if o.batch_first then x = x:transpose(1, 2) end
-  local count = o.num_layers * (o.bidirectional and 2 or 1)
-  if state then
-    check_state_shape(kind, x, state.h, count, H)
-    check_state_shape(kind, x, kind.cell and state.c, count, H)
+  if options.batch_first then x = x:transpose(1, 2) end
+  local want = {options.num_layers * directions(options), x:shape()[2],
+                sizes[2]}
+  if state then check_shape(kind.name, "state.h", state.h, want) end
+  if state and kind.cell then
+    check_shape(kind.name, "state.c", state.c, want)
   end
   local last = {h = {}, c = {}}
-  for l = 1, o.num_layers do
-    if l > 1 and o.dropout > 0 then x = op.dropout(x, o.dropout) end
+  for l = 1, options.num_layers do
+    if l > 1 and options.dropout > 0 then
+      x = op.dropout(x, options.dropout)
+    end
     x = run_layer(self, kind, x, l, state, lengths, last)
   end
-  if o.batch_first then x = x:transpose(1, 2) end
+  if options.batch_first then x = x:transpose(1, 2) end
   return x, {h = op.stack(last.h, 1),
              c = kind.cell and op.stack(last.c, 1) or nil}
 end
 
----The constructor of a cell: one layer, fields without the suffix _l0.
-function recurrent.construct_cell(class, kind, input_size, hidden_size, opts)
-  layer.check_size(class.name, "input_size", input_size)
-  layer.check_size(class.name, "hidden_size", hidden_size)
-  local own = {bias = true}
-  for k, v in pairs(kind.options) do own[k] = v end
-  local o = layer.options(class.name, opts, own)
-  local self = layer.object(class, {input_size, hidden_size}, o)
-  add_params(self, "", kind.gates, input_size, hidden_size, o.bias)
-  if o.bias and (o.forget_bias or 0) ~= 0 then
-    add_forget_bias(self, "", hidden_size, o.forget_bias)
+local function check_options(_, options)
+  local L = options.num_layers
+  if math.type(L) ~= "integer" or L < 1 or L > 1000 then
+    return ("'num_layers' must be an integer from 1 to 1000, got %s"):format(L)
   end
-  return self
+  if not (options.dropout >= 0 and options.dropout <= 1) then
+    return ("'dropout' must be from 0 to 1, got %s"):format(options.dropout)
+  end
 end
 
----The call of a cell: h, state = cell(x, state) with x (N, D), h (N, H).
-function recurrent.call_cell(self, kind, x, state)
-  local s = x:shape()
-  if #s ~= 2 then
-    error(("%s: x must be (N, D), got (%s)"):format(self.config[1],
+---The layer class of a kind; `class.recurrent` is the kind.
+---Options: num_layers 1, bias true, batch_first false, dropout 0 (between
+---layers, while a tape is open), bidirectional false, and the kind's own.
+---@param kind rnn.RecurrentKind
+function recurrent.layer(kind)
+  local class = layer.class {
+    name = kind.name,
+    sizes = SIZES,
+    options = with_defaults(kind.options, {
+      num_layers = 1, bias = true, batch_first = false, dropout = 0.0,
+      bidirectional = false}),
+    check = check_options,
+    shapes = function(sizes, options)
+      local list, dirs, H = {}, directions(options), sizes[2]
+      for l = 1, options.num_layers do
+        for d = 1, dirs do
+          add_shapes(list, suffix_of(l, d), kind.gates * H,
+                     l == 1 and sizes[1] or dirs * H, H, options.bias)
+        end
+      end
+      return list
+    end,
+    init = init,
+    call = function(self, x, state, lengths)
+      return call(self, kind, x, state, lengths)
+    end,
+  }
+  class.recurrent = kind
+  return class
+end
+
+---h, state = cell(x, state) with x (N, D), h (N, H)
+local function call_cell(self, kind, name, x, state)
+  local s, sizes = x:shape(), self.config.sizes
+  if #s ~= 2 or s[2] ~= sizes[1] then
+    error(("%s: x must be (N, %d), got (%s)"):format(name, sizes[1],
           table.concat(s, ", ")), 3)
   end
-  check_state(kind, state)
+  check_state(name, state, kind.cell)
   local _, h, c = run(self, kind, x:reshape {1, s[1], s[2]}, "",
                       state and state.h, state and state.c,
-                      {nonlinearity = self.config[3].nonlinearity})
+                      {nonlinearity = self.config.options.nonlinearity})
   return h, {h = h, c = c}
 end
 
----The layer class of a kind; `class.kind` is the kind.
----@param kind rnn.RecurrentKind
-function recurrent.layer(kind)
-  local class = layer.class(kind.name)
-  class.kind = kind
-  function class.new(input_size, hidden_size, opts)
-    return recurrent.construct(class, kind, input_size, hidden_size, opts)
-  end
-  function class:__call(x, state, lengths)
-    return recurrent.call(self, kind, x, state, lengths)
-  end
-  return class
-end
-
----The class that does one step of a layer class.
+---The class that does one step of a layer class; its parameters are named
+---without a suffix.
 function recurrent.cell(of)
-  local kind = of.kind
-  local class = layer.class(kind.name .. "Cell")
-  function class.new(input_size, hidden_size, opts)
-    return recurrent.construct_cell(class, kind, input_size, hidden_size, opts)
-  end
-  function class:__call(x, state)
-    return recurrent.call_cell(self, kind, x, state)
-  end
-  return class
+  local kind = of.recurrent
+  local name = kind.name .. "Cell"
+  return layer.class {
+    name = name,
+    sizes = SIZES,
+    options = with_defaults(kind.options, {bias = true}),
+    shapes = function(sizes, options)
+      local list = {}
+      add_shapes(list, "", kind.gates * sizes[2], sizes[1], sizes[2],
+                 options.bias)
+      return list
+    end,
+    init = init,
+    call = function(self, x, state)
+      return call_cell(self, kind, name, x, state)
+    end,
+  }
 end
 
 return recurrent

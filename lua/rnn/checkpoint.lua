@@ -1,0 +1,146 @@
+---What a training run needs to go on exactly: in one safetensors file beside
+---the parameters stand the optimizer's slots as "optim.<slot>.<parameter>", the
+---recurrent state as "state.<name>" and, in `__metadata__` under
+---"rnnlua.train", counts and the state of the generator as JSON.
+local core = require "rnn.core"
+local json = require "rnn.json"
+local model = require "rnn.model"
+
+local checkpoint = {}
+
+local KEY = "rnnlua.train"
+
+---Where a run stands after a step.
+---@class rnn.Position
+---@field step integer
+---@field state? table<string, rnn.Tensor> recurrent state after the step
+---@field rng string core.random_state() after the step
+---@field extra table<string, any> counts of the script's own, as JSON
+
+---All tensors of a run, as one table for rnn.save.
+---@param m table model
+---@param opt rnn.Optim
+---@param at rnn.Position
+---@return table all
+function checkpoint.pack(m, opt, at)
+  local all = {}
+  for key, value in pairs(m) do all[key] = value end
+  for _, entry in ipairs(opt:state()) do
+    for slot, t in pairs(entry.slots) do
+      all[("optim.%s.%s"):format(slot, entry.name)] = t
+    end
+  end
+  for name, t in pairs(at.state or {}) do all["state." .. name] = t end
+  return all
+end
+
+---All that is not a tensor, for the metadata key "rnnlua.train".
+---@param opt rnn.Optim
+---@param at rnn.Position
+---@return string
+function checkpoint.numbers(opt, at)
+  local steps = {}
+  for _, entry in ipairs(opt:state()) do steps[entry.name] = entry.steps end
+  return json.encode {step = at.step, rng = at.rng, extra = at.extra,
+                      optim_steps = steps}
+end
+
+---Tensors of a file by what they are: parameters, slots, recurrent state.
+local function sort_out(tensors)
+  local params, slots, state = {}, {}, nil
+  for name, t in pairs(tensors) do
+    local slot, param = name:match "^optim%.([%w_]+)%.(.+)$"
+    local part = name:match "^state%.([%w_]+)$"
+    if slot then
+      slots[param] = slots[param] or {}
+      slots[param][slot] = t
+    elseif part then
+      state = state or {}
+      state[part] = t
+    else
+      params[name] = t
+    end
+  end
+  return params, slots, state
+end
+
+---The numbers under "rnnlua.train", or nil when they are not what pack writes.
+local function read_numbers(text)
+  local all = text and json.decode(text)
+  if type(all) ~= "table" or math.type(all.step) ~= "integer" or
+     all.step < 0 or type(all.rng) ~= "string" or
+     type(all.optim_steps) ~= "table" or type(all.extra) ~= "table" then
+    return nil
+  end
+  for _, n in pairs(all.optim_steps) do
+    if math.type(n) ~= "integer" or n < 0 then return nil end
+  end
+  return all
+end
+
+---Optimizer state in the order of the parameters; nil and a message if the
+---file lacks any.
+local function optimizer_state(opt, slots, steps)
+  local list = {}
+  for i, entry in ipairs(opt:state()) do
+    local found = {}
+    for slot, t in pairs(entry.slots) do
+      found[slot] = slots[entry.name] and slots[entry.name][slot]
+      if not found[slot] then
+        return nil, ("missing optim.%s.%s"):format(slot, entry.name)
+      end
+      local got = table.concat(found[slot]:shape(), ", ")
+      local want = table.concat(t:shape(), ", ")
+      if got ~= want then
+        return nil, ("optim.%s.%s is (%s), the model wants (%s)"):format(
+                    slot, entry.name, got, want)
+      end
+    end
+    list[i] = {name = entry.name, steps = steps[entry.name] or 0,
+               slots = found}
+  end
+  return list
+end
+
+---Puts a run back where it was saved: parameters, optimizer and generator.
+---@param path string for messages
+---@param tensors table<string, rnn.Tensor> from rnn.load
+---@param meta table<string, string>
+---@param m table model
+---@param opt rnn.Optim
+---@return rnn.Position|nil at
+---@return string? message
+---@return string? code
+function checkpoint.restore(path, tensors, meta, m, opt)
+  local numbers = read_numbers(meta[KEY])
+  if not numbers then
+    return nil, path .. ": holds no training to go on with", "EFORMAT"
+  end
+  local params, slots, state = sort_out(tensors)
+  local list, wrong = optimizer_state(opt, slots, numbers.optim_steps)
+  if not list then return nil, path .. ": " .. wrong, "EFORMAT" end
+  local ok
+  ok, wrong = model.restore(m, params)
+  if not ok then return nil, path .. ": " .. wrong, "EFORMAT" end
+  opt:restore(list)
+  if not pcall(core.random_state, numbers.rng) then
+    return nil, path .. ": the state of its generator is damaged", "EFORMAT"
+  end
+  return {step = numbers.step, state = state, rng = numbers.rng,
+          extra = numbers.extra}
+end
+
+---A short text that differs when two texts differ, in all likelihood.
+---@param s string
+---@return string
+function checkpoint.fingerprint(s)
+  local h, n = #s, #s // 8
+  for i = 0, n - 1 do
+    h = (h ~ string.unpack("<i8", s, 8 * i + 1)) * 0x100000001b3
+    h = h ~ h >> 29
+  end
+  for i = 8 * n + 1, #s do h = (h ~ s:byte(i)) * 0x100000001b3 end
+  return ("%d-%016x"):format(#s, h)
+end
+
+return checkpoint

@@ -1,0 +1,137 @@
+---The model kind "lm": a language model that predicts the next token.
+---
+---    x (T,N) ids -> embed (T,N,D) -> rnn (T,N,H) -> drop -> out (T,N,V) logits
+---
+---A model is a plain table of these layers; its file describes them, so that
+---`lm.load` rebuilds it. Sizes in a file are not trusted.
+local model = require "rnn.model"
+
+local lm = {}
+
+lm.KIND = "lm"
+
+---The recurrent layers a model may have, by the name of their option.
+lm.CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
+
+---@class rnn.LM
+---@field embed rnn.Embedding
+---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
+---@field drop rnn.Dropout|nil
+---@field out rnn.Linear
+local LM = {}
+
+---Logits of the token after each one.
+---@param x rnn.Tensor (T,N) ids
+---@param state? table what an earlier call returned
+---@return rnn.Tensor logits (T,N,V)
+---@return table state
+function LM:forward(x, state)
+  local h
+  h, state = self.rnn(self.embed(x), state)
+  if self.drop then h = self.drop(h) end
+  return self.out(h), state
+end
+
+local META = {__index = LM, __name = "rnn.LM"}
+
+local function layer(name)
+  return require("rnn.layers." .. name:lower())
+end
+
+---@class rnn.LMConfig
+---@field vocab integer tokens
+---@field cell "lstm"|"gru"|"rnn"
+---@field embed integer
+---@field hidden integer
+---@field layers integer
+---@field dropout? number between layers and before the output
+
+---A new model.
+---@param config rnn.LMConfig
+---@return rnn.LM
+function lm.build(config)
+  local class = lm.CELLS[config.cell]
+  if not class then
+    error(("lm: 'cell' must be lstm, gru or rnn, got %s"):format(config.cell),
+          2)
+  end
+  local p = (config.dropout or 0) + 0.0
+  return setmetatable({
+    embed = layer "Embedding"(config.vocab, config.embed),
+    rnn = layer(class)(config.embed, config.hidden,
+                       {num_layers = config.layers, dropout = p}),
+    drop = p > 0 and layer "Dropout"(p) or nil,
+    out = layer "Linear"(config.hidden, config.vocab),
+  }, META)
+end
+
+---What a checkpoint of the model says of itself, beside its layers.
+---@param tok rnn.Tokenizer
+---@return table<string, any> meta for rnn.save
+function lm.describe(tok)
+  return {["rnnlua.kind"] = lm.KIND, tokenizer = tok}
+end
+
+---@param m rnn.LM
+---@return integer count of numbers that are trained
+function lm.count(m)
+  local count = 0
+  for _, p in ipairs(model.parameters(m)) do
+    local n = 1
+    for _, extent in ipairs(p:shape()) do n = n * extent end
+    count = count + n
+  end
+  return count
+end
+
+local function is_layer(value, ...)
+  local class = getmetatable(value)
+  local name = type(class) == "table" and class.kind and class.kind.name
+  for _, wanted in ipairs {...} do
+    if name == wanted then return true end
+  end
+end
+
+---What keeps a table of layers from being a language model over 'V' tokens.
+local function fault(m, V)
+  if not is_layer(m.embed, "Embedding") or not is_layer(m.out, "Linear") or
+     not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
+    return "is not a language model: its layers are not embed, rnn and out"
+  end
+  if m.drop ~= nil and not is_layer(m.drop, "Dropout") then
+    return "is not a language model: 'drop' is no Dropout"
+  end
+  local embed, net, out = m.embed.config, m.rnn.config, m.out.config
+  if net.options.bidirectional or net.options.batch_first then
+    return "is not a language model: its layer runs in both directions or " ..
+           "batch first"
+  end
+  if embed.sizes[1] ~= V or out.sizes[2] ~= V then
+    return ("has %d inputs and %d outputs for a tokenizer of %d tokens")
+           :format(embed.sizes[1], out.sizes[2], V)
+  end
+  if embed.sizes[2] ~= net.sizes[1] or net.sizes[2] ~= out.sizes[1] then
+    return "has layers that do not fit each other"
+  end
+end
+
+---Rebuilds a language model from its file.
+---@param path string
+---@return rnn.LM|nil model
+---@return rnn.Tokenizer|string tokenizer or the message "path: reason"
+---@return table|string meta or the code "EIO" or "EFORMAT"
+function lm.load(path)
+  local m, meta, code = model.load_model(path)
+  if not m then return nil, meta, code end
+  local kind, tok = meta["rnnlua.kind"], meta.tokenizer
+  if kind ~= lm.KIND then
+    return nil, ("%s: is a model of kind '%s', not a language model"):format(
+                path, kind or "unknown"), "EFORMAT"
+  end
+  if not tok then return nil, path .. ": has no tokenizer", "EFORMAT" end
+  local wrong = fault(m, #tok)
+  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  return setmetatable(m, META), tok, meta
+end
+
+return lm

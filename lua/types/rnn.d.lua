@@ -1,0 +1,379 @@
+---@meta rnn
+---Definitions for the Lua language server of what is implemented in C. What is
+---written in Lua is annotated where it stands, in lua/rnn.
+---Axes and ids count from 1; a negative axis counts from the end. Letters: T
+---steps, N batch, D input, H hidden, V vocabulary, L layers.
+
+---@alias rnn.Dtype "float32"|"float64"|"int32"
+---@alias rnn.Shape integer[]
+---@alias rnn.Reduction "mean"|"sum"|"none"
+
+---A block of numbers. int32 tensors hold ids, which count from 1 in Lua.
+---An output of an op under an open tape is closed together with the tape.
+---@class rnn.Tensor
+---@field dtype rnn.Dtype
+---@field grad rnn.Tensor|nil gradient, same shape; nil until a backward
+---@operator add(rnn.Tensor|number): rnn.Tensor
+---@operator sub(rnn.Tensor|number): rnn.Tensor
+---@operator mul(rnn.Tensor|number): rnn.Tensor
+---@operator div(rnn.Tensor|number): rnn.Tensor
+---@operator pow(rnn.Tensor|number): rnn.Tensor
+---@operator unm: rnn.Tensor
+---@operator len: integer
+---@field [integer] rnn.Tensor|nil slice along the first axis; nil outside
+local Tensor = {}
+
+---@return rnn.Shape shape a new table of extents
+function Tensor:shape() end
+
+---@return number value of a tensor with one element; raises for others
+function Tensor:item() end
+
+---@return table|number nested tables, or a number for a tensor without axes
+function Tensor:totable() end
+
+---@return rnn.Tensor copy outside any tape; no gradient passes through it
+function Tensor:clone() end
+
+---@return rnn.Tensor copy outside any tape; no gradient passes through it
+function Tensor:detach() end
+
+---@param dtype rnn.Dtype
+---@return rnn.Tensor copy converted, outside any tape
+function Tensor:to(dtype) end
+
+---Overwrites the numbers with those of 'from', which has the same shape.
+---@param from rnn.Tensor
+---@return rnn.Tensor self
+function Tensor:copy(from) end
+
+---@param x number
+---@return rnn.Tensor self
+function Tensor:fill(x) end
+
+---Lets go of the memory now rather than when Lua collects the handle.
+function Tensor:close() end
+
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function Tensor:add(b) end
+
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function Tensor:sub(b) end
+
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function Tensor:mul(b) end
+
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function Tensor:div(b) end
+
+---@param b rnn.Tensor|number
+---@return rnn.Tensor
+function Tensor:pow(b) end
+
+---@return rnn.Tensor
+function Tensor:neg() end
+
+---@return rnn.Tensor
+function Tensor:exp() end
+
+---@return rnn.Tensor natural logarithm
+function Tensor:log() end
+
+---@return rnn.Tensor
+function Tensor:sqrt() end
+
+---@return rnn.Tensor gradient 0 at 0
+function Tensor:abs() end
+
+---@return rnn.Tensor
+function Tensor:tanh() end
+
+---@return rnn.Tensor
+function Tensor:sigmoid() end
+
+---@return rnn.Tensor gradient 0 at 0
+function Tensor:relu() end
+
+---@param slope? number below 0; default 0.01
+---@return rnn.Tensor
+function Tensor:leaky_relu(slope) end
+
+---@param min? number default -inf
+---@param max? number default inf
+---@return rnn.Tensor
+function Tensor:clamp(min, max) end
+
+---(...,M,K) by (K,N), or by (...,K,N) with the same leading axes.
+---@param b rnn.Tensor
+---@return rnn.Tensor y (...,M,N)
+function Tensor:matmul(b) end
+
+---@param w rnn.Tensor (O,D)
+---@param b? rnn.Tensor (O)
+---@return rnn.Tensor y (...,O) from self (...,D)
+function Tensor:linear(w, b) end
+
+---@param axis1? integer default -2
+---@param axis2? integer default -1
+---@return rnn.Tensor
+function Tensor:transpose(axis1, axis2) end
+
+---@param shape rnn.Shape one extent may be -1
+---@return rnn.Tensor
+function Tensor:reshape(shape) end
+
+---@param axis integer
+---@param from? integer first index; default 1
+---@param to? integer last index, included; default -1
+---@return rnn.Tensor
+function Tensor:slice(axis, from, to) end
+
+---@param axis integer
+---@param index integer
+---@return rnn.Tensor without that axis
+function Tensor:select(axis, index) end
+
+---@param ... rnn.Tensor|integer tensors to append, then the axis (default 1)
+---@return rnn.Tensor
+function Tensor:cat(...) end
+
+---@param ... rnn.Tensor|integer tensors of the same shape, then the new axis
+---@return rnn.Tensor
+function Tensor:stack(...) end
+
+---As torch.gather: picks along an axis by ids of the same number of axes.
+---@param ids rnn.Tensor int32
+---@param axis integer
+---@return rnn.Tensor
+function Tensor:gather(ids, axis) end
+
+---@param mask rnn.Tensor nonzero = fill; broadcasts to self
+---@param value number
+---@return rnn.Tensor
+function Tensor:masked_fill(mask, value) end
+
+---@param axis? integer default all
+---@param keepdim? boolean
+---@return rnn.Tensor
+function Tensor:sum(axis, keepdim) end
+
+---@param axis? integer default all
+---@param keepdim? boolean
+---@return rnn.Tensor
+function Tensor:mean(axis, keepdim) end
+
+---@param axis? integer default all
+---@param keepdim? boolean
+---@return rnn.Tensor values; on ties the gradient goes to the first
+function Tensor:max(axis, keepdim) end
+
+---@param axis? integer default all (index into the flat tensor)
+---@param keepdim? boolean
+---@return rnn.Tensor ids int32, from 1
+function Tensor:argmax(axis, keepdim) end
+
+---@param axis? integer default the last
+---@return rnn.Tensor
+function Tensor:softmax(axis) end
+
+---@param axis? integer default the last
+---@return rnn.Tensor
+function Tensor:log_softmax(axis) end
+
+---@class rnn.CrossEntropyOptions
+---@field ignore? integer id whose positions do not count; may lie outside 1..V
+---@field label_smoothing? number in [0,1); default 0 (Szegedy et al. 2016)
+---@field reduction? rnn.Reduction default "mean"
+
+---@param ids rnn.Tensor (...) int32, 1..V
+---@param opts? rnn.CrossEntropyOptions
+---@return rnn.Tensor loss in nats, from logits (...,V)
+function Tensor:cross_entropy(ids, opts) end
+
+---@param ids rnn.Tensor (...) int32
+---@param opts? {ignore: integer, reduction: rnn.Reduction}
+---@return rnn.Tensor loss from log-probabilities (...,V)
+function Tensor:nll(ids, opts) end
+
+---@param y rnn.Tensor
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor mean squared difference
+function Tensor:mse(y, opts) end
+
+---@param targets rnn.Tensor in [0,1]
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor binary cross-entropy in nats
+function Tensor:bce_with_logits(targets, opts) end
+
+---self is the table (V,D).
+---@param ids rnn.Tensor (...) int32
+---@return rnn.Tensor rows (...,D)
+function Tensor:embedding(ids) end
+
+---Zeroes elements with probability p and scales the others by 1/(1-p), while a
+---tape is open; else returns the same numbers.
+---@param p? number default 0.5
+---@return rnn.Tensor
+function Tensor:dropout(p) end
+
+---@class rnn.SequenceOptions
+---@field lengths? integer[] steps of each of the N rows; default T
+---@field reverse? boolean from the last step to the first
+
+---@param w_ih rnn.Tensor (H,D)
+---@param w_hh rnn.Tensor (H,H)
+---@param b_ih? rnn.Tensor (H)
+---@param b_hh? rnn.Tensor (H)
+---@param h0? rnn.Tensor (N,H)
+---@param opts? rnn.SequenceOptions and nonlinearity = "tanh"|"relu"
+---@return rnn.Tensor y (T,N,H) from self (T,N,D)
+---@return rnn.Tensor hn (N,H)
+function Tensor:rnn(w_ih, w_hh, b_ih, b_hh, h0, opts) end
+
+---@param w_ih rnn.Tensor (4H,D), gates i f g o
+---@param w_hh rnn.Tensor (4H,H)
+---@param b_ih? rnn.Tensor (4H)
+---@param b_hh? rnn.Tensor (4H)
+---@param h0? rnn.Tensor (N,H)
+---@param c0? rnn.Tensor (N,H)
+---@param opts? rnn.SequenceOptions
+---@return rnn.Tensor y (T,N,H) from self (T,N,D)
+---@return rnn.Tensor hn (N,H)
+---@return rnn.Tensor cn (N,H)
+function Tensor:lstm(w_ih, w_hh, b_ih, b_hh, h0, c0, opts) end
+
+---@param w_ih rnn.Tensor (3H,D), gates r z n
+---@param w_hh rnn.Tensor (3H,H)
+---@param b_ih? rnn.Tensor (3H)
+---@param b_hh? rnn.Tensor (3H)
+---@param h0? rnn.Tensor (N,H)
+---@param opts? rnn.SequenceOptions
+---@return rnn.Tensor y (T,N,H) from self (T,N,D)
+---@return rnn.Tensor hn (N,H)
+function Tensor:gru(w_ih, w_hh, b_ih, b_hh, h0, opts) end
+
+---The list of ops that ran since it was opened; one may be open at a time.
+---@class rnn.Tape
+---@operator len: integer number of ops recorded
+local Tape = {}
+
+---Adds the gradient of 'loss' (one element, computed under this tape) to the
+---`grad` of every parameter it depends on.
+---@param loss rnn.Tensor
+function Tape:backward(loss) end
+
+---Closes the tape and every tensor computed under it.
+function Tape:close() end
+
+---@class rnn.Optim: userdata
+---@field lr number and every other hyper-parameter by its name, read or written
+---@field kind string
+local Optim = {}
+
+---Applies one step and clears the gradients. Raises, without having changed a
+---parameter, when a gradient is not finite.
+---@return number norm global gradient norm before clipping
+function Optim:step() end
+
+---Clears the gradients.
+function Optim:zero() end
+
+---@return table<string, number>
+function Optim:hyper() end
+
+---@return table[] state one entry per parameter: name, steps, slots
+function Optim:state() end
+
+---@param state table[] from Optim:state()
+function Optim:restore(state) end
+
+---@class rnn
+rnn = {}
+
+---@param v number|table nested tables
+---@param dtype? rnn.Dtype default rnn.default_dtype()
+---@return rnn.Tensor
+function rnn.tensor(v, dtype) end
+
+---@param v integer|table nested tables of ids, from 1
+---@return rnn.Tensor int32
+function rnn.ids(v) end
+
+---@param shape rnn.Shape
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor
+function rnn.zeros(shape, dtype) end
+
+---@param shape rnn.Shape
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor
+function rnn.ones(shape, dtype) end
+
+---@param shape rnn.Shape
+---@param x number
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor
+function rnn.full(shape, x, dtype) end
+
+---@param shape rnn.Shape
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor normal with mean 0 and variance 1
+function rnn.randn(shape, dtype) end
+
+---@param shape rnn.Shape
+---@param lo? number default 0
+---@param hi? number default 1
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor
+function rnn.uniform(shape, lo, hi, dtype) end
+
+---@param n integer
+---@param dtype? rnn.Dtype
+---@return rnn.Tensor 0, 1, ... n-1
+function rnn.arange(n, dtype) end
+
+---Marks a tensor as a parameter: it wants a gradient.
+---@param t rnn.Tensor
+---@return rnn.Tensor t
+function rnn.param(t) end
+
+---Opens a tape: `local tape <close> = rnn.tape()`.
+---@return rnn.Tape
+function rnn.tape() end
+
+---Seeds the one generator everything random draws from (xoshiro256**).
+---@param n integer
+function rnn.seed(n) end
+
+---@return number uniform in [0,1)
+function rnn.random() end
+
+---@param state? string what an earlier call returned
+---@return string state of the generator, 64 hex digits
+function rnn.random_state(state) end
+
+---@param n? integer worker threads, 0 = all cores; results do not depend on it
+---@return integer threads in use
+function rnn.threads(n) end
+
+---@param dtype? "float32"|"float64"
+---@return rnn.Dtype dtype new tensors and parameters get
+function rnn.default_dtype(dtype) end
+
+---@return {live: integer, peak: integer, cached: integer, mallocs: integer} bytes, and calls of malloc so far
+function rnn.memory() end
+
+---@type fun(logits: rnn.Tensor, ids: rnn.Tensor, opts?: rnn.CrossEntropyOptions): rnn.Tensor
+rnn.cross_entropy = nil
+---@type fun(log_probs: rnn.Tensor, ids: rnn.Tensor, opts?: table): rnn.Tensor
+rnn.nll = nil
+---@type fun(x: rnn.Tensor, y: rnn.Tensor, opts?: table): rnn.Tensor
+rnn.mse = nil
+---@type fun(logits: rnn.Tensor, targets: rnn.Tensor, opts?: table): rnn.Tensor
+rnn.bce_with_logits = nil
+
+return rnn

@@ -1,0 +1,82 @@
+#!/bin/sh
+# setup.sh WHAT... - sees that the packages for WHAT (build, test, demo, lint)
+# are there. On Debian-like systems the missing ones are installed, as root or
+# by sudo; elsewhere they are named and the exit status is 1. With --check
+# nothing is installed.
+set -eu
+
+check=
+missing=
+
+# need PACKAGE COMMAND...: PACKAGE is missing unless the command succeeds
+need() {
+  package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+have_lua() {
+  lua5.4 -e "require '$1'"
+}
+
+have_module() {
+  pkg-config --exists "$1"
+}
+
+build() {
+  need gcc command -v cc
+  need make command -v make
+  need pkg-config command -v pkg-config
+  need lua5.4 command -v lua5.4
+  need liblua5.4-dev have_module lua5.4
+  need libopenblas-dev have_module openblas
+  need libutf8proc-dev have_module libutf8proc
+  need libjansson-dev have_module jansson
+  need libedit-dev have_module libedit
+  need lua-argparse have_lua argparse
+  need lua-filesystem have_lua lfs
+}
+
+tests() {
+  build
+  need lua-busted have_lua busted.runner
+}
+
+demo() {
+  build
+  need gnuplot-nox command -v gnuplot
+  [ -n "${DATA:-}" ] || need bible-kjv command -v bible
+}
+
+lint() {
+  need lua-check command -v luacheck
+}
+
+for what in "$@"; do
+  case $what in
+    --check) check=1 ;;
+    build) build ;;
+    test) tests ;;
+    demo) demo ;;
+    lint) lint ;;
+    *) echo "setup.sh: unknown '$what' (build, test, demo, lint)" >&2
+       exit 2 ;;
+  esac
+done
+
+[ -n "$missing" ] || exit 0
+missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+if [ -z "$check" ] && command -v apt-get >/dev/null 2>&1 &&
+   { [ -z "$sudo" ] || command -v sudo >/dev/null 2>&1; }; then
+  echo "installing: $missing" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  $sudo apt-get update -qq
+  $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  exec "$0" --check "$@"
+fi
+echo "missing packages (Debian's names): $missing" >&2
+echo "install them, or run 'make setup' where apt-get can" >&2
+exit 1

@@ -1,0 +1,317 @@
+/*
+** optim.c - optimizers: state, hyper-parameters, clipping, the step. The
+** update rules are rows of optims.def, one file each in src/optim.
+**
+** State (slots) and hyper-parameters never share memory: changing lr cannot
+** reset a moment. All slots are made with the optimizer, so a step allocates
+** nothing.
+*/
+#include <math.h>
+#include <string.h>
+
+#include "core/core.h"
+
+enum { CLIP_NORM, CLIP_VALUE, NCLIP };
+
+struct rnl_Optim {
+  rnl_Context *ctx;
+  int row;
+  int n;                        /* parameters */
+  rnl_Tensor **param;
+  rnl_Tensor **slot;            /* n * RNL_MAX_SLOTS */
+  uint64_t *steps;
+  double hyper[RNL_MAX_HYPER];
+  double clip[NCLIP];
+};
+
+/* {== The table ========================================================== */
+
+#define RNLI_ROW(name) \
+  extern const rnl_OptimKind rnli_optim_##name##_f32, rnli_optim_##name##_f64;
+#include "optim/optims.def"
+#undef RNLI_ROW
+
+#define RNLI_ROW(name) {&rnli_optim_##name##_f32, &rnli_optim_##name##_f64},
+static const rnl_OptimKind *const kinds[][2] = {
+#include "optim/optims.def"
+};
+#undef RNLI_ROW
+
+enum { NKINDS = sizeof kinds / sizeof kinds[0] };
+
+static const char *const clip_name[NCLIP] = {"clip_norm", "clip_value"};
+
+
+int rnl_optim_count (void) {
+  return NKINDS;
+}
+
+
+const rnl_OptimKind *rnl_optim_at (int row) {
+  return row >= 0 && row < NKINDS ? kinds[row][0] : NULL;
+}
+
+
+int rnl_optim_find (const char *name) {
+  for (int i = 0; i < NKINDS; i++)
+    if (strcmp(kinds[i][0]->name, name) == 0) return i;
+  return -1;
+}
+
+/* }====================================================================== */
+
+/* {== Making ============================================================= */
+
+static int check_params (rnl_Context *ctx, rnl_Tensor *const *param, int n) {
+  for (int i = 0; i < n; i++) {
+    if (!param[i]->param)
+      return rnli_error(ctx, RNL_EARG, "tensor %d of %d is no parameter",
+                        i + ctx->base, n);
+    for (int k = 0; k < i; k++)
+      if (param[k] == param[i])
+        return rnli_error(ctx, RNL_EARG, "parameter %d is given twice",
+                          i + ctx->base);
+  }
+  return RNL_OK;
+}
+
+
+static int make_slots (rnl_Optim *opt) {
+  const rnl_OptimKind *kind = kinds[opt->row][0];
+  for (int i = 0; i < opt->n; i++) {
+    const rnl_Tensor *p = opt->param[i];
+    for (int s = 0; kind->slot[s]; s++) {
+      int status = rnl_tensor_new(opt->ctx, (rnl_Dtype)p->dtype, p->ndim,
+                                  p->dim, &opt->slot[i * RNL_MAX_SLOTS + s]);
+      if (status != RNL_OK) return status;
+    }
+  }
+  return RNL_OK;
+}
+
+
+/* One block: the optimizer and its arrays. */
+static rnl_Optim *optim_alloc (rnl_Context *ctx, int n) {
+  size_t each = sizeof(uint64_t) + (1 + RNL_MAX_SLOTS) * sizeof(rnl_Tensor *);
+  size_t bytes = rnli_add(sizeof(rnl_Optim), rnli_mul((size_t)n, each));
+  rnl_Optim *opt = rnli_get(ctx, bytes);
+  if (!opt) return NULL;
+  memset(opt, 0, bytes);
+  opt->steps = (uint64_t *)(opt + 1);
+  opt->param = (rnl_Tensor **)(opt->steps + n);
+  opt->slot = opt->param + n;
+  return opt;
+}
+
+
+int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param, int n,
+                   rnl_Optim **out) {
+  *out = NULL;
+  if (row < 0 || row >= NKINDS || n < 0)
+    return rnli_error(ctx, RNL_EARG, "there is no optimizer %d", row);
+  int status = check_params(ctx, param, n);
+  if (status != RNL_OK) return status;
+  rnl_Optim *opt = optim_alloc(ctx, n);
+  if (!opt) return rnli_nomem(ctx, "an optimizer", sizeof *opt);
+  opt->ctx = ctx;
+  opt->row = row;
+  opt->n = n;
+  rnl_context_retain(ctx);
+  for (int i = 0; i < n; i++) {
+    opt->param[i] = param[i];
+    rnl_retain(param[i]);
+  }
+  for (int h = 0; kinds[row][0]->hyper[h].name; h++)
+    opt->hyper[h] = kinds[row][0]->hyper[h].value;
+  status = make_slots(opt);
+  if (status != RNL_OK) rnl_optim_free(opt);
+  else *out = opt;
+  return status;
+}
+
+
+void rnl_optim_free (rnl_Optim *opt) {
+  if (!opt) return;
+  rnl_Context *ctx = opt->ctx;
+  for (int i = 0; i < opt->n; i++) {
+    rnl_release(opt->param[i]);
+    for (int s = 0; s < RNL_MAX_SLOTS; s++)
+      rnl_release(opt->slot[i * RNL_MAX_SLOTS + s]);
+  }
+  rnli_put(ctx, opt);
+  rnl_context_release(ctx);
+}
+
+/* }====================================================================== */
+
+/* {== Hyper-parameters and state ========================================= */
+
+/* Where 'name' is kept, or NULL with an error text listing the names. */
+static double *find_hyper (rnl_Optim *opt, const char *name) {
+  const rnl_OptimKind *kind = kinds[opt->row][0];
+  for (int h = 0; kind->hyper[h].name; h++)
+    if (strcmp(kind->hyper[h].name, name) == 0) return &opt->hyper[h];
+  for (int h = 0; h < NCLIP; h++)
+    if (strcmp(clip_name[h], name) == 0) return &opt->clip[h];
+  char known[200] = "";
+  for (int h = 0; kind->hyper[h].name; h++) {
+    strncat(known, kind->hyper[h].name, sizeof known - strlen(known) - 1);
+    strncat(known, ", ", sizeof known - strlen(known) - 1);
+  }
+  rnli_error(opt->ctx, RNL_EARG, "%s: unknown option '%s' (it has: %s%s, %s)",
+             kind->name, name, known, clip_name[0], clip_name[1]);
+  return NULL;
+}
+
+
+int rnl_optim_get (rnl_Optim *opt, const char *name, double *value) {
+  const double *at = find_hyper(opt, name);
+  if (!at) return RNL_EARG;
+  *value = *at;
+  return RNL_OK;
+}
+
+
+/* Decay rates of averages lie below 1; nothing is negative or NaN. */
+static int in_range (const char *name, double value) {
+  int rate = strncmp(name, "beta", 4) == 0 || strcmp(name, "alpha") == 0;
+  return value >= 0 && value <= 1e300 && (!rate || value < 1);
+}
+
+
+int rnl_optim_set (rnl_Optim *opt, const char *name, double value) {
+  double *at = find_hyper(opt, name);
+  if (!at) return RNL_EARG;
+  if (!in_range(name, value))
+    return rnli_error(opt->ctx, RNL_EARG, "%s: '%s' must not be %g",
+                      kinds[opt->row][0]->name, name, value);
+  *at = value;
+  return RNL_OK;
+}
+
+
+int rnl_optim_kind (const rnl_Optim *opt) {
+  return opt->row;
+}
+
+
+rnl_Tensor *rnl_optim_slot (rnl_Optim *opt, int i, int s) {
+  return opt->slot[i * RNL_MAX_SLOTS + s];
+}
+
+
+uint64_t rnl_optim_steps (const rnl_Optim *opt, int i) {
+  return opt->steps[i];
+}
+
+
+void rnl_optim_set_steps (rnl_Optim *opt, int i, uint64_t n) {
+  opt->steps[i] = n;
+}
+
+/* }====================================================================== */
+
+/* {== The step =========================================================== */
+
+/* Sum of squares in double, over fixed lanes so that it vectorises. */
+static double squares (const rnl_Tensor *g) {
+  enum { LANES = 8 };
+  double s[LANES] = {0};
+  size_t n = g->count;
+  if (g->dtype == RNL_F64) {
+    const double *x = g->data;
+    for (size_t i = 0; i < n; i++) s[i % LANES] += x[i] * x[i];
+  } else {
+    const float *x = g->data;
+    for (size_t i = 0; i < n; i++)
+      s[i % LANES] += (double)x[i] * (double)x[i];
+  }
+  for (int k = LANES / 2; k > 0; k /= 2)
+    for (int j = 0; j < k; j++) s[j] += s[j + k];
+  return s[0];
+}
+
+
+/* Global norm; '*bad' is the first parameter whose gradient is not finite. */
+static double grad_norm (const rnl_Optim *opt, int *bad) {
+  double sum = 0;
+  *bad = -1;
+  for (int i = 0; i < opt->n; i++) {
+    if (!opt->param[i]->has_grad) continue;
+    double s = squares(opt->param[i]->grad);
+    if (!isfinite(s) && *bad < 0) *bad = i;
+    sum += s;
+  }
+  return sqrt(sum);
+}
+
+
+static void clip_f32 (float *g, size_t n, float scale, float limit) {
+  for (size_t i = 0; i < n; i++) {
+    float x = g[i] * scale;
+    x = x > limit ? limit : x;
+    g[i] = x < -limit ? -limit : x;
+  }
+}
+
+
+static void clip_f64 (double *g, size_t n, double scale, double limit) {
+  for (size_t i = 0; i < n; i++) {
+    double x = g[i] * scale;
+    x = x > limit ? limit : x;
+    g[i] = x < -limit ? -limit : x;
+  }
+}
+
+
+/* clip_norm as torch.nn.utils.clip_grad_norm_, then clip_value. */
+static void clip (const rnl_Optim *opt, rnl_Tensor *g, double norm) {
+  double most = opt->clip[CLIP_NORM];
+  double scale = most > 0 ? most / (norm + 1e-6) : 1;
+  double limit = opt->clip[CLIP_VALUE] > 0 ? opt->clip[CLIP_VALUE] : HUGE_VAL;
+  if (scale > 1) scale = 1;
+  if (scale == 1 && limit == HUGE_VAL) return;
+  if (g->dtype == RNL_F64) clip_f64(g->data, g->count, scale, limit);
+  else clip_f32(g->data, g->count, (float)scale, (float)limit);
+}
+
+
+static void update (rnl_Optim *opt, int i) {
+  rnl_Tensor *p = opt->param[i];
+  rnl_Update u = {.n = p->count, .param = p->data, .grad = p->grad->data,
+                  .hyper = opt->hyper, .step = ++opt->steps[i]};
+  for (int s = 0; s < RNL_MAX_SLOTS; s++) {
+    rnl_Tensor *slot = opt->slot[i * RNL_MAX_SLOTS + s];
+    u.slot[s] = slot ? slot->data : NULL;
+  }
+  kinds[opt->row][p->dtype == RNL_F64]->update(&u);
+  rnl_touch(p);
+}
+
+
+void rnl_optim_clear (rnl_Optim *opt) {
+  for (int i = 0; i < opt->n; i++) rnl_clear_grad(opt->param[i]);
+}
+
+
+int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
+  int first_bad;
+  double total = grad_norm(opt, &first_bad);
+  if (norm) *norm = total;
+  if (bad) *bad = first_bad;
+  if (!isfinite(total)) {
+    rnl_optim_clear(opt);
+    return rnli_error(opt->ctx, RNL_EDIVERGED, "%s: the gradient is not "
+                      "finite; the step was not applied",
+                      kinds[opt->row][0]->name);
+  }
+  for (int i = 0; i < opt->n; i++) {
+    if (!opt->param[i]->has_grad) continue;
+    clip(opt, opt->param[i]->grad, total);
+    update(opt, i);
+  }
+  rnl_optim_clear(opt);
+  return RNL_OK;
+}
+
+/* }====================================================================== */

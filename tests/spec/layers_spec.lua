@@ -1,0 +1,556 @@
+-- Layers: gradients, shapes, state, parameters, messages; and every fused
+-- recurrent op against the same cell written step by step from elementary ops.
+
+local rnn = require "rnn"
+local array = require "tests.array"
+local gradcheck = require "tests.gradcheck"
+local new_random = require "tests.random"
+
+---Random float64 tensor in [-1, 1].
+local function random(rand, shape)
+  return array.tensor(rnn, array.random(rand, shape, -1, 1), "float64")
+end
+
+---Fails unless the gradients of a layer and of its inputs are right.
+local function check_gradients(what, f, model, inputs, seed, taped)
+  local params = rnn.parameters(model)
+  for _, t in ipairs(inputs or {}) do params[#params + 1] = rnn.param(t) end
+  local ok, why = gradcheck.check {f = f, params = params, seed = seed or 1,
+                                   taped = taped}
+  assert.is_true(ok, what .. ": " .. tostring(why))
+end
+
+local function assert_raises(text, f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "nothing was raised; expected: " .. text)
+  message = tostring(message):gsub("^[^:]*:%d+: ", "")
+  assert.equal(text, message)
+end
+
+---Every combination of the options of a recurrent layer.
+local function option_sets(own)
+  local list = {}
+  for layers = 1, 2 do
+    for _, bidirectional in ipairs {false, true} do
+      for _, batch_first in ipairs {false, true} do
+        for _, bias in ipairs {true, false} do
+          local o = {num_layers = layers, bidirectional = bidirectional,
+                     batch_first = batch_first, bias = bias}
+          for k, v in pairs(own or {}) do o[k] = v end
+          list[#list + 1] = o
+        end
+      end
+    end
+  end
+  return list
+end
+
+local function option_text(name, o)
+  local parts = {}
+  for k, v in pairs(o) do parts[#parts + 1] = k .. "=" .. tostring(v) end
+  table.sort(parts)
+  return name .. " " .. table.concat(parts, " ")
+end
+
+local old_dtype
+
+describe("layers", function()
+  setup(function()
+    old_dtype = rnn.default_dtype()
+    rnn.default_dtype("float64")
+  end)
+
+  teardown(function() rnn.default_dtype(old_dtype) end)
+
+  before_each(function() rnn.seed(1) end)
+
+  describe("Linear", function()
+    it("has the right gradients and shape", function()
+      local rand = new_random(1)
+      for _, bias in ipairs {true, false} do
+        local layer = rnn.Linear(3, 2, {bias = bias})
+        for _, lead in ipairs {{}, {4}, {2, 3}, {0}} do
+          local shape = {table.unpack(lead)}
+          shape[#shape + 1] = 3
+          local x = random(rand, shape)
+          shape[#shape] = 2
+          assert.same(shape, layer(x):shape())
+          check_gradients("Linear", function() return layer(x) end, layer,
+                          {x})
+        end
+      end
+    end)
+
+    it("computes x W' + b", function()
+      local layer = rnn.Linear(2, 1)
+      layer.weight:copy(rnn.tensor {{2, 3}})
+      layer.bias:copy(rnn.tensor {10})
+      assert.same({{18.0}}, layer(rnn.tensor {{1, 2}}):totable())
+    end)
+
+    it("starts uniform within 1/sqrt(in)", function()
+      local layer = rnn.Linear(16, 50)
+      local low, high = math.huge, -math.huge
+      for _, v in ipairs(array.of(layer.weight)) do
+        low, high = math.min(low, v), math.max(high, v)
+      end
+      assert.is_true(low >= -0.25 and high <= 0.25)
+      assert.is_true(low < -0.2 and high > 0.2)
+    end)
+
+    it("names what is wrong", function()
+      assert_raises("Linear: 'input_size' must be an integer >= 0, got 2.5",
+                    rnn.Linear, 2.5, 3)
+      assert_raises("Linear: 'output_size' must be an integer >= 0, got nil",
+                    rnn.Linear, 2)
+      assert_raises("Linear: unknown option 'biass' (it has: bias)",
+                    rnn.Linear, 2, 3, {biass = true})
+      assert_raises("Linear: option 'bias' must be a boolean, got number",
+                    rnn.Linear, 2, 3, {bias = 1})
+    end)
+  end)
+
+  describe("Embedding", function()
+    it("has the right gradients and shape", function()
+      local layer = rnn.Embedding(5, 3)
+      for _, ids in ipairs {rnn.ids {1, 5, 5}, rnn.ids {{2, 3}, {3, 3}},
+                            rnn.zeros({0}, "int32")} do
+        local shape = ids:shape()
+        shape[#shape + 1] = 3
+        assert.same(shape, layer(ids):shape())
+        check_gradients("Embedding", function() return layer(ids) end, layer)
+      end
+    end)
+
+    it("gives the rows of its table", function()
+      local layer = rnn.Embedding(4, 2)
+      local rows = layer.weight:totable()
+      assert.same({rows[4], rows[1]}, layer(rnn.ids {4, 1}):totable())
+    end)
+
+    it("refuses ids outside of 1 to V", function()
+      local layer = rnn.Embedding(4, 2)
+      assert_raises("embedding: 'ids' holds 5 at position 2; ids run from 1 " ..
+                    "to 4", layer, rnn.ids {1, 5})
+      assert_raises("embedding: 'ids' holds 0 at position 1; ids run from 1 " ..
+                    "to 4", layer, rnn.ids {0})
+    end)
+  end)
+
+  describe("Dropout", function()
+    it("does nothing without a tape", function()
+      local x = rnn.randn {100}
+      assert.same(x:totable(), rnn.Dropout(0.9)(x):totable())
+    end)
+
+    it("keeps the mean and drops its share under a tape", function()
+      local x = rnn.ones {100000}
+      local _ <close> = rnn.tape()
+      local zeros, sum = 0, 0.0
+      for _, v in ipairs(rnn.Dropout(0.3)(x):totable()) do
+        if v == 0 then zeros = zeros + 1 end
+        sum = sum + v
+      end
+      assert.is_true(math.abs(zeros / 1e5 - 0.3) < 0.01)
+      assert.is_true(math.abs(sum / 1e5 - 1) < 0.015)
+    end)
+
+    it("has the gradient of its mask", function()
+      local x = random(new_random(1), {4, 5})
+      local layer = rnn.Dropout(0.4)
+      check_gradients("Dropout", function() return layer(x) end, {}, {x}, 3,
+                      true)
+    end)
+
+    it("defaults to 0.5 and wants a probability", function()
+      assert.equal(0.5, rnn.Dropout().config.options.p)
+      assert.equal("Dropout(p=0.2)", tostring(rnn.Dropout(0.2)))
+      for _, p in ipairs {-0.1, 1.5} do
+        assert_raises("Dropout: 'p' must be from 0 to 1, got " .. p,
+                      rnn.Dropout, p)
+      end
+    end)
+  end)
+
+  -- Recurrent layers
+
+  local KINDS = {
+    {name = "RNN", gates = 1, own = {}},
+    {name = "RNN", gates = 1, own = {nonlinearity = "relu"}},
+    {name = "LSTM", gates = 4, own = {}, cell = true},
+    {name = "GRU", gates = 3, own = {}},
+  }
+
+  ---A state of random numbers for a layer.
+  local function random_state(rand, kind, count, N, H)
+    return {h = random(rand, {count, N, H}),
+            c = kind.cell and random(rand, {count, N, H}) or nil}
+  end
+
+  local function state_list(state) return {state.h, state.c} end
+
+  for _, kind in ipairs(KINDS) do
+    local title = kind.name .. (kind.own.nonlinearity and " relu" or "")
+
+    describe(title, function()
+      it("has the right gradients and shapes for all options", function()
+        local rand = new_random(2)
+        local T, N, D, H = 3, 2, 2, 2
+        for i, o in ipairs(option_sets(kind.own)) do
+          local layer = rnn[kind.name](D, H, o)
+          local dirs = o.bidirectional and 2 or 1
+          local x = random(rand, o.batch_first and {N, T, D} or {T, N, D})
+          local state = random_state(rand, kind, o.num_layers * dirs, N, H)
+          local lengths = i % 3 == 0 and {T, 1} or nil
+          local function f()
+            local y, last = layer(x, state, lengths)
+            return y, table.unpack(state_list(last))
+          end
+          local y, last = layer(x, state, lengths)
+          assert.same(o.batch_first and {N, T, dirs * H} or {T, N, dirs * H},
+                      y:shape())
+          assert.same({o.num_layers * dirs, N, H}, last.h:shape())
+          assert.equal(kind.cell or false, last.c ~= nil)
+          local inputs = {x, table.unpack(state_list(state))}
+          check_gradients(option_text(title, o), f, layer, inputs)
+        end
+      end)
+
+      it("without a state starts from zeros", function()
+        local layer = rnn[kind.name](2, 3, {num_layers = 2})
+        local x = rnn.randn {4, 2, 2}
+        local zeros = {h = rnn.zeros {2, 2, 3},
+                       c = kind.cell and rnn.zeros {2, 2, 3} or nil}
+        assert.same(layer(x, zeros):totable(), layer(x):totable())
+      end)
+
+      it("carries its state from window to window", function()
+        local layer = rnn[kind.name](2, 3, {num_layers = 2})
+        local x = rnn.randn {6, 2, 2}
+        local whole = layer(x)
+        local a, state = layer(x:slice(1, 1, 4))
+        local b, last = layer(x:slice(1, 5, 6), state)
+        local ok, why = array.compare(array.of(rnn.op.cat({a, b})),
+                                      array.of(whole), 1e-14)
+        assert.is_true(ok, why)
+        assert.same({2, 2, 3}, last.h:shape())
+      end)
+
+      it("passes a detached state on without its gradient", function()
+        local layer = rnn[kind.name](2, 3)
+        local x = rnn.randn {3, 1, 2}
+        local state
+        do
+          local _ <close> = rnn.tape()
+          state = rnn.detach((select(2, layer(x))))
+        end
+        local tape <close> = rnn.tape()
+        local y = layer(x, state)
+        tape:backward(y:sum())
+        assert.is_not_nil(layer.weight_hh_l0.grad)
+        assert.is_nil(state.h.grad)
+      end)
+
+      it("treats padded rows as if they were alone", function()
+        local layer = rnn[kind.name](2, 3, {bidirectional = true,
+                                            num_layers = 2})
+        local x = rnn.randn {5, 2, 2}
+        local y, last = layer(x, nil, {5, 3})
+        local alone, end_state = layer(x:slice(2, 2, 2):slice(1, 1, 3))
+        local function same(a, b)
+          local ok, why = array.compare(array.of(a), array.of(b), 1e-14)
+          assert.is_true(ok, why)
+        end
+        same(y:slice(2, 2, 2):slice(1, 1, 3), alone)
+        same(last.h:slice(2, 2, 2), end_state.h)
+        same(y:slice(2, 2, 2):slice(1, 4, 5), rnn.zeros {2, 1, 6})
+      end)
+
+      it("has PyTorch's parameter names and shapes", function()
+        local layer = rnn[kind.name](2, 3, {num_layers = 2,
+                                            bidirectional = true})
+        local params = rnn.parameters(layer)
+        assert.same({
+          "bias_hh_l0", "bias_hh_l0_reverse", "bias_hh_l1",
+          "bias_hh_l1_reverse", "bias_ih_l0", "bias_ih_l0_reverse",
+          "bias_ih_l1", "bias_ih_l1_reverse", "weight_hh_l0",
+          "weight_hh_l0_reverse", "weight_hh_l1", "weight_hh_l1_reverse",
+          "weight_ih_l0", "weight_ih_l0_reverse", "weight_ih_l1",
+          "weight_ih_l1_reverse"}, params.names)
+        local G = kind.gates * 3
+        assert.same({G}, layer.bias_ih_l0:shape())
+        assert.same({G, 3}, layer.weight_hh_l1_reverse:shape())
+        assert.same({G, 2}, layer.weight_ih_l0_reverse:shape())
+        assert.same({G, 6}, layer.weight_ih_l1:shape())
+      end)
+
+      it("drops between layers only, and only under a tape", function()
+        local o = {num_layers = 2, dropout = 1.0}
+        local layer = rnn[kind.name](2, 3, o)
+        local x = rnn.randn {4, 2, 2}
+        local y, last = layer(x)
+        local dry = y:totable()
+        assert.same(dry, layer(x):totable())
+        local first = last.h:select(1, 1):totable()
+        local _ <close> = rnn.tape()
+        y, last = layer(x)
+        assert.not_same(dry, y:totable())
+        assert.same(first, last.h:select(1, 1):totable())
+        local single = rnn[kind.name](2, 3, {dropout = 0.9})
+        assert.same(single(x):totable(), single(x):totable())
+      end)
+
+      it("names what is wrong", function()
+        local name = kind.name
+        local make = rnn[name]
+        local layer = make(2, 3)
+        assert_raises(name .. ": 'hidden_size' must be an integer >= 0, " ..
+                      "got x", make, 2, "x")
+        assert_raises(name .. ": 'num_layers' must be an integer from 1 to " ..
+                      "1000, got 0", make, 2, 3, {num_layers = 0})
+        assert_raises(name .. ": 'dropout' must be from 0 to 1, got 1.5",
+                      make, 2, 3, {dropout = 1.5})
+        assert_raises(name .. ": x must be (T, N, 2), got (4, 2)", layer,
+                      rnn.zeros {4, 2})
+        assert_raises(name .. ": x must be (T, N, 2), got (4, 2, 5)", layer,
+                      rnn.zeros {4, 2, 5})
+        assert_raises(name .. ": x must be (N, T, 2), got (4, 2, 5)",
+                      make(2, 3, {batch_first = true}), rnn.zeros {4, 2, 5})
+        local state = {h = rnn.zeros {1, 1, 3}, c = rnn.zeros {1, 1, 3}}
+        assert_raises(name .. ": state.h must be (1, 2, 3), got (1, 1, 3)",
+                      layer, rnn.zeros {4, 2, 2}, state)
+        assert_raises(name .. ": the state must be a table {h = tensor" ..
+                      (kind.cell and ", c = tensor}" or "}"), layer,
+                      rnn.zeros {4, 2, 2}, {})
+      end)
+
+      it("steps like its cell", function()
+        local rand = new_random(5)
+        local layer = rnn[kind.name](2, 3, kind.own)
+        local cell = rnn[kind.name .. "Cell"](2, 3, kind.own)
+        for _, p in ipairs {"weight_ih", "weight_hh", "bias_ih",
+                            "bias_hh"} do
+          cell[p]:copy(layer[p .. "_l0"])
+        end
+        local x = random(rand, {4, 2, 2})
+        local whole, last = layer(x)
+        local h, state
+        for t = 1, 4 do
+          h, state = cell(x[t], state)
+          local ok, why = array.compare(array.of(h), array.of(whole[t]),
+                                        1e-14)
+          assert.is_true(ok, why)
+        end
+        assert.same({2, 3}, state.h:shape())
+        local ok, why = array.compare(array.of(state.h),
+                                      array.of(last.h[1]), 1e-14)
+        assert.is_true(ok, why)
+      end)
+    end)
+
+    describe(title .. "Cell", function()
+      it("has the right gradients", function()
+        local rand = new_random(4)
+        for _, bias in ipairs {true, false} do
+          local o = {bias = bias}
+          for k, v in pairs(kind.own) do o[k] = v end
+          local cell = rnn[kind.name .. "Cell"](2, 3, o)
+          local x = random(rand, {2, 2})
+          local state = {h = random(rand, {2, 3}),
+                         c = kind.cell and random(rand, {2, 3}) or nil}
+          check_gradients(title .. "Cell", function()
+            local _, middle = cell(x, state)
+            local h, last = cell(x, middle)
+            return h, table.unpack(state_list(last))
+          end, cell, {x, table.unpack(state_list(state))})
+        end
+      end)
+
+      it("names what is wrong", function()
+        local name = kind.name .. "Cell"
+        local cell = rnn[name](2, 3)
+        assert_raises(name .. ": x must be (N, 2), got (2)", cell,
+                      rnn.zeros {2})
+        assert_raises(name .. ": unknown option 'num_layers' (it has: bias" ..
+                      (kind.name == "LSTM" and ", forget_bias" or
+                       kind.name == "RNN" and ", nonlinearity" or "") .. ")",
+                      rnn[name], 2, 3, {num_layers = 2})
+      end)
+    end)
+  end
+
+  it("LSTM adds forget_bias to the second quarter of bias_ih", function()
+    rnn.seed(1)
+    local plain = rnn.LSTM(2, 3)
+    rnn.seed(1)
+    local biased = rnn.LSTM(2, 3, {forget_bias = 1.0})
+    local a, b = plain.bias_ih_l0:totable(), biased.bias_ih_l0:totable()
+    for k = 1, 12 do
+      local add = k > 3 and k <= 6 and 1 or 0
+      assert.near(a[k] + add, b[k], 1e-15)
+    end
+  end)
+
+  -- Fused against elementary
+
+  describe("fused op", function()
+    ---The recurrence written with elementary ops: step(x_t, h, c, p) -> h, c.
+    local STEP = {}
+
+    local function gates(x, h, p, n)
+      local xs = x:matmul(p.w_ih:transpose()) + p.b_ih
+      local hs = h:matmul(p.w_hh:transpose()) + p.b_hh
+      local H = h:shape()[2]
+      local gx, gh = {}, {}
+      for g = 1, n do
+        gx[g] = xs:slice(2, (g - 1) * H + 1, g * H)
+        gh[g] = hs:slice(2, (g - 1) * H + 1, g * H)
+      end
+      return gx, gh
+    end
+
+    function STEP.rnn(x, h, _, p)
+      local gx, gh = gates(x, h, p, 1)
+      return (gx[1] + gh[1]):tanh()
+    end
+
+    function STEP.lstm(x, h, c, p)
+      local gx, gh = gates(x, h, p, 4)
+      local i, f = (gx[1] + gh[1]):sigmoid(), (gx[2] + gh[2]):sigmoid()
+      local g, o = (gx[3] + gh[3]):tanh(), (gx[4] + gh[4]):sigmoid()
+      c = f * c + i * g
+      return o * c:tanh(), c
+    end
+
+    function STEP.gru(x, h, _, p)
+      local gx, gh = gates(x, h, p, 3)
+      local r, z = (gx[1] + gh[1]):sigmoid(), (gx[2] + gh[2]):sigmoid()
+      local n = (gx[3] + r * gh[3]):tanh()
+      return (1 - z) * n + z * h
+    end
+
+    local GATES = {rnn = 1, lstm = 4, gru = 3}
+
+    local function composed(name, p, reverse)
+      local T = p.x:shape()[1]
+      local h, c, y = p.h0, p.c0, {}
+      for i = 1, T do
+        local t = reverse and T + 1 - i or i
+        h, c = STEP[name](p.x:select(1, t), h, c, p)
+        y[t] = h
+      end
+      if not c then return rnn.op.stack(y, 1), h end
+      return rnn.op.stack(y, 1), h, c
+    end
+
+    local function fused(name, p, reverse)
+      local inputs = {p.x, p.w_ih, p.w_hh, p.b_ih, p.b_hh, p.h0, p.c0}
+      inputs[#inputs + 1] = {reverse = reverse}
+      return rnn.op[name](table.unpack(inputs))
+    end
+
+    ---Random parameters of an op.
+    local function parameters(name, T, N, D, H)
+      local rand = new_random(9)
+      local G = GATES[name] * H
+      local p = {x = random(rand, {T, N, D}), w_ih = random(rand, {G, D}),
+                 w_hh = random(rand, {G, H}), b_ih = random(rand, {G}),
+                 b_hh = random(rand, {G}), h0 = random(rand, {N, H})}
+      if name == "lstm" then p.c0 = random(rand, {N, H}) end
+      return p
+    end
+
+    for name in pairs(GATES) do
+      it(name .. " equals its step-by-step form, gradients too", function()
+        for _, reverse in ipairs {false, true} do
+          local p = parameters(name, 7, 3, 5, 6)
+          local list = {}
+          for _, key in ipairs {"x", "w_ih", "w_hh", "b_ih", "b_hh", "h0",
+                                "c0"} do
+            if p[key] then list[#list + 1] = rnn.param(p[key]) end
+          end
+          local got = table.pack(fused(name, p, reverse))
+          local want = table.pack(composed(name, p, reverse))
+          assert.equal(name == "lstm" and 3 or 2, got.n)
+          for k = 1, got.n do
+            local ok, why = array.compare(array.of(got[k]),
+                                          array.of(want[k]), 1e-12)
+            assert.is_true(ok, ("output %d: %s"):format(k, why or ""))
+          end
+          local function gradients(f)
+            return gradcheck.gradients {
+              f = function() return f(name, p, reverse) end,
+              params = list, seed = 4}
+          end
+          local ok, why = gradcheck.agree(gradients(fused),
+                                          gradients(composed), 1e-12, 1)
+          assert.is_true(ok, why)
+        end
+      end)
+    end
+  end)
+
+  -- Models
+
+  describe("parameters", function()
+    it("come in the order of their sorted paths", function()
+      local model = {
+        out = rnn.Linear(2, 2), embed = rnn.Embedding(3, 2),
+        stack = {rnn.Linear(2, 2), rnn.Linear(2, 2, {bias = false})},
+        note = "not a tensor", plain = rnn.zeros {2},
+        own = rnn.param(rnn.zeros {1}),
+      }
+      local params = rnn.parameters(model)
+      assert.same({"embed.weight", "out.bias", "out.weight", "own",
+                   "stack.1.bias", "stack.1.weight", "stack.2.weight"},
+                  params.names)
+      assert.equal(model.embed.weight, params[1])
+      assert.equal(7, #params)
+    end)
+
+    it("in a list count by number, not by text", function()
+      local model = {}
+      for i = 1, 11 do model[i] = rnn.Linear(1, 1, {bias = false}) end
+      local names = rnn.parameters(model).names
+      assert.equal("2.weight", names[2])
+      assert.equal("11.weight", names[11])
+    end)
+
+    it("that are shared come once", function()
+      local embed = rnn.Embedding(3, 2)
+      local out = rnn.Linear(2, 3, {bias = false})
+      out.weight = embed.weight
+      local params = rnn.parameters {a = embed, b = out, c = embed}
+      assert.same({"a.weight"}, params.names)
+    end)
+
+    it("that are shared get both gradients", function()
+      local w = rnn.param(rnn.tensor {{1, 2}})
+      local a, b = rnn.Linear(2, 1, {bias = false}), rnn.Embedding(1, 2)
+      a.weight, b.weight = w, w
+      local tape <close> = rnn.tape()
+      tape:backward(a(b(rnn.ids {1})):sum())
+      assert.same({{2.0, 4.0}}, w.grad:totable())
+    end)
+
+    it("are found in a model that contains itself", function()
+      local model = {out = rnn.Linear(1, 1)}
+      model.self = model
+      assert.equal(2, #rnn.parameters(model))
+    end)
+
+    it("wants a table", function()
+      assert_raises("parameters: the model must be a table, got nil",
+                    rnn.parameters)
+    end)
+  end)
+
+  it("print their sizes and options", function()
+    assert.equal("Linear(2, 3)", tostring(rnn.Linear(2, 3)))
+    assert.equal("Linear(2, 3, bias=false)",
+                 tostring(rnn.Linear(2, 3, {bias = false})))
+    assert.equal("LSTM(2, 3, bidirectional=true, num_layers=2)",
+                 tostring(rnn.LSTM(2, 3, {num_layers = 2,
+                                          bidirectional = true})))
+  end)
+end)
