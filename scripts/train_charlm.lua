@@ -122,6 +122,9 @@ if saved then
     cli.fail(3, "%s: is not the text that the run in %s was trained on",
              opts.data, opts.out)
   end
+  if at.state and not lm.fits(model, at.state, batch) then
+    cli.fail(3, "%s: its recurrent state does not fit the model", last_path)
+  end
 end
 
 local log
@@ -135,10 +138,11 @@ if not log then cli.fail(5, "cannot write the run: %s", wrong) end
 log:set_best(at.extra)
 
 log:note("text    %d %ss, %d different; the last %d are for validation", M,
-         unit, #tok, M_val)
+         unit, tok:usable(), M_val)
 log:note("model   %s, %d parameters", model.rnn, lm.count(model))
 if opts.resume then
-  log:note("resume  from step %d", at.step)
+  log:note("resume  from step %d%s", at.step, at.step < total and "" or
+           ": all steps are done, more are made with a larger --steps")
 else
   if batch < opts.batch or seq < opts.seq then
     log:warn("the text is short: training with --batch %d --seq %d", batch,
@@ -174,6 +178,7 @@ local function validate()
     local logits
     logits, state = model:forward(x, state)
     sum, n = sum + rnn.cross_entropy(logits, y):item(), n + 1
+    if coroutine.isyieldable() then coroutine.yield() end
   end
   if log:val(at.step, sum / n) then
     log:save("best", model, describe(), at.step)
@@ -185,7 +190,6 @@ end
 -- {== Training ==
 
 local learning_rate = rnn.schedule[opts.schedule](opts.lr, total)
-local coming     -- what 'at' becomes when the optimizer makes its step
 
 local function train_step(x, y)
   opt.lr = learning_rate(at.step)
@@ -193,10 +197,9 @@ local function train_step(x, y)
   local logits, state = model:forward(x, at.state)
   local loss = rnn.cross_entropy(logits, y)
   tape:backward(loss)
-  coming = {step = at.step + 1, state = rnn.detach(state), extra = at.extra,
-            rng = rnn.random_state()}
   local norm = opt:step()
-  at = coming
+  at = {step = at.step + 1, state = rnn.detach(state), extra = at.extra,
+        rng = rnn.random_state()}
   log:step {step = at.step, epoch = (at.step - 1) // per_epoch + 1,
             loss = loss:item(), lr = opt.lr, grad_norm = norm,
             tokens = batch * seq}
@@ -227,12 +230,13 @@ local function train()
       train_step(x, y)
       reason = after_step()
       if reason then break end
+      coroutine.yield()
     end
   end
   return reason
 end
 
-local ok, reason = pcall(train)
+local ok, reason, signal = run.loop(train)
 
 -- }==
 
@@ -247,9 +251,7 @@ local function command(script, ...)
   return table.concat(words, " ")
 end
 
----Signals are errors to a script: saves and tells how to go on.
-local function stop(signal)
-  if coming and opt:state()[1].steps == coming.step then at = coming end
+local function stop()
   local could = save_last(true)
   log:close("interrupted", {step = at.step})
   cli.fail(could and signal or 5, "stopped after step %d; to go on: %s",
@@ -263,11 +265,10 @@ local function diverged(why)
            log.saved and last_path .. ", step " .. log.saved or "none")
 end
 
+if signal then stop() end
 if not ok then
-  local why = tostring(reason)
-  if why:find "interrupted!$" then stop(130) end
-  if why:find "terminated!$" then stop(143) end
-  if why:find "not finite" then diverged((why:gsub("^[^ ]+:%d+: ", ""))) end
+  local why = tostring(reason):match "[^\n]*":gsub("%S+:%d+: ", "")
+  if why:find "not finite" then diverged(why) end
   log:close("error", {step = at.step, message = why})
   error(reason, 0)
 end
@@ -298,6 +299,6 @@ if opts.sample_length > 0 then
   })
   io.stdout:write "\n"
 end
-if log.unsaved then cli.fail(5, "could not save: %s", log.unsaved) end
+if log:unsaved() then cli.fail(5, "could not save: %s", log:unsaved()) end
 
 -- }==

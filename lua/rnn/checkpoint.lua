@@ -78,26 +78,12 @@ local function read_numbers(text)
   return all
 end
 
----Optimizer state in the order of the parameters; nil and a message if the
----file lacks any.
+---Optimizer state in the order of the parameters, for opt:restore to check.
 local function optimizer_state(opt, slots, steps)
   local list = {}
   for i, entry in ipairs(opt:state()) do
-    local found = {}
-    for slot, t in pairs(entry.slots) do
-      found[slot] = slots[entry.name] and slots[entry.name][slot]
-      if not found[slot] then
-        return nil, ("missing optim.%s.%s"):format(slot, entry.name)
-      end
-      local got = table.concat(found[slot]:shape(), ", ")
-      local want = table.concat(t:shape(), ", ")
-      if got ~= want then
-        return nil, ("optim.%s.%s is (%s), the model wants (%s)"):format(
-                    slot, entry.name, got, want)
-      end
-    end
     list[i] = {name = entry.name, steps = steps[entry.name] or 0,
-               slots = found}
+               slots = slots[entry.name] or {}}
   end
   return list
 end
@@ -117,12 +103,11 @@ function checkpoint.restore(path, tensors, meta, m, opt)
     return nil, path .. ": holds no training to go on with", "EFORMAT"
   end
   local params, slots, state = sort_out(tensors)
-  local list, wrong = optimizer_state(opt, slots, numbers.optim_steps)
-  if not list then return nil, path .. ": " .. wrong, "EFORMAT" end
-  local ok
-  ok, wrong = model.restore(m, params)
+  local ok, wrong = model.restore(m, params)
+  if ok then
+    ok, wrong = opt:restore(optimizer_state(opt, slots, numbers.optim_steps))
+  end
   if not ok then return nil, path .. ": " .. wrong, "EFORMAT" end
-  opt:restore(list)
   if not pcall(core.random_state, numbers.rng) then
     return nil, path .. ": the state of its generator is damaged", "EFORMAT"
   end

@@ -395,7 +395,7 @@ function cli.complete(spec, opts)
   return opts
 end
 
----The options given in 'args' and in the configuration file named there, without
+---The options given in 'args' and in the configuration file named there, but no
 ---defaults: for scripts that have another source of values between the two.
 ---@param args string[]
 ---@param spec table

@@ -16,7 +16,7 @@ options.training = {
   {"batch", type = "int", min = 1, max = 1 << 20, default = 50,
    help = "streams trained side by side"},
   {"seq", type = "int", min = 1, max = 1 << 20, default = 50,
-   help = "tokens of a stream in one step (length of BPTT)"},
+   help = "tokens of a stream in one step, the window of BPTT"},
   {"lr", type = "number", above = 0, default = 2e-3, help = "learning rate"},
   {"optim", type = "choice", default = "adam",
    choices = {"sgd", "adagrad", "rmsprop", "adam", "adamw"},
@@ -46,7 +46,7 @@ options.control = {
   {"keep", type = "int", min = 0, default = 0,
    help = "numbered checkpoints to keep beside last and best"},
   {"patience", type = "int", min = 0, default = 0,
-   help = "stop after that many validations without a new best; 0 = never"},
+   help = "validations without a new best before stopping; 0 = never"},
   {"plot", type = "file", help = "draw the losses: .png, .svg or - (gnuplot)"},
   {"quiet", type = "flag", help = "only warnings on stderr"},
 }

@@ -79,7 +79,7 @@ end
 function run.progress(s, width)
   local parts = {
     "step " .. s.step .. (s.total and "/" .. s.total or ""),
-    s.done and ("%d%%"):format(s.done * 100) or "",
+    s.done and ("%d%%"):format((s.done * 100 + 1e-6) // 1) or "",
     ("loss %.3f"):format(s.loss),
     s.val_loss and ("(val %.3f)"):format(s.val_loss) or "",
     ("%.2f bits/%s"):format(run.bits(s.loss), s.unit),
@@ -105,6 +105,30 @@ function run.quote(text)
 end
 
 -- }==
+
+---Runs a training loop that yields between steps (coroutine.yield()). Signals
+---reach a script as errors in the main thread; the loop runs in another, so a
+---step is always done whole.
+---@param train fun(): any
+---@return boolean ok
+---@return any result of train, or the error
+---@return integer? signal exit code when the error stands for a signal
+function run.loop(train)
+  local thread = coroutine.create(train)
+  local ok, result = pcall(function()
+    while true do
+      local alive, value = coroutine.resume(thread)
+      if not alive then error(value, 0) end
+      if coroutine.status(thread) == "dead" then return value end
+    end
+  end)
+  if ok then return true, result end
+  local text = tostring(result)
+  if text:find "interrupted!$" then return false, result, 130 end
+  if text:find "terminated!$" then return false, result, 143 end
+  if type(result) == "string" then result = debug.traceback(thread, result) end
+  return false, result
+end
 
 -- {== The log ==
 
@@ -150,7 +174,6 @@ end
 ---@field bad integer validations since the best one
 ---@field val_step integer step of the last validation, 0 before any
 ---@field saved integer|nil step of the last checkpoint
----@field unsaved string|nil why the last save failed
 local Run = {}
 Run.__index = Run
 
@@ -170,7 +193,7 @@ end
 ---Temporary files that a killed run left behind.
 local function sweep(dir)
   for name in lfs.dir(dir) do
-    if name:find "%.safetensors.*%.tmp" or name == LOG .. ".tmp" then
+    if name:find "^%..*%.safetensors%.tmp%.%d+$" or name == LOG .. ".tmp" then
       os.remove(dir .. "/" .. name)
     end
   end
@@ -197,7 +220,7 @@ function run.open(o)
   local self = setmetatable({
     dir = o.dir, total = o.total, seconds = o.seconds, keep = o.keep or 0,
     unit = o.unit or "char", quiet = o.quiet, bad = 0, val_step = 0,
-    kept = {}, saved = o.step,
+    kept = {}, saved = o.step, failed = {},
   }, Run)
   sweep(o.dir)
   local path = o.dir .. "/" .. LOG
@@ -205,7 +228,7 @@ function run.open(o)
   self.file, wrong = io.open(path, going_on and "ab" or "wb")
   if not self.file then return nil, wrong end
   self.file:setvbuf "line"
-  self.live = not o.quiet and core.sys.isatty(2) and
+  self.live = not o.quiet and core.sys.isatty "stderr" and
               not os.getenv "NO_COLOR" and os.getenv "TERM" ~= "dumb"
   self.began = run.clock()
   self.mark, self.shown = self.began, self.began
@@ -296,7 +319,7 @@ local function draw(self)
     lr = s.lr, grad_norm = s.grad_norm, tok_s = self.speed, eta = eta,
   }
   if self.live then
-    local width = (core.sys.columns() or 80) - 1
+    local width = core.sys.columns() - 1
     io.stderr:write("\r\27[K", run.progress(line, width))
     self.drawn = true
   else
@@ -382,7 +405,7 @@ function Run:path(name)
 end
 
 ---Saves a checkpoint. A failure is a warning: training can go on, and the
----checkpoint before stays as it was. `unsaved` tells why the last one failed.
+---checkpoint before stays as it was.
 ---@param name string "last", "best", "step-100"
 ---@param m table model and other tensors
 ---@param meta table<string, string>
@@ -392,7 +415,7 @@ end
 function Run:save(name, m, meta, step, unlogged)
   local path = self:path(name)
   local ok, wrong = model.save(path, m, meta)
-  self.unsaved = not ok and wrong or nil
+  self.failed[name] = not ok and wrong or nil
   if not ok then
     self:warn("could not save: %s", wrong)
     return false
@@ -403,6 +426,12 @@ function Run:save(name, m, meta, step, unlogged)
   end
   self.mark = run.clock()
   return true
+end
+
+---Why the last or the best checkpoint could not be saved; nil if they are.
+---@return string? message
+function Run:unsaved()
+  return self.failed.last or self.failed.best
 end
 
 ---Saves step-N and removes the oldest ones beyond `keep`.

@@ -258,12 +258,16 @@ static void take_named (lua_State *L, Args *a, int at) {
 }
 
 
-/* Is the table at 'at' a list for option 'want', not a table of options? */
-static int is_list (lua_State *L, const rnl_Attr *want, int at) {
+/*
+** Is the table at 'at' a list for option 'want', not a table of options? An
+** empty one is a list where the op has no other option.
+*/
+static int is_list (lua_State *L, const rnl_Op *op, const rnl_Attr *want,
+                    int at) {
   if (want->kind != RNL_AT_INTS) return 0;
   if (lua_rawlen(L, at) > 0) return 1;
   lua_pushnil(L);
-  if (!lua_next(L, at)) return 1;   /* {} */
+  if (!lua_next(L, at)) return op->attr[1].kind == RNL_AT_END;
   lua_pop(L, 2);
   return 0;
 }
@@ -272,7 +276,7 @@ static int is_list (lua_State *L, const rnl_Attr *want, int at) {
 static void take_options (lua_State *L, Args *a, int top) {
   const rnl_Attr *want = a->op->attr;
   for (int at = a->next; at <= top; at++) {
-    if (lua_istable(L, at) && !is_list(L, want, at)) {
+    if (lua_istable(L, at) && !is_list(L, a->op, want, at)) {
       if (at != top)
         luaL_error(L, "%s: the table of options comes last", a->op->name);
       take_named(L, a, at);

@@ -84,6 +84,26 @@ function lm.count(m)
   return count
 end
 
+---Whether a state, from a file say, is one of this model for N streams.
+---@param m rnn.LM
+---@param state table<string, rnn.Tensor>
+---@param N integer
+---@return boolean
+function lm.fits(m, state, N)
+  local config = m.rnn.config
+  local want = ("%d,%d,%d"):format(config.options.num_layers, N,
+                                   config.sizes[2])
+  local parts = config.class == "LSTM" and {"h", "c"} or {"h"}
+  for _, part in ipairs(parts) do
+    local t = state[part]
+    if not t or t.dtype ~= m.out.weight.dtype or
+       table.concat(t:shape(), ",") ~= want then
+      return false
+    end
+  end
+  return true
+end
+
 local function is_layer(value, ...)
   local class = getmetatable(value)
   local name = type(class) == "table" and class.kind and class.kind.name
