@@ -73,12 +73,11 @@ local function trainer(row)
   local state
   return function()
     local tape <close> = rnn.tape()
-    local h
-    h, state = model.rnn(model.embed(x), state)
+    local h, last = model.rnn(model.embed(x), state)
     local loss = rnn.cross_entropy(model.out(h), y)
     tape:backward(loss)
     opt:step()
-    state = rnn.detach(state)
+    state = rnn.detach(last, state)
   end
 end
 

@@ -45,6 +45,9 @@ rnn.seed(opts.seed)
 local model, tok = lm.load(opts.model)
 if not model then cli.fail(3, "%s", tok) end
 local prime = read_prime(opts.prime)
+if prime and not utf8.len(prime) then
+  cli.fail(3, "--prime: is not valid UTF-8")
+end
 
 local begun = false
 local function write(s)

@@ -64,7 +64,8 @@ rnn.seed(opts.seed)
 -- {== Text -> ids: a part to train on and a part to validate with ==
 
 local function read_text()
-  local corpus, message = text.read(opts.data, {invalid = opts.invalid})
+  local corpus, message = text.read(opts.data, {
+    invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid})
   if not corpus then cli.fail(3, "%s", message) end
   local tok
   if saved then
@@ -81,8 +82,8 @@ end
 local tok, ids, about_corpus = read_text()
 local unit, M = opts.tokenizer, #ids
 if M < 2 then
-  cli.fail(3, "%s: has %d %s%s, training needs at least 2", opts.data, M, unit,
-           M == 1 and "" or "s")
+  cli.fail(3, "%s: %s, training needs at least 2", opts.data,
+           M == 0 and "is empty" or "has 1 " .. unit)
 end
 local M_val = math.floor(M * opts.val)
 if M_val < 2 or M - M_val < 2 then M_val = 0 end
@@ -100,6 +101,7 @@ local per_epoch = text.count_batches(#train_ids, seq, batch)
 local total = math.min(opts.steps or math.maxinteger,
                        opts.epochs and opts.epochs * per_epoch or
                        math.maxinteger)
+local endless = total == math.maxinteger
 
 -- }==
 
@@ -131,7 +133,7 @@ local log
 log, wrong = run.open {
   dir = opts.out, config = opts, start = {corpus = about_corpus},
   step = opts.resume and at.step or nil, seconds = opts.time,
-  total = total < math.maxinteger and total or nil, keep = opts.keep,
+  total = not endless and total or nil, keep = opts.keep,
   unit = unit, quiet = opts.quiet,
 }
 if not log then cli.fail(5, "cannot write the run: %s", wrong) end
@@ -154,6 +156,11 @@ else
   if tok:usable() == 1 then log:warn("the text is one %s repeated", unit) end
 end
 
+local horizon = endless and 10000 or total
+local schedule = rnn.schedule[opts.schedule](opts.lr, horizon)
+local plateau = opts.schedule == "plateau" or nil
+if plateau and at.extra.plateau then schedule:restore(at.extra.plateau) end
+
 local function describe()
   local about = lm.describe(tok)
   about["rnnlua.config"] = json.encode(options.lasting(opts))
@@ -163,6 +170,7 @@ end
 local function save_last(unlogged)
   at.extra = log:get_best()
   at.extra.corpus = about_corpus.hash
+  at.extra.plateau = plateau and schedule:state()
   local all, about = checkpoint.pack(model, opt, at), describe()
   about["rnnlua.train"] = checkpoint.numbers(opt, at)
   return log:save("last", all, about, at.step, unlogged)
@@ -180,6 +188,7 @@ local function validate()
     sum, n = sum + rnn.cross_entropy(logits, y):item(), n + 1
     if coroutine.isyieldable() then coroutine.yield() end
   end
+  if plateau then schedule:observe(sum / n) end
   if log:val(at.step, sum / n) then
     log:save("best", model, describe(), at.step)
   end
@@ -189,10 +198,15 @@ end
 
 -- {== Training ==
 
-local learning_rate = rnn.schedule[opts.schedule](opts.lr, total)
+---Where the schedule stands: at a step, or with --time at a part of the time.
+local function position()
+  if not opts.time then return at.step end
+  local by_time = log:elapsed() / opts.time * horizon
+  return endless and by_time or math.max(at.step, by_time)
+end
 
 local function train_step(x, y)
-  opt.lr = learning_rate(at.step)
+  opt.lr = schedule(position())
   local tape <close> = rnn.tape()
   local logits, state = model:forward(x, at.state)
   local loss = rnn.cross_entropy(logits, y)

@@ -72,10 +72,10 @@ local function produce(model, tok, ids, o, emit)
     logits = logits:totable()
     local id = temperature == 0 and argmax(logits, usable) or
                draw(logits, usable, temperature)
-    emit(stream:push(id))
+    emit(stream(id))
     ids = core.ids {id}
   end
-  emit(stream:finish())
+  emit(stream())
 end
 
 ---Text that a model makes.

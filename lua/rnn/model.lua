@@ -68,16 +68,30 @@ local function layers_of(m)
   return found
 end
 
+local function shape_text(t)
+  return "(" .. table.concat(t:shape(), ", ") .. ")"
+end
+
+local function fits(into, x)
+  return core.is_tensor(into) and into.dtype == x.dtype and
+         shape_text(into) == shape_text(x)
+end
+
 ---A copy of a tensor, or of every tensor in a table, that no tape differentiates
 ---and that outlives the tape: the state carried to the next BPTT window.
 ---@generic T
 ---@param x T
+---@param into? T what an earlier detach returned and nobody needs any more: its memory is used again, so that a training loop allocates nothing
 ---@return T
-function model.detach(x)
-  if core.is_tensor(x) then return x:detach() end
+function model.detach(x, into)
+  if core.is_tensor(x) then
+    return fits(into, x) and into:copy(x) or x:detach()
+  end
   if type(x) ~= "table" then return x end
   local copy = {}
-  for k, v in pairs(x) do copy[k] = model.detach(v) end
+  for k, v in pairs(x) do
+    copy[k] = model.detach(v, type(into) == "table" and into[k] or nil)
+  end
   return copy
 end
 
@@ -129,14 +143,6 @@ function model.load(path)
   return tensors, meta, not tensors and code or nil
 end
 
-local function shape_text(t)
-  return "(" .. table.concat(t:shape(), ", ") .. ")"
-end
-
-local function same_shape(a, b)
-  return shape_text(a) == shape_text(b)
-end
-
 ---What does not fit between parameters and tensors, one line each.
 local function mismatches(params, tensors, strict)
   local lines, known = {}, {}
@@ -146,7 +152,7 @@ local function mismatches(params, tensors, strict)
     local t = tensors[name]
     if not t then
       if strict then lines[#lines + 1] = "missing " .. name end
-    elseif not same_shape(p, t) then
+    elseif shape_text(p) ~= shape_text(t) then
       lines[#lines + 1] = ("%s is %s, the model wants %s"):format(
         name, shape_text(t), shape_text(p))
     end

@@ -85,11 +85,10 @@ end
 ---A function to call with each id as it is made: it returns the text that can
 ---be printed so far, always valid UTF-8. Called without an id it returns what
 ---was held back.
+---@return fun(id: integer?): string
 local function stream(self)
   local print_bytes = printer()
-  return function(id)
-    return print_bytes(id and self:decode {id})
-  end
+  return function(id) return print_bytes(id and self:decode {id}) end
 end
 
 local Byte = {kind = "byte", stream = stream}

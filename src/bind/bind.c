@@ -15,7 +15,7 @@ typedef struct Box {
 
 static const char KEY = 0;
 
-enum { COLLECT_FROM = 64 << 20 };   /* bytes of debt worth a collection */
+enum { COLLECT_FROM = 16 << 20 };   /* bytes of debt worth a collection */
 
 
 static int box_gc (lua_State *L) {

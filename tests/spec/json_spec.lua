@@ -1,4 +1,5 @@
 ---The JSON of logs and descriptions: what it writes, and what it refuses.
+require "rnn"
 local json = require "rnn.json"
 
 describe("json.encode", function()

@@ -1,5 +1,6 @@
 ---Every script, run to its end on small data by the program under test: what it
 ---prints, its exit code, and the files it leaves.
+require "rnn"
 local json = require "rnn.json"
 local lfs = require "lfs"
 

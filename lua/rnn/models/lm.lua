@@ -145,8 +145,9 @@ function lm.load(path)
   if not m then return nil, meta, code end
   local kind, tok = meta["rnnlua.kind"], meta.tokenizer
   if kind ~= lm.KIND then
-    return nil, ("%s: is a model of kind '%s', not a language model"):format(
-                path, kind or "unknown"), "EFORMAT"
+    return nil, ("%s: is not a language model: %s"):format(path, kind and
+                "its kind is '" .. kind .. "'" or "it names no kind"),
+                "EFORMAT"
   end
   if not tok then return nil, path .. ": has no tokenizer", "EFORMAT" end
   local wrong = fault(m, #tok)
