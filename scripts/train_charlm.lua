@@ -108,7 +108,7 @@ local endless = total == math.maxinteger
 -- {== Model, optimizer, run ==
 
 local model = lm.build {
-  vocab = #tok, cell = opts.cell, embed = opts.embed or opts.hidden,
+  tok = tok, cell = opts.cell, embed = opts.embed or opts.hidden,
   hidden = opts.hidden, layers = opts.layers, dropout = opts.dropout,
 }
 local opt = rnn[options.OPTIM[opts.optim]](rnn.parameters(model), {
@@ -212,8 +212,8 @@ local function train_step(x, y)
   local loss = rnn.cross_entropy(logits, y)
   tape:backward(loss)
   local norm = opt:step()
-  at = {step = at.step + 1, state = rnn.detach(state), extra = at.extra,
-        rng = rnn.random_state()}
+  at = {step = at.step + 1, state = rnn.detach(state, at.state),
+        extra = at.extra, rng = rnn.random_state()}
   log:step {step = at.step, epoch = (at.step - 1) // per_epoch + 1,
             loss = loss:item(), lr = opt.lr, grad_norm = norm,
             tokens = batch * seq}
@@ -287,7 +287,7 @@ if not ok then
   error(reason, 0)
 end
 
-save_last()
+if log.saved ~= at.step then save_last() end
 if val_ids and log.val_step < at.step then validate() end
 if not val_ids then log:save("best", model, describe(), at.step) end
 log:close(reason, {step = at.step})

@@ -490,11 +490,25 @@ RNL_API int rnl_utf8_encode (int32_t code, char buf[4]);
 */
 RNL_API size_t rnl_utf8_check (const char *s, size_t n, size_t *line);
 
+/*
+** Bytes (0..3) at the end of 's' that begin a character which more text could
+** complete: what to hold back when text comes in pieces.
+*/
+RNL_API size_t rnl_utf8_tail (const char *s, size_t n);
+
+/*
+** Makes valid UTF-8 of any bytes: each longest broken start of a sequence
+** becomes one U+FFFD (as Unicode recommends), or is dropped unless 'replace'.
+** '*out' as in rnl_utf8_normalise.
+*/
+RNL_API int rnl_utf8_repair (rnl_Context *ctx, int replace, const char *s,
+                             size_t n, char **out, size_t *nout);
+
 typedef enum rnl_Normal { RNL_NFC, RNL_NFKC } rnl_Normal;
 
 /*
-** Normalises valid UTF-8. '*out' is NUL-terminated, '*nout' bytes long, and
-** freed by rnl_text_free.
+** Normalises UTF-8; bytes that are none stay as they are. '*out' is ended by
+** a NUL, '*nout' bytes long, and freed by rnl_text_free.
 */
 RNL_API int rnl_utf8_normalise (rnl_Context *ctx, rnl_Normal form,
                                 const char *s, size_t n,

@@ -45,6 +45,12 @@ function init.constant(t, x)
   return t:fill(x)
 end
 
+---@param t rnn.Tensor
+---@return rnn.Tensor t
+function init.zeros(t)
+  return t:fill(0)
+end
+
 ---Variance gain² * 2/(fan_in + fan_out) (Glorot and Bengio 2010).
 ---@param t rnn.Tensor of 2 axes or more
 ---@param opts? {gain: number, normal: boolean} default 1, false (uniform)
@@ -60,9 +66,15 @@ local GAIN = {
   linear = 1, sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2),
 }
 
+---@class rnn.KaimingOptions
+---@field nonlinearity? string linear, sigmoid, tanh, relu, leaky_relu (default)
+---@field a? number slope of leaky_relu below 0; default 0
+---@field mode? "fan_in"|"fan_out" default fan_in
+---@field normal? boolean default false: uniform
+
 ---Variance gain²/fan (He et al. 2015), with torch.nn.init's gains.
 ---@param t rnn.Tensor of 2 axes or more
----@param opts? {nonlinearity: string, a: number, mode: "fan_in"|"fan_out", normal: boolean} nonlinearity "linear", "sigmoid", "tanh", "relu" or "leaky_relu" (default, with slope a = 0)
+---@param opts? rnn.KaimingOptions
 ---@return rnn.Tensor t
 function init.kaiming(t, opts)
   opts = opts or {}
@@ -73,7 +85,12 @@ function init.kaiming(t, opts)
     error(("kaiming: unknown nonlinearity '%s'"):format(name), 2)
   end
   local fan_in, fan_out = fans(t)
-  local fan = opts.mode == "fan_out" and fan_out or fan_in
+  local mode = opts.mode or "fan_in"
+  local fan = ({fan_in = fan_in, fan_out = fan_out})[mode]
+  if not fan then
+    error(("kaiming: mode must be 'fan_in' or 'fan_out', got '%s'"):format(
+          mode), 2)
+  end
   return fill(t, gain / math.sqrt(math.max(1, fan)), opts.normal)
 end
 

@@ -6,12 +6,14 @@ local core = require "rnn.core"
 
 local layer = {}
 
+---`shapes` lists the parameters in the order they are made, as {field, shape};
+---`check` says what is wrong with an option, if anything is.
 ---@class rnn.LayerKind
 ---@field name string class name
 ---@field sizes string[] names of the integers the constructor takes first
 ---@field options table<string, any> options and their defaults
----@field shapes fun(sizes: integer[], options: table): table[] the parameters in the order they are made: {field, shape}
----@field check? fun(sizes: integer[], options: table): string? what is wrong with an option
+---@field shapes fun(sizes: integer[], options: table): table[]
+---@field check? fun(sizes: integer[], options: table): string?
 ---@field init fun(self: table, sizes: integer[], options: table) initial values
 ---@field call fun(self: table, ...): ... what calling a layer does
 

@@ -77,11 +77,13 @@ local function fits(into, x)
          shape_text(into) == shape_text(x)
 end
 
----A copy of a tensor, or of every tensor in a table, that no tape differentiates
----and that outlives the tape: the state carried to the next BPTT window.
+---A copy of a tensor, or of every tensor in a table, that no tape
+---differentiates and that outlives the tape: the state carried to the next BPTT
+---window. 'into' may be what an earlier detach returned and nobody needs any
+---more: its memory is used again, so that a training loop allocates nothing.
 ---@generic T
 ---@param x T
----@param into? T what an earlier detach returned and nobody needs any more: its memory is used again, so that a training loop allocates nothing
+---@param into? T
 ---@return T
 function model.detach(x, into)
   if core.is_tensor(x) then
@@ -242,10 +244,11 @@ local function place(m, path, value)
 end
 
 ---Rebuilds a model from its file: a table with the layers at their paths.
----Tensors of the file that belong to no layer are passed over.
+---Tensors of the file that belong to no layer are passed over. In the metadata
+---`tokenizer` is rebuilt.
 ---@param path string
 ---@return table|nil model
----@return table|string meta the file's metadata, with `tokenizer` rebuilt; or the message
+---@return table|string meta of the file, or the message
 ---@return string? code "EIO" or "EFORMAT"
 function model.load_model(path)
   local tensors, meta, code = core.file_load(path)
@@ -287,8 +290,9 @@ end
 ---@return string? message listing every missing, extra or misshapen tensor
 ---@return string? code
 function model.restore(m, from, opts)
-  local tensors, meta, code = from, true, nil
+  local tensors, meta = from, true
   if type(from) == "string" then
+    local code
     tensors, meta, code = model.load(from)
     if not tensors then return nil, meta, code end
   end

@@ -9,6 +9,35 @@ local optim = {}
 local KIND = {SGD = "sgd", Adagrad = "adagrad", RMSprop = "rmsprop",
               Adam = "adam", AdamW = "adamw"}
 
+---What is wrong with the arguments of a constructor, if anything is.
+local function fault(params, opts)
+  if type(params) ~= "table" then
+    return "params must be a table of parameters, got " ..
+           (core.is_tensor(params) and "a tensor" or type(params))
+  end
+  for i, p in ipairs(params) do
+    if not core.is_tensor(p) then
+      return ("parameter %d must be a tensor, got %s"):format(i, type(p))
+    end
+  end
+  if opts == nil then return nil end
+  if type(opts) ~= "table" then
+    return "options must be a table, got " .. type(opts)
+  end
+  local betas = opts.betas
+  if betas ~= nil and not (type(betas) == "table" and #betas == 2) then
+    return "'betas' must be {beta1, beta2}"
+  end
+end
+
+---What is wrong with hyper-parameters taken together (PyTorch's rule).
+local function conflict(opt)
+  if opt.kind == "sgd" and opt.nesterov ~= 0 and
+     (opt.momentum == 0 or opt.dampening ~= 0) then
+    return "'nesterov' needs momentum > 0 and dampening = 0"
+  end
+end
+
 ---PyTorch's pair betas = {b1, b2} as two numbers.
 local function spread(opts)
   if not (opts and opts.betas) then return opts end
@@ -23,14 +52,42 @@ for class, kind in pairs(KIND) do
   ---@param opts? table<string, number|boolean>
   ---@return rnn.Optim
   optim[class] = function(params, opts)
-    if type(params) ~= "table" then
-      error(("%s: params must be a table of parameters, got %s"):format(
-            class, core.is_tensor(params) and "a tensor" or type(params)), 2)
-    end
+    local wrong = fault(params, opts)
+    if wrong then error(class .. ": " .. wrong, 2) end
     local ok, made = pcall(core.optim[kind], params, params.names,
-                           spread(opts))
+                           spread(opts), class)
     if not ok then error(made, 2) end
+    wrong = conflict(made)
+    if wrong then error(class .. ": " .. wrong, 2) end
     return made
+  end
+end
+
+---What keeps tensor 't' from being a slot like 'slot', if anything does.
+local function misfit(t, slot)
+  if not core.is_tensor(t) then return "missing" end
+  if t.dtype == "int32" then return "int32" end
+  if table.concat(t:shape(), ",") ~= table.concat(slot:shape(), ",") then
+    return "of another shape"
+  end
+end
+
+---What keeps 'given' from being a state like 'mine', if anything does.
+local function unlike(given, mine)
+  if type(given) ~= "table" or given.name ~= mine.name or
+     type(given.slots) ~= "table" then
+    return ("no state of parameter '%s'"):format(mine.name)
+  end
+  local steps = given.steps
+  if math.type(steps) ~= "integer" or steps < 0 then
+    return ("steps of '%s' must be an integer >= 0, got %s"):format(mine.name,
+           math.type(steps) and steps or type(steps))
+  end
+  for name, slot in pairs(mine.slots) do
+    local wrong = misfit(given.slots[name], slot)
+    if wrong then
+      return ("slot '%s' of '%s' is %s"):format(name, mine.name, wrong)
+    end
   end
 end
 
@@ -40,20 +97,17 @@ end
 ---@return true|nil ok
 ---@return string? message
 function core.optim_methods:restore(state)
+  if type(state) ~= "table" then
+    error("restore: the state must be a table, got " .. type(state), 2)
+  end
   local own = self:state()
+  if #state > #own then
+    return nil, ("optimizer: state of %d parameters, it has %d"):format(
+                #state, #own)
+  end
   for i, mine in ipairs(own) do
-    local given = state[i]
-    if not given or given.name ~= mine.name then
-      return nil, ("optimizer: no state of parameter '%s'"):format(mine.name)
-    end
-    for name, slot in pairs(mine.slots) do
-      local t = given.slots[name]
-      if not t or table.concat(t:shape(), ",") ~=
-                  table.concat(slot:shape(), ",") then
-        return nil, ("optimizer: slot '%s' of '%s' is %s"):format(name,
-                    mine.name, t and "of another shape" or "missing")
-      end
-    end
+    local wrong = unlike(state[i], mine)
+    if wrong then return nil, "optimizer: " .. wrong end
   end
   for i, mine in ipairs(own) do
     for name, slot in pairs(mine.slots) do slot:copy(state[i].slots[name]) end

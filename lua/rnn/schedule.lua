@@ -11,7 +11,7 @@ local schedule = {}
 local function option(opts, name, default)
   local value = opts and opts[name]
   if value == nil then return default end
-  if type(value) ~= "number" or not (value >= 0) then
+  if type(value) ~= "number" or value < 0 or value ~= value then
     error(("schedule: '%s' must be a number >= 0, got %s"):format(name,
           value), 3)
   end
@@ -76,10 +76,10 @@ Plateau.__index = Plateau
 Plateau.__call = function(self) return self.lr end
 
 ---Tells the schedule a validation loss: after more than 'patience' without a
----new best, the rate is multiplied by 'factor'.
+---new best, the rate is multiplied by 'factor'. A NaN is never the best.
 ---@param loss number
 function Plateau:observe(loss)
-  if not self.best or loss < self.best then
+  if loss < (self.best or math.huge) then
     self.best, self.bad = loss, 0
     return
   end

@@ -5,41 +5,84 @@ local text = {}
 
 -- {== Reading ==
 
-local MODES = {error = true, replace = true, skip = true, bytes = true}
+local READ = {
+  invalid = {"error", "replace", "skip", "bytes"},
+  crlf = {"keep", "lf"},
+}
 
+local function names_of(t)
+  local names = {}
+  for name in pairs(t) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  return names
+end
+
+---Raises for a name in 'given' that 'known' does not have.
+local function check_names(what, given, known)
+  for _, name in ipairs(names_of(given)) do
+    if known[name] == nil then
+      error(("%s: unknown option '%s' (it has: %s)"):format(what, name,
+            table.concat(names_of(known), ", ")), 3)
+    end
+  end
+end
+
+---A word among 'words', the first when none is given; raises for others.
+local function check_word(what, name, value, words)
+  if value == nil then return words[1] end
+  for _, word in ipairs(words) do
+    if value == word then return word end
+  end
+  error(("%s: '%s' must be %s or %s, got '%s'"):format(what, name,
+        table.concat(words, ", ", 1, #words - 1), words[#words], value), 3)
+end
+
+---All bytes of a file; or nil and "path: reason".
 local function read_bytes(path)
-  if path == "-" then return io.read "a" end
-  local file, message = io.open(path, "rb")
-  if not file then return nil, message end
+  local file, wrong = io.stdin, nil
+  if path ~= "-" then file, wrong = io.open(path, "rb") end
+  if not file then return nil, wrong end   -- names the path already
   local s, reason = file:read "a"
-  file:close()
-  if not s then return nil, ("%s: %s"):format(path, reason) end
+  if path ~= "-" then file:close() end
+  if not s then
+    return nil, ("%s: %s"):format(path == "-" and "stdin" or path, reason)
+  end
   return s
 end
 
----Reads a whole file as text. A byte order mark at the start is dropped.
+---`invalid` says what to do with bytes that are no UTF-8: fail, put U+FFFD,
+---leave them out, or keep them for a tokenizer that takes bytes.
+---@class rnn.ReadOptions
+---@field invalid? "error"|"replace"|"skip"|"bytes" default error
+---@field crlf? "keep"|"lf" lf turns CR LF into LF; default keep
+
+---Reads a whole file as text. A byte order mark at the start is dropped,
+---whatever the options.
 ---@param path string "-" is standard input
----@param opts? {invalid: "error"|"replace"|"skip"|"bytes", crlf: "keep"|"lf"} invalid: what to do with bytes that are no UTF-8: fail (default), put U+FFFD, leave them out, or keep them for a tokenizer that takes bytes; crlf: "lf" turns CR LF into LF (default "keep")
+---@param opts? rnn.ReadOptions
 ---@return string|nil s
 ---@return string? message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function text.read(path, opts)
-  local invalid = opts and opts.invalid or "error"
-  if not MODES[invalid] then
-    error(("read: 'invalid' must be error, replace, skip or bytes, got '%s'")
-          :format(invalid), 2)
-  end
+  opts = opts or {}
+  check_names("read", opts, READ)
+  local invalid = check_word("read", "invalid", opts.invalid, READ.invalid)
+  local crlf = check_word("read", "crlf", opts.crlf, READ.crlf)
   local s, message = read_bytes(path)
   if not s then return nil, message, "EIO" end
-  s = s:gsub("^\xEF\xBB\xBF", "")
-  if opts and opts.crlf == "lf" then s = s:gsub("\r\n", "\n") end
-  if invalid == "bytes" then return s end
-  local byte, line = core.utf8_check(s)
-  if not byte then return s end
-  if invalid ~= "error" then return core.repair(s, invalid) end
-  return nil, ("%s: invalid UTF-8 at byte %d (line %d); read it with " ..
-               "invalid = replace, skip or bytes, or as bytes")
-              :format(path, byte, line), "EFORMAT"
+  local byte, line
+  if invalid ~= "bytes" then byte, line = core.utf8_check(s) end
+  if byte and invalid == "error" then
+    return nil, ("%s: invalid UTF-8 at byte %d (line %d); set 'invalid' to " ..
+                 "replace, skip or bytes"):format(
+                 path == "-" and "stdin" or path, byte, line), "EFORMAT"
+  end
+  if byte then s = core.repair(s, invalid) end
+  if s:find "^\xEF\xBB\xBF" then s = s:sub(4) end
+  if crlf == "lf" and s:find("\r\n", 1, true) then
+    s = s:gsub("\r\n", "\n")
+  end
+  return s
 end
 
 -- }==
@@ -51,44 +94,28 @@ end
 ---Common methods: fit(s), encode(s), decode(ids), spec(), describe(), usable(),
 ---stream(), and #tok, the number of symbols.
 
-local FORMS = {nfc = true, nfkc = true}
-
----May valid bytes still follow that make these a code point?
-local function is_cut(s)
-  if not s:find "^[\xC2-\xF4][\x80-\xBF]*$" then return false end
-  local first = s:byte()
-  local want = first >= 0xF0 and 4 or first >= 0xE0 and 3 or 2
-  return #s < want
-end
-
----The printable text of a growing sequence of bytes: what is complete and
----valid comes out, what is cut waits, what is invalid becomes U+FFFD.
-local function printer()
-  local rest = ""
-  return function(bytes)
-    rest = rest .. (bytes or "")
-    local out = {}
-    while rest ~= "" do
-      local bad = core.utf8_check(rest)
-      if not bad then
-        out[#out + 1], rest = rest, ""
-        break
-      end
-      out[#out + 1], rest = rest:sub(1, bad - 1), rest:sub(bad)
-      if bytes and is_cut(rest) then break end
-      out[#out + 1], rest = "\u{FFFD}", rest:sub(2)
-    end
-    return table.concat(out)
-  end
-end
+local FORMS = {"nfc", "nfkc"}
+local IS_FORM = {nfc = true, nfkc = true}
+local OPTIONS = {byte = {normal = true},
+                 char = {normal = true, byte_fallback = true}}
 
 ---A function to call with each id as it is made: it returns the text that can
 ---be printed so far, always valid UTF-8. Called without an id it returns what
 ---was held back.
 ---@return fun(id: integer?): string
 local function stream(self)
-  local print_bytes = printer()
-  return function(id) return print_bytes(id and self:decode {id}) end
+  local held = ""
+  return function(id)
+    local bytes = id and held .. self:decode {id} or held
+    local keep = id and core.utf8_tail(bytes) or 0
+    held = bytes:sub(#bytes - keep + 1)
+    return core.repair(bytes:sub(1, #bytes - keep), "replace")
+  end
+end
+
+---The text in the normal form of the tokenizer; bytes that are no UTF-8 stay.
+local function prepare(self, s)
+  return self.normal and core.normalise(s, self.normal) or s
 end
 
 local Byte = {kind = "byte", stream = stream}
@@ -99,45 +126,53 @@ Byte.__len = function() return 256 end
 function Byte:fit() return self end
 
 function Byte:encode(s)
-  return self.vocab:encode(s)
+  return self.vocab:encode(prepare(self, s))
 end
 
 function Byte:decode(ids)
   return self.vocab:decode(ids)
 end
 
-function Byte:usable() return 256 end
+function Byte.usable() return 256 end
 
-function Byte:spec() return "byte" end
+---@return string "byte", then the normal form if there is one
+function Byte:spec()
+  return self.normal and "byte " .. self.normal or "byte"
+end
 
-function Byte:describe() return "bytes, 256 symbols" end
+function Byte:describe()
+  return "bytes, 256 symbols" ..
+         (self.normal and ", " .. self.normal:upper() or "")
+end
 
 local Char = {kind = "char", stream = stream}
 Char.__index = Char
 Char.__len = function(self) return #self.vocab end
 
-local function prepare(self, s)
-  if not self.normal then return s end
-  local valid = core.utf8_check(s) and core.repair(s, "replace") or s
-  return core.normalise(valid, self.normal)
-end
-
----Learns the code points of a text; forgets what it knew.
+---Learns the code points of a text; forgets what it knew. Without
+---byte_fallback the text must be valid UTF-8.
 ---@param s string
----@return rnn.Tokenizer self
+---@return rnn.Tokenizer|nil self
+---@return string? message
+---@return string? code
 function Char:fit(s)
   if type(s) ~= "string" then
     error(("fit: takes a string, got %s"):format(type(s)), 2)
   end
-  s = prepare(self, s)
-  self.vocab = core.vocab_fit(s, self.byte_fallback)
-  self.bytes_seen = core.utf8_check(s) ~= nil
+  local byte, line = core.utf8_check(s)
+  if byte and not self.byte_fallback then
+    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
+           "EFORMAT"
+  end
+  self.vocab = core.vocab_fit(prepare(self, s), self.byte_fallback)
+  self.bytes_seen = byte ~= nil
   return self
 end
 
 ---@param s string
 ---@return rnn.Tensor|nil ids (M) int32
----@return string? message naming characters that are not in the vocabulary
+---@return string? message characters that are not in the vocabulary, and where
+---(in the normal form) the first of each is
 ---@return string? code
 function Char:encode(s)
   return self.vocab:encode(prepare(self, s))
@@ -157,8 +192,10 @@ function Char:usable()
   return #self.vocab - 256
 end
 
----The tokenizer as one line: "char", its options, then the code points in
----hexadecimal, runs as first-last.
+---The tokenizer as one line of ASCII: "char"; the normal form if there is one;
+---"bytes" with byte symbols, "bytes-seen" if the fitted text had such; ":"; the
+---code points ascending in hexadecimal, runs as first-last. For example
+---"char nfc bytes : a 20-7e e9".
 ---@return string
 function Char:spec()
   local parts = {"char"}
@@ -187,30 +224,38 @@ function Char:describe()
          self.normal and ", " .. self.normal:upper() or "")
 end
 
----@param kind "char"|"byte" code points (with bytes for what is not in the vocabulary), or bytes
----@param opts? {normal: "nfc"|"nfkc", byte_fallback: boolean} for "char": normalisation applied before fitting and encoding (default none), and whether 256 symbols for bytes join the vocabulary, so that any input can be encoded (default true)
+local function new_byte(normal)
+  return setmetatable({normal = normal, vocab = core.vocab_new({}, true)},
+                      Byte)
+end
+
+local function new_char(vocab, normal, fallback, bytes_seen)
+  return setmetatable({normal = normal, byte_fallback = fallback,
+                       bytes_seen = bytes_seen, vocab = vocab}, Char)
+end
+
+---Normalisation is applied before fitting and encoding. With byte_fallback,
+---which is for "char", 256 symbols for bytes join the vocabulary: any input can
+---be encoded, and decodes to the same bytes.
+---@class rnn.TokenizerOptions
+---@field normal? "nfc"|"nfkc" default none
+---@field byte_fallback? boolean default true
+
+---@param kind "char"|"byte" code points, or bytes
+---@param opts? rnn.TokenizerOptions
 ---@return rnn.Tokenizer
 function text.tokenizer(kind, opts)
   opts = opts or {}
-  for name in pairs(opts) do
-    if name ~= "normal" and name ~= "byte_fallback" then
-      error(("tokenizer: unknown option '%s' (it has: byte_fallback, normal)")
-            :format(name), 2)
-    end
+  local known = OPTIONS[kind]
+  if not known then
+    error(("unknown tokenizer '%s' (char, byte)"):format(kind), 2)
   end
-  if opts.normal and not FORMS[opts.normal] then
-    error(("tokenizer: 'normal' must be nfc or nfkc, got '%s'"):format(
-          opts.normal), 2)
-  end
-  if kind == "byte" then
-    return setmetatable({vocab = core.vocab_new({}, true)}, Byte)
-  elseif kind ~= "char" then
-    error(("unknown tokenizer '%s' (there are: byte, char)"):format(kind), 2)
-  end
+  check_names("tokenizer", opts, known)
+  local normal = opts.normal ~= nil and
+                 check_word("tokenizer", "normal", opts.normal, FORMS) or nil
+  if kind == "byte" then return new_byte(normal) end
   local fallback = opts.byte_fallback ~= false
-  return setmetatable({normal = opts.normal, byte_fallback = fallback,
-                       bytes_seen = false,
-                       vocab = core.vocab_new({}, fallback)}, Char)
+  return new_char(core.vocab_new({}, fallback), normal, fallback, false)
 end
 
 ---The code points of a specification, or nil: "a-c 4e00" in hexadecimal.
@@ -228,30 +273,46 @@ local function read_codes(list)
   return codes
 end
 
----Rebuilds a tokenizer from what tok:spec() gave. Nothing in it is trusted.
----@param spec string
----@return rnn.Tokenizer|nil
----@return string? message
-function text.tokenizer_from(spec)
-  if spec == "byte" then return text.tokenizer "byte" end
-  local words, list = spec:match "^char([%l%s-]*):(.*)$"
-  local codes = words and read_codes(list)
-  if not codes then return nil, "tokenizer: its description is damaged" end
+---The tokenizer that a specification names, or nil and what is wrong.
+local function read_char(words, list)
+  local codes = read_codes(list)
+  if not codes then return nil, "its list of characters is damaged" end
   local normal, bytes
   for word in words:gmatch "%S+" do
-    if FORMS[word] and not normal then
+    if IS_FORM[word] and not normal then
       normal = word
     elseif (word == "bytes" or word == "bytes-seen") and not bytes then
       bytes = word
     else
-      return nil, ("tokenizer: unknown option '%s'"):format(word)
+      return nil, ("unknown option '%s'"):format(word)
     end
   end
   local vocab, message = core.vocab_new(codes, bytes ~= nil)
-  if not vocab then return nil, "tokenizer: " .. message end
-  return setmetatable({normal = normal, byte_fallback = bytes ~= nil,
-                       bytes_seen = bytes == "bytes-seen", vocab = vocab},
-                      Char)
+  if not vocab then return nil, message end
+  return new_char(vocab, normal, bytes ~= nil, bytes == "bytes-seen")
+end
+
+---Rebuilds a tokenizer from what tok:spec() gave. Nothing in it is trusted;
+---only what spec() itself would write is taken.
+---@param spec string
+---@return rnn.Tokenizer|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function text.tokenizer_from(spec)
+  if type(spec) ~= "string" then
+    error(("tokenizer_from: takes a string, got %s"):format(type(spec)), 2)
+  end
+  local form = spec:match "^byte (%l+)$"
+  local words, list = spec:match "^char([%l -]*):(.*)$"
+  local tok, wrong
+  if spec == "byte" or IS_FORM[form] then
+    return new_byte(form)
+  elseif words then
+    tok, wrong = read_char(words, list)
+  end
+  if tok and tok:spec() == spec then return tok end
+  return nil, "tokenizer: " .. (wrong or "its description is damaged"),
+         "EFORMAT"
 end
 
 -- }==
@@ -264,35 +325,47 @@ end
 ---@param streams integer N
 ---@return integer
 function text.count_batches(count, steps, streams)
-  return (count - 1) // streams // steps
+  return math.max(0, (count - 1) // streams // steps)
 end
+
+local BATCHES = {steps = true, streams = true, first = true, rest = true}
 
 local function check_batches(ids, opts)
   local T, N = opts.steps, opts.streams
-  for name, n in pairs {steps = T or false, streams = N or false} do
-    if math.type(n) ~= "integer" or n < 1 then
-      error(("batches: '%s' must be an integer >= 1, got %s"):format(name,
-            n), 3)
+  if not core.is_tensor(ids) or #ids:shape() ~= 1 or ids.dtype ~= "int32" then
+    error("batches: 'ids' must be int32 with one axis, as tok:encode gives", 3)
+  end
+  for _, name in ipairs {"steps", "streams", "first"} do
+    local n = opts[name]
+    if name == "first" and n == nil then n = 1 end
+    if math.type(n) ~= "integer" or n < 1 or n > 0x7fffffff then
+      error(("batches: '%s' must be an integer >= 1, got %s"):format(name, n),
+            3)
     end
   end
-  if #ids:shape() ~= 1 then
-    error("batches: ids must have one axis, as tok:encode gives", 3)
-  end
-  if #ids < T * N + 1 then
-    error(("batches: the corpus has %d tokens, but steps * streams + 1 = %d " ..
-           "are needed; use fewer streams or steps"):format(#ids, T * N + 1),
-          3)
+  local need, words = N * T + 1, "streams*steps+1"
+  if opts.rest then need, words = N + 1, "streams+1" end
+  if #ids < need then
+    error(("corpus has %d token%s, need at least %s = %d; use fewer streams " ..
+           "or steps"):format(#ids, #ids == 1 and "" or "s", words, need), 3)
   end
   return T, N
 end
+
+---@class rnn.BatchOptions
+---@field steps integer T
+---@field streams integer N
+---@field first? integer the batch to begin with; default 1
+---@field rest? boolean whether a last, shorter batch is given; default false
 
 ---Batches for stateful truncated BPTT: the ids are cut into N streams of equal
 ---length, side by side, and each batch goes on where the one before it ended,
 ---so the state of a model may be carried over. y is x one step later.
 ---@param ids rnn.Tensor (M) int32
----@param opts {steps: integer, streams: integer, first: integer?, rest: boolean?} T, N; the batch to begin with (default 1); whether a last, shorter batch is given too (default false)
+---@param opts rnn.BatchOptions
 ---@return fun(): rnn.Tensor?, rnn.Tensor? iterator of x, y, each (T,N)
 function text.batches(ids, opts)
+  check_names("batches", opts, BATCHES)
   local T, N = check_batches(ids, opts)
   local stride = (#ids - 1) // N
   local at = ((opts.first or 1) - 1) * T

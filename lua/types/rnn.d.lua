@@ -364,16 +364,19 @@ function rnn.threads(n) end
 ---@return rnn.Dtype dtype new tensors and parameters get
 function rnn.default_dtype(dtype) end
 
----@return {live: integer, peak: integer, cached: integer, mallocs: integer} bytes, and calls of malloc so far
+---@class rnn.Memory
+---@field live integer bytes in use
+---@field peak integer highest of that
+---@field cached integer bytes kept for reuse
+---@field mallocs integer calls of malloc so far
+
+---@return rnn.Memory
 function rnn.memory() end
 
----@type fun(logits: rnn.Tensor, ids: rnn.Tensor, opts?: rnn.CrossEntropyOptions): rnn.Tensor
-rnn.cross_entropy = nil
----@type fun(log_probs: rnn.Tensor, ids: rnn.Tensor, opts?: table): rnn.Tensor
-rnn.nll = nil
----@type fun(x: rnn.Tensor, y: rnn.Tensor, opts?: table): rnn.Tensor
-rnn.mse = nil
----@type fun(logits: rnn.Tensor, targets: rnn.Tensor, opts?: table): rnn.Tensor
-rnn.bce_with_logits = nil
+---The losses are the ops of the same names: rnn.mse(x, y) is x:mse(y).
+rnn.cross_entropy = Tensor.cross_entropy
+rnn.nll = Tensor.nll
+rnn.mse = Tensor.mse
+rnn.bce_with_logits = Tensor.bce_with_logits
 
 return rnn

@@ -28,6 +28,7 @@ static void push_tensors (lua_State *L, const rnl_File *f) {
   for (int i = 0; i < n; i++) {
     rnnlua_pushtensor(L, rnl_file_tensor(f, i));
     lua_setfield(L, -2, rnl_file_name(f, i));
+    rnnlua_charge(L, rnl_file_tensor(f, i));
   }
 }
 
@@ -52,9 +53,19 @@ static void push_names (lua_State *L, const rnl_File *f) {
 }
 
 
+/* A string without NUL at 'arg': C sees all of it. */
+static const char *check_text (lua_State *L, int arg, const char *what) {
+  size_t n;
+  const char *s = luaL_checklstring(L, arg, &n);
+  if (strlen(s) != n)
+    luaL_argerror(L, arg, lua_pushfstring(L, "%s must not contain NUL", what));
+  return s;
+}
+
+
 /* file_load(path) -> {name = tensor}, {key = value}, {names}; or nil, ... */
 static int l_load (lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = check_text(L, 1, "a path");
   File *h = lua_newuserdatauv(L, sizeof *h, 0);
   h->file = NULL;
   luaL_setmetatable(L, FILES);
@@ -69,59 +80,61 @@ static int l_load (lua_State *L) {
 }
 
 
-/* The tensors and names of two arrays, in a userdata that is pushed. */
-static const rnl_Named *check_named (lua_State *L, int names, int tensors,
-                                     int *n) {
-  lua_Integer count = luaL_len(L, names);
-  luaL_argcheck(L, count <= INT_MAX / 64, names, "too many tensors");
-  rnl_Named *list =
-      lua_newuserdatauv(L, (size_t)count * sizeof *list + 1, 0);
-  for (int i = 0; i < count; i++) {
-    lua_geti(L, names, i + 1);
-    lua_geti(L, tensors, i + 1);
+/* Fills 'list' from two arrays of 'n' elements, which keep what it names. */
+static void fill_named (lua_State *L, int names, int tensors, int n,
+                        rnl_Named *list) {
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, names, i + 1);
+    lua_rawgeti(L, tensors, i + 1);
     if (lua_type(L, -2) != LUA_TSTRING)
       luaL_argerror(L, names, "names must be strings");
-    list[i].name = lua_tostring(L, -2);      /* the tables hold both */
+    list[i].name = check_text(L, -2, "a name");
     list[i].tensor = rnnlua_checktensor(L, -1);
     lua_pop(L, 2);
   }
-  *n = (int)count;
-  return list;
 }
 
 
-/* The strings of table 'at' as metadata, in a userdata that is pushed. */
-static const rnl_Meta *check_meta (lua_State *L, int at, int *n) {
-  size_t count = 0;
-  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) count++;
-  rnl_Meta *list = lua_newuserdatauv(L, count * sizeof *list + 1, 0);
-  *n = 0;
-  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
-    size_t nk, nv;
+static int count_keys (lua_State *L, int at) {
+  int n = 0;
+  for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) n++;
+  return n;
+}
+
+
+/* Fills 'list' from the strings of the table at 'at', which keeps them. */
+static int fill_meta (lua_State *L, int at, int n, rnl_Meta *list) {
+  int used = 0;
+  for (lua_pushnil(L); lua_next(L, at) && used < n; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
       luaL_argerror(L, at, "metadata must map strings to strings");
-    rnl_Meta meta = {lua_tolstring(L, -2, &nk), lua_tolstring(L, -1, &nv)};
-    if (strlen(meta.key) != nk ||
-        strlen(meta.value) != nv)
-      luaL_argerror(L, at, "metadata must not contain NUL");
-    list[(*n)++] = meta;
+    list[used].key = check_text(L, -2, "metadata");
+    list[used++].value = check_text(L, -1, "metadata");
   }
-  return list;
+  return used;
 }
 
 
-/* file_save(path, names, tensors, meta) -> true; or nil, message, code */
+/*
+** file_save(path, names, tensors, meta) -> true; or nil, message, code.
+** Both lists are allocated first: nothing that fills them can run a collection,
+** whose finalizers might change the tables.
+*/
 static int l_save (lua_State *L) {
-  int ntensor, nmeta;
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = check_text(L, 1, "a path");
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
-  const rnl_Named *tensor = check_named(L, 2, 3, &ntensor);
-  const rnl_Meta *meta = check_meta(L, 4, &nmeta);
-  int status = rnl_file_save(rnnlua_context(L), path, tensor, ntensor, meta,
-                             nmeta);
+  luaL_argcheck(L, lua_rawlen(L, 2) <= INT_MAX / 64, 2, "too many tensors");
+  int n = (int)lua_rawlen(L, 2);
+  rnl_Named *tensor = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *tensor,
+                                        0);
+  int nmeta = count_keys(L, 4);
+  rnl_Meta *meta = lua_newuserdatauv(L, ((size_t)nmeta + 1) * sizeof *meta, 0);
+  fill_named(L, 2, 3, n, tensor);
+  nmeta = fill_meta(L, 4, nmeta, meta);
+  int status = rnl_file_save(rnnlua_context(L), path, tensor, n, meta, nmeta);
   if (status != RNL_OK) return rnnlua_fail(L, status);
   lua_pushboolean(L, 1);
   return 1;

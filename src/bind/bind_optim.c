@@ -1,7 +1,8 @@
 /*
 ** bind_optim.c - optimizers and initial values as Lua sees them.
 ** core.optim.<kind>(params, names, options) makes an optimizer; the userdata
-** keeps the table of names as its user value, for messages and state.
+** keeps as user values the table of names, for messages and state, and the
+** name of its class.
 */
 #include <limits.h>
 #include <stdio.h>
@@ -10,6 +11,9 @@
 #include "bind/bind.h"
 
 static const char *const OPTIM = "rnn.Optim";
+
+/* What every kind has beside the hyper-parameters of its row; 0 is off. */
+static const char *const clip_name[] = {"clip_norm", "clip_value", NULL};
 
 typedef struct Optim {
   rnl_Optim *opt;   /* NULL: closed */
@@ -65,12 +69,22 @@ static void set_options (lua_State *L, rnl_Optim *opt, int at) {
 }
 
 
-/* Upvalue: row. Arguments: array of parameters, array of names, options. */
+/* Tells the collector of the memory of the slots. */
+static void charge_slots (lua_State *L, const Optim *h) {
+  for (int i = 0; i < h->n; i++)
+    for (int s = 0; kind_of(h)->slot[s]; s++)
+      rnnlua_charge(L, rnl_optim_slot(h->opt, i, s));
+}
+
+
+/* Upvalue: row. Arguments: parameters, their names, options, class name. */
 static int l_new (lua_State *L) {
   int row = (int)lua_tointeger(L, lua_upvalueindex(1));
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
+  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
   if (!lua_isnil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
+  luaL_optstring(L, 4, NULL);
   lua_Integer n = luaL_len(L, 1);
   if (n > INT_MAX / 64) luaL_error(L, "too many parameters");
   rnl_Tensor **param =
@@ -80,13 +94,16 @@ static int l_new (lua_State *L) {
     param[i] = rnnlua_checktensor(L, -1);
     lua_pop(L, 1);
   }
-  Optim *h = lua_newuserdatauv(L, sizeof *h, 1);
+  Optim *h = lua_newuserdatauv(L, sizeof *h, 2);
   *h = (Optim){NULL, (int)n};
   luaL_setmetatable(L, OPTIM);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
+  lua_pushvalue(L, 4);
+  lua_setiuservalue(L, -2, 2);
   rnnlua_check(L, rnl_optim_new(rnnlua_context(L), row, param, (int)n,
                                 &h->opt));
+  charge_slots(L, h);
   if (!lua_isnil(L, 3)) set_options(L, h->opt, 3);
   return 1;
 }
@@ -136,7 +153,6 @@ static int l_zero (lua_State *L) {
 /* {== Hyper-parameters and state ========================================= */
 
 static int l_hyper (lua_State *L) {
-  static const char *const clip[] = {"clip_norm", "clip_value", NULL};
   Optim *h = check_optim(L);
   double x;
   lua_newtable(L);
@@ -145,10 +161,10 @@ static int l_hyper (lua_State *L) {
     lua_pushnumber(L, x);
     lua_setfield(L, -2, p->name);
   }
-  for (int i = 0; clip[i]; i++) {
-    rnnlua_check(L, rnl_optim_get(h->opt, clip[i], &x));
+  for (int i = 0; clip_name[i]; i++) {
+    rnnlua_check(L, rnl_optim_get(h->opt, clip_name[i], &x));
     lua_pushnumber(L, x);
-    lua_setfield(L, -2, clip[i]);
+    lua_setfield(L, -2, clip_name[i]);
   }
   return 1;
 }
@@ -191,11 +207,12 @@ static int l_set_steps (lua_State *L) {
 }
 
 
+/* Methods are there after closing too, so that close may be called again. */
 static int l_index (lua_State *L) {
-  Optim *h = check_optim(L);
   const char *name = luaL_checkstring(L, 2);
   double x;
   if (lua_getfield(L, lua_upvalueindex(1), name) != LUA_TNIL) return 1;
+  Optim *h = check_optim(L);
   if (strcmp(name, "kind") == 0) {
     lua_pushstring(L, kind_of(h)->name);
     return 1;
@@ -213,26 +230,38 @@ static int l_newindex (lua_State *L) {
 }
 
 
-/* adam(lr=0.002, weight_decay=0.1): what is not the default. */
+static void add_option (luaL_Buffer *b, const Optim *h, const char *name,
+                        double usual) {
+  char text[64];
+  double x = usual;
+  rnl_optim_get(h->opt, name, &x);
+  if (x == usual) return;
+  snprintf(text, sizeof text, ", %s=%g", name, x);
+  luaL_addstring(b, text);
+}
+
+
+/* Adam(lr=0.002, clip_norm=5): lr, and what is not the default. */
 static int l_tostring (lua_State *L) {
   Optim *h = luaL_checkudata(L, 1, OPTIM);
   if (!h->opt) {
     lua_pushliteral(L, "optimizer (closed)");
     return 1;
   }
+  double lr = 0;
+  rnl_optim_get(h->opt, "lr", &lr);
+  char text[48];
+  snprintf(text, sizeof text, "(lr=%g", lr);
+  if (lua_getiuservalue(L, 1, 2) != LUA_TSTRING)
+    lua_pushstring(L, kind_of(h)->name);
+  const char *name = lua_tostring(L, -1);   /* lives below the buffer */
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  luaL_addstring(&b, kind_of(h)->name);
-  luaL_addchar(&b, '(');
-  for (const rnl_Hyper *p = kind_of(h)->hyper; p->name; p++) {
-    char text[64];
-    double x = 0;
-    rnl_optim_get(h->opt, p->name, &x);
-    if (p != kind_of(h)->hyper && x == p->value) continue;
-    snprintf(text, sizeof text, "%s%s=%g",
-             p == kind_of(h)->hyper ? "" : ", ", p->name, x);
-    luaL_addstring(&b, text);
-  }
+  luaL_addstring(&b, name);
+  luaL_addstring(&b, text);
+  for (const rnl_Hyper *p = kind_of(h)->hyper; p->name; p++)
+    if (strcmp(p->name, "lr") != 0) add_option(&b, h, p->name, p->value);
+  for (int i = 0; clip_name[i]; i++) add_option(&b, h, clip_name[i], 0);
   luaL_addchar(&b, ')');
   luaL_pushresult(&b);
   return 1;

@@ -1,6 +1,9 @@
 /*
 ** bind_sys.c - core.sys: what scripts need of the system and Lua lacks.
 */
+#define _GNU_SOURCE   /* sched_getaffinity */
+
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -42,8 +45,11 @@ static int l_pid (lua_State *L) {
 }
 
 
+/* Cores this process may run on. */
 static int l_cores (lua_State *L) {
-  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t allowed;
+  long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+           ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
   lua_pushinteger(L, n < 1 ? 1 : n);
   return 1;
 }

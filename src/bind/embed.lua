@@ -32,9 +32,10 @@ for i, path in ipairs(arg) do
     os.exit(1)
   end
   io.write(("static const unsigned char file%d[] = {\n%s};\n\n"):format(
-           i, bytes_of(text)))
-  rows[i] = ('  {"%s", "%s", (const char *)file%d, sizeof file%d},\n'):format(
-            module_of(path), path, i, i)
+           i, bytes_of(text .. "\0")))   -- C has no empty arrays
+  rows[i] = ('  {"%s", "%s", (const char *)file%d, %d},\n'):format(
+            module_of(path), path, i, #text)
 end
 io.write("const rnnlua_Source rnnlua_sources[] = {\n", table.concat(rows),
          "  {NULL, NULL, NULL, 0}\n};\n")
+assert(io.stdout:flush())   -- a full disk stops the build too

@@ -5,9 +5,11 @@
 ** A script that is no file from here is looked up in the scripts of the build
 ** tree or of the installation. An error that is a table {exit=, message=} is
 ** printed as one line and sets the exit status; other errors print a
-** traceback. Ctrl-C raises "interrupted!" in the script.
+** traceback. Ctrl-C raises "interrupted!" in the script, SIGTERM "terminated!";
+** uncaught, they end it with 130 and 143.
 */
 #include <editline/readline.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@
 
 #include "bind/bind.h"
 
-enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+enum { EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 static const char HELP[] =
   "Usage: rnnlua [options] [script [args]]\n"
@@ -24,12 +26,12 @@ static const char HELP[] =
   "\n"
   "  -e STAT   run the string STAT\n"
   "  -l MOD    require MOD into the global MOD (-l g=MOD into g)\n"
-  "  -i        prompt after running the script; here rnn is a global\n"
-  "  -v        show the version\n"
-  "  -E        ignore the environment variable LUA_INIT\n"
+  "  -i        prompt after the script; without one, rnn is a global there\n"
+  "  -v        show the version (--version too)\n"
+  "  -E        ignore LUA_INIT, LUA_PATH and LUA_CPATH\n"
   "  -W        turn warnings on\n"
   "  --        end of options      -   run standard input\n"
-  "  -h        show this and exit\n"
+  "  -h        show this and exit (--help too)\n"
   "\n"
   "A script that is not found from here is looked up among the installed\n"
   "ones, so these work from any folder:\n"
@@ -39,25 +41,43 @@ static const char HELP[] =
   "  rnnlua train_charlm.lua --help\n"
   "\n"
   "Exit status: 0 done, 1 runtime, 2 usage, 3 bad input or model,\n"
-  "4 diverged, 5 could not save, 130 interrupted.\n";
+  "4 diverged, 5 could not save, 130 interrupted, 143 terminated.\n";
 
 /* The state a signal interrupts; a handler has no other way to know it. */
 static lua_State *global_L = NULL;
 
-/* {== Ctrl-C ============================================================= */
+/* The last signal caught, 0 since a call or a prompt began. */
+static volatile sig_atomic_t caught = 0;
+
+/* {== Signals ============================================================ */
 
 static void stop_hook (lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, "interrupted!");
+  luaL_error(L, caught == SIGTERM ? "terminated!" : "interrupted!");
 }
 
 
-/* Only sets a hook: a handler cannot raise. A second Ctrl-C ends the program. */
-static void on_interrupt (int sig) {
+/* Only sets a hook: a handler cannot raise. A second signal is not caught. */
+static void on_signal (int sig) {
   signal(sig, SIG_DFL);
+  caught = sig;
   lua_sethook(global_L, stop_hook,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+
+/* At the prompt nothing runs: it is enough that reading ends. */
+static void on_prompt_signal (int sig) {
+  caught = sig;
+}
+
+
+/* What 'text' says if it is the error of a caught signal; else NULL. */
+static const char *signal_text (const char *text) {
+  if (!caught || !text) return NULL;
+  if (strstr(text, "interrupted!")) return "interrupted";
+  return strstr(text, "terminated!") ? "terminated" : NULL;
 }
 
 /* }====================================================================== */
@@ -70,16 +90,27 @@ static void complain (const char *message) {
 }
 
 
+/* The exit status in an error {exit=, message=}; -1 for any other value. */
+static int exit_status (lua_State *L, int at) {
+  if (!lua_istable(L, at)) return -1;
+  lua_pushvalue(L, at);
+  lua_pushliteral(L, "exit");
+  lua_rawget(L, -2);
+  lua_Integer code = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
+  lua_pop(L, 2);
+  return code >= 0 && code <= 255 ? (int)code : -1;
+}
+
+
 /* {exit=, message=} as it is; anything else becomes text with a traceback. */
 static int message_handler (lua_State *L) {
-  if (lua_istable(L, 1)) {
-    if (lua_getfield(L, 1, "exit") == LUA_TNUMBER) {
-      lua_settop(L, 1);
-      return 1;
-    }
-    lua_settop(L, 1);
+  if (exit_status(L, 1) >= 0) return 1;
+  const char *text = lua_tostring(L, 1);
+  if (!text) {
+    if (luaL_callmeta(L, 1, "__tostring") && lua_isstring(L, -1)) return 1;
+    text = lua_pushfstring(L, "(error object is a %s value)",
+                           luaL_typename(L, 1));
   }
-  const char *text = luaL_tolstring(L, 1, NULL);
   luaL_traceback(L, L, text, 1);
   return 1;
 }
@@ -89,9 +120,12 @@ static int call (lua_State *L, int nargs, int nresults) {
   int base = lua_gettop(L) - nargs;
   lua_pushcfunction(L, message_handler);
   lua_insert(L, base);
-  signal(SIGINT, on_interrupt);
+  caught = 0;
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
   int status = lua_pcall(L, nargs, nresults, base);
   signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
   lua_remove(L, base);
   return status;
 }
@@ -99,18 +133,17 @@ static int call (lua_State *L, int nargs, int nresults) {
 
 /* Prints the error on top of the stack; returns the exit status it asks for. */
 static int report (lua_State *L) {
-  int code = 1;
-  if (lua_istable(L, -1)) {
-    lua_getfield(L, -1, "exit");
-    code = (int)lua_tointeger(L, -1);
-    lua_getfield(L, -2, "message");
+  int code = exit_status(L, -1);
+  if (code >= 0) {
+    lua_pushliteral(L, "message");
+    lua_rawget(L, -2);
     if (lua_isstring(L, -1)) complain(lua_tostring(L, -1));
-    lua_pop(L, 2);
+    lua_pop(L, 1);
   } else {
     const char *text = lua_tostring(L, -1);
-    int stopped = text && strstr(text, "interrupted!") != NULL;
-    complain(stopped ? "interrupted" : text ? text : "error without text");
-    if (stopped) code = EXIT_INTERRUPTED;
+    const char *stopped = signal_text(text);
+    complain(stopped ? stopped : text ? text : "error without text");
+    code = stopped ? EXIT_SIGNAL + caught : 1;
   }
   lua_pop(L, 1);
   return code;
@@ -128,55 +161,56 @@ static int run_string (lua_State *L, const char *s, const char *name) {
 
 /* {== Scripts ============================================================ */
 
-/* The folder of the running program, with a final '/', or "". */
-static const char *program_folder (lua_State *L) {
-  char path[4096];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  path[n > 0 ? n : 0] = '\0';
-  char *slash = strrchr(path, '/');
-  if (slash) slash[1] = '\0';
-  return lua_pushstring(L, slash ? path : "");
-}
-
-
-/* The path to load for 'name': from here, or among the scripts we have. */
-static const char *find_script (lua_State *L, const char *name) {
-  static const char *const folders[] = {"../../scripts/",
-                                        "../share/rnnlua/scripts/", NULL};
-  if (access(name, F_OK) == 0) return name;
-  if (name[0] == '/') return NULL;
-  const char *home = program_folder(L);
+/* Our scripts in the build tree or the installation; NULL if there are none. */
+static const char *scripts_folder (lua_State *L, const char *program) {
+  static const char *const folders[] = {"../../scripts",
+                                        "../share/rnnlua/scripts", NULL};
+  char path[PATH_MAX];
+  if (!realpath("/proc/self/exe", path) &&
+      !(strchr(program, '/') && realpath(program, path)))
+    return NULL;
+  *strrchr(path, '/') = '\0';
+  const char *home = lua_pushstring(L, path);
   for (int i = 0; folders[i]; i++) {
-    const char *path = lua_pushfstring(L, "%s%s%s", home, folders[i], name);
-    if (access(path, R_OK) == 0) return path;
+    const char *near = lua_pushfstring(L, "%s/%s", home, folders[i]);
+    if (realpath(near, path)) return lua_pushstring(L, path);
   }
   return NULL;
 }
 
 
-/* Pushes arg[1..]; returns how many. */
-static int push_args (lua_State *L, int argc, char **argv, int script) {
-  int n = argc - script - 1;
+/* The path to load for 'name': from here, or among our scripts; or NULL. */
+static const char *find_script (lua_State *L, const char *program,
+                                const char *name) {
+  if (access(name, F_OK) == 0) return name;
+  int bare = *name && !strchr(name, '/');
+  const char *folder = bare ? scripts_folder(L, program) : NULL;
+  if (folder) {
+    const char *path = lua_pushfstring(L, "%s/%s", folder, name);
+    if (access(path, R_OK) == 0) return path;
+  }
+  fprintf(stderr, "rnnlua: no script '%s'%s%s; rnnlua --help lists options\n",
+          name, folder ? " here or in " : "", folder ? folder : "");
+  return NULL;
+}
+
+
+/* Loads 'path' (NULL: standard input) and calls it with 'n' arguments. */
+static int run_file (lua_State *L, const char *path, char **args, int n) {
+  if (luaL_loadfilex(L, path, "t") != LUA_OK) return report(L);
   luaL_checkstack(L, n + 3, "too many arguments to script");
-  for (int i = script + 1; i < argc; i++) lua_pushstring(L, argv[i]);
-  return n;
+  for (int i = 0; i < n; i++) lua_pushstring(L, args[i]);
+  return call(L, n, 0) == LUA_OK ? 0 : report(L);
 }
 
 
 static int run_script (lua_State *L, int argc, char **argv, int script) {
-  const char *name = argv[script];
   const char *path = NULL;
-  if (strcmp(name, "-") != 0 || strcmp(argv[script - 1], "--") == 0) {
-    path = find_script(L, name);
-    if (!path) {
-      fprintf(stderr, "rnnlua: no script '%s' here or among the installed "
-              "ones; rnnlua --help lists options\n", name);
-      return EXIT_USAGE;
-    }
+  if (strcmp(argv[script], "-") != 0 || strcmp(argv[script - 1], "--") == 0) {
+    path = find_script(L, argv[0], argv[script]);
+    if (!path) return EXIT_USAGE;
   }
-  if (luaL_loadfilex(L, path, "t") != LUA_OK) return report(L);
-  int n = push_args(L, argc, argv, script);
-  return call(L, n, 0) == LUA_OK ? 0 : report(L);
+  return run_file(L, path, argv + script + 1, argc - script - 1);
 }
 
 
@@ -195,8 +229,24 @@ static void set_arg (lua_State *L, int argc, char **argv, int script) {
 
 /* {== Prompt ============================================================= */
 
+/* A line of the terminal; NULL at the end of input and after Ctrl-C. */
+static char *edit_line (const char *prompt) {
+  struct sigaction now, before;
+  memset(&now, 0, sizeof now);   /* no SA_RESTART: Ctrl-C ends the read */
+  now.sa_handler = on_prompt_signal;
+  caught = 0;
+  sigaction(SIGINT, &now, &before);
+  char *line = readline(prompt);
+  sigaction(SIGINT, &before, NULL);
+  if (!caught) return line;
+  free(line);
+  fputs("\n", stdout);
+  return NULL;
+}
+
+
 static char *read_line (const char *prompt, int terminal) {
-  if (terminal) return readline(prompt);
+  if (terminal) return edit_line(prompt);
   char *line = NULL;
   size_t size = 0;
   ssize_t n = getline(&line, &size, stdin);
@@ -209,7 +259,7 @@ static char *read_line (const char *prompt, int terminal) {
 }
 
 
-/* Pushes one line; 0 at the end of input. */
+/* Pushes one line; 0 at the end of input and after Ctrl-C. */
 static int push_line (lua_State *L, const char *prompt, int terminal) {
   char *line = read_line(prompt, terminal);
   if (!line) return 0;
@@ -220,16 +270,14 @@ static int push_line (lua_State *L, const char *prompt, int terminal) {
 }
 
 
-/* Does the message on top say that the text ended too early? Pops it. */
+/* Does the message on top say that the text ended too early? */
 static int incomplete (lua_State *L, int status) {
-  size_t n;
   static const char mark[] = "<eof>";
+  size_t n;
   if (status != LUA_ERRSYNTAX) return 0;
   const char *text = lua_tolstring(L, -1, &n);
   size_t m = sizeof mark - 1;
-  if (n < m || strcmp(text + n - m, mark) != 0) return 0;
-  lua_pop(L, 1);
-  return 1;
+  return n >= m && strcmp(text + n - m, mark) == 0;
 }
 
 
@@ -256,36 +304,42 @@ static int load_statement (lua_State *L, int terminal) {
       return status;
     }
     lua_pushliteral(L, "\n");
-    lua_insert(L, -2);
+    lua_replace(L, -3);   /* the message makes way */
     lua_concat(L, 3);
   }
 }
 
 
-static void print_results (lua_State *L, int from) {
-  int n = lua_gettop(L) - from;
+/* Prints all values on the stack. */
+static void print_results (lua_State *L) {
+  int n = lua_gettop(L);
   if (n == 0) return;
   luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
   lua_getglobal(L, "print");
-  lua_insert(L, from + 1);
-  if (lua_pcall(L, n, 0, 0) != LUA_OK) report(L);
+  lua_insert(L, 1);
+  if (call(L, n, 0) != LUA_OK) report(L);
+}
+
+
+/* Runs the line on the stack, with the lines it still needs. */
+static void run_line (lua_State *L, int terminal) {
+  int status = load_expression(L);
+  if (status != LUA_OK) status = load_statement(L, terminal);
+  else lua_remove(L, 1);
+  if (caught) return;   /* abandoned */
+  if (status == LUA_OK) status = call(L, 0, LUA_MULTRET);
+  if (status == LUA_OK) print_results(L);
+  else report(L);
 }
 
 
 static void prompt_loop (lua_State *L) {
   int terminal = isatty(STDIN_FILENO);
-  lua_settop(L, 0);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "rnn");
-  if (call(L, 1, 1) == LUA_OK) lua_setglobal(L, "rnn");
-  else report(L);
-  while (lua_settop(L, 0), push_line(L, "> ", terminal)) {
-    int status = load_expression(L);
-    if (status != LUA_OK) status = load_statement(L, terminal);
-    else lua_remove(L, 1);
-    if (status == LUA_OK) status = call(L, 0, LUA_MULTRET);
-    if (status == LUA_OK) print_results(L, 0);
-    else report(L);
+  for (;;) {
+    lua_settop(L, 0);
+    caught = 0;
+    if (push_line(L, "> ", terminal)) run_line(L, terminal);
+    else if (!caught) break;
   }
   if (terminal) fputs("\n", stdout);
 }
@@ -296,7 +350,7 @@ static void prompt_loop (lua_State *L) {
 
 typedef struct Options {
   int script;        /* index of the script; argc when there is none */
-  int prompt, version, ignore_env, runs;
+  int prompt, version, help, ignore_env, runs;
 } Options;
 
 
@@ -319,6 +373,7 @@ static int read_options (int argc, char **argv, Options *o) {
     if (strcmp(a, "-i") == 0) o->prompt = o->version = 1;
     else if (strcmp(a, "-v") == 0 || strcmp(a, "--version") == 0)
       o->version = 1;
+    else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) o->help = 1;
     else if (strcmp(a, "-E") == 0) o->ignore_env = 1;
     else if (strcmp(a, "-W") == 0) continue;
     else if (a[1] == 'e' || a[1] == 'l') {
@@ -372,10 +427,8 @@ static int run_init (lua_State *L) {
   const char *init = getenv("LUA_INIT_5_4");
   if (!init) init = getenv("LUA_INIT");
   if (!init) return 0;
-  if (*init != '@') return run_string(L, init, "=LUA_INIT");
-  if (luaL_loadfilex(L, init + 1, "t") != LUA_OK || call(L, 0, 0) != LUA_OK)
-    return report(L);
-  return 0;
+  if (*init == '@') return run_file(L, init + 1, NULL, 0);
+  return run_string(L, init, "=LUA_INIT");
 }
 
 
@@ -385,50 +438,60 @@ static void show_version (void) {
 
 /* }====================================================================== */
 
-/* Everything that may raise; returns the exit status as an integer. */
-static int protected_main (lua_State *L) {
-  int argc = (int)lua_tointeger(L, 1);
-  char **argv = lua_touserdata(L, 2);
-  Options o = {0, 0, 0, 0, 0};
-  int code = read_options(argc, argv, &o);
-  lua_settop(L, 0);
+/* {== The whole run ====================================================== */
+
+static void open_libraries (lua_State *L, const Options *o) {
+  if (o->ignore_env) {   /* what loadlib.c looks at */
+    lua_pushboolean(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  }
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_rnn);
   lua_setfield(L, -2, "rnn");
   lua_pop(L, 1);
-  set_arg(L, argc, argv, o.script);
-  if (!code && o.version) show_version();
-  if (!code && !o.ignore_env) code = run_init(L);
-  if (!code) code = run_options(L, argc, argv, o.script);
-  if (!code && o.script < argc) code = run_script(L, argc, argv, o.script);
-  int idle = o.script >= argc && !o.runs && !o.version;
-  if (!code && !o.prompt && idle && !isatty(STDIN_FILENO)) {
-    if (luaL_loadfilex(L, NULL, "t") != LUA_OK || call(L, 0, 0) != LUA_OK)
-      code = report(L);
-    idle = 0;
-  }
-  if (!code && (o.prompt || idle)) {
-    if (idle && !o.prompt) show_version();
-    prompt_loop(L);
+}
+
+
+/* The prompt asked for, or what is left to do without script and options. */
+static int run_rest (lua_State *L, const Options *o, int has_script) {
+  int idle = !has_script && !o->runs && !o->version;
+  if (!o->prompt && !idle) return 0;
+  if (!o->prompt && !isatty(STDIN_FILENO)) return run_file(L, NULL, NULL, 0);
+  if (!o->version) show_version();
+  int code = has_script ? 0 : run_require(L, "rnn");
+  if (!code) prompt_loop(L);
+  return code;
+}
+
+
+/* Everything that may raise; returns the exit status as an integer. */
+static int protected_main (lua_State *L) {
+  int argc = (int)lua_tointeger(L, 1);
+  char **argv = lua_touserdata(L, 2);
+  Options o = {0, 0, 0, 0, 0, 0};
+  int code = read_options(argc, argv, &o);
+  lua_settop(L, 0);
+  if (!code && o.help) {
+    fputs(HELP, stdout);
+  } else if (!code) {
+    open_libraries(L, &o);
+    set_arg(L, argc, argv, o.script);
+    if (o.version) show_version();
+    if (!o.ignore_env) code = run_init(L);
+    if (!code) code = run_options(L, argc, argv, o.script);
+    int has_script = o.script < argc;
+    if (!code && has_script) code = run_script(L, argc, argv, o.script);
+    if (!code) code = run_rest(L, &o, has_script);
   }
   lua_pushinteger(L, code);
   return 1;
 }
 
-
-static int wants_help (int argc, char **argv) {
-  return argc > 1 && (strcmp(argv[1], "-h") == 0 ||
-                      strcmp(argv[1], "--help") == 0);
-}
-
+/* }====================================================================== */
 
 int main (int argc, char **argv) {
   int code = 1;
-  if (wants_help(argc, argv)) {
-    fputs(HELP, stdout);
-    return fflush(stdout) == 0 ? 0 : 1;
-  }
   lua_State *L = luaL_newstate();
   if (!L) {
     complain("not enough memory");
@@ -439,9 +502,10 @@ int main (int argc, char **argv) {
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
   if (lua_pcall(L, 2, 1, 0) == LUA_OK) code = (int)lua_tointeger(L, -1);
-  else complain(lua_tostring(L, -1));
+  else report(L);
   lua_close(L);
-  if (fflush(stdout) != 0 && code == 0) {
+  int written = fflush(stdout) == 0 && !ferror(stdout);
+  if (!written && code == 0) {
     complain("cannot write standard output");
     code = 1;
   }

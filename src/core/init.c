@@ -30,16 +30,21 @@ static void add_row (double *row, const double *other, double f, int n) {
 }
 
 
+/* Over fixed lanes, so that it vectorises. */
 static double dot (const double *a, const double *b, int n) {
-  double s = 0;
-  for (int j = 0; j < n; j++) s += a[j] * b[j];
-  return s;
+  enum { LANES = 8 };
+  double s[LANES] = {0};
+  for (int j = 0; j < n; j++) s[j % LANES] += a[j] * b[j];
+  for (int k = LANES / 2; k > 0; k /= 2)
+    for (int j = 0; j < k; j++) s[j] += s[j + k];
+  return s[0];
 }
 
 
 /*
 ** Makes m rows of n >= m columns orthonormal by Gram and Schmidt, each row
-** twice against those before it, which is enough (Giraud et al. 2005).
+** twice against those before it, which is enough (Giraud et al. 2005). Lengths
+** are positive, as if by QR with the signs of R taken out.
 */
 static void orthonormalise (double *q, int m, int n) {
   for (int i = 0; i < m; i++) {

@@ -12,6 +12,7 @@
 #include "core/core.h"
 
 enum { CLIP_NORM, CLIP_VALUE, NCLIP };
+enum { CHUNK = 4096 };   /* elements clipped and updated at a time */
 
 struct rnl_Optim {
   rnl_Context *ctx;
@@ -62,15 +63,16 @@ int rnl_optim_find (const char *name) {
 
 /* {== Making ============================================================= */
 
-static int check_params (rnl_Context *ctx, rnl_Tensor *const *param, int n) {
+static int check_params (rnl_Context *ctx, const char *kind,
+                         rnl_Tensor *const *param, int n) {
   for (int i = 0; i < n; i++) {
     if (!param[i]->param)
-      return rnli_error(ctx, RNL_EARG, "tensor %d of %d is no parameter",
-                        i + ctx->base, n);
+      return rnli_error(ctx, RNL_EARG, "%s: tensor %d of %d is no parameter",
+                        kind, i + ctx->base, n);
     for (int k = 0; k < i; k++)
       if (param[k] == param[i])
-        return rnli_error(ctx, RNL_EARG, "parameter %d is given twice",
-                          i + ctx->base);
+        return rnli_error(ctx, RNL_EARG, "%s: parameter %d is given twice",
+                          kind, i + ctx->base);
   }
   return RNL_OK;
 }
@@ -109,7 +111,7 @@ int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param, int n,
   *out = NULL;
   if (row < 0 || row >= NKINDS || n < 0)
     return rnli_error(ctx, RNL_EARG, "there is no optimizer %d", row);
-  int status = check_params(ctx, param, n);
+  int status = check_params(ctx, kinds[row][0]->name, param, n);
   if (status != RNL_OK) return status;
   rnl_Optim *opt = optim_alloc(ctx, n);
   if (!opt) return rnli_nomem(ctx, "an optimizer", sizeof *opt);
@@ -173,18 +175,20 @@ int rnl_optim_get (rnl_Optim *opt, const char *name, double *value) {
 
 
 /* Decay rates of averages lie below 1; nothing is negative or NaN. */
-static int in_range (const char *name, double value) {
-  int rate = strncmp(name, "beta", 4) == 0 || strcmp(name, "alpha") == 0;
-  return value >= 0 && value <= 1e300 && (!rate || value < 1);
+static int is_rate (const char *name) {
+  return strncmp(name, "beta", 4) == 0 || strcmp(name, "alpha") == 0;
 }
 
 
 int rnl_optim_set (rnl_Optim *opt, const char *name, double value) {
   double *at = find_hyper(opt, name);
   if (!at) return RNL_EARG;
-  if (!in_range(name, value))
-    return rnli_error(opt->ctx, RNL_EARG, "%s: '%s' must not be %g",
-                      kinds[opt->row][0]->name, name, value);
+  int rate = is_rate(name);
+  if (!(value >= 0 && value <= 1e300) || (rate && value >= 1))
+    return rnli_error(opt->ctx, RNL_EARG, "%s: '%s' must be %s, got %g",
+                      kinds[opt->row][0]->name, name,
+                      rate ? "in [0, 1)" : "finite and >= 0",
+                      isnan(value) ? fabs(value) : value);
   *at = value;
   return RNL_OK;
 }
@@ -265,26 +269,38 @@ static void clip_f64 (double *g, size_t n, double scale, double limit) {
 
 
 /* clip_norm as torch.nn.utils.clip_grad_norm_, then clip_value. */
-static void clip (const rnl_Optim *opt, rnl_Tensor *g, double norm) {
+static void clip (const rnl_Optim *opt, const rnl_Update *u, int f64,
+                  double norm) {
   double most = opt->clip[CLIP_NORM];
   double scale = most > 0 ? most / (norm + 1e-6) : 1;
   double limit = opt->clip[CLIP_VALUE] > 0 ? opt->clip[CLIP_VALUE] : HUGE_VAL;
   if (scale > 1) scale = 1;
   if (scale == 1 && limit == HUGE_VAL) return;
-  if (g->dtype == RNL_F64) clip_f64(g->data, g->count, scale, limit);
-  else clip_f32(g->data, g->count, (float)scale, (float)limit);
+  if (f64) clip_f64(u->grad, u->n, scale, limit);
+  else clip_f32(u->grad, u->n, (float)scale, (float)limit);
 }
 
 
-static void update (rnl_Optim *opt, int i) {
+static void *from (const rnl_Tensor *t, size_t i) {
+  return (char *)t->data + i * rnl_dtype_size((rnl_Dtype)t->dtype);
+}
+
+
+/* Clips and updates chunk by chunk: what was clipped is still in the cache. */
+static void update (rnl_Optim *opt, int i, double norm) {
   rnl_Tensor *p = opt->param[i];
-  rnl_Update u = {.n = p->count, .param = p->data, .grad = p->grad->data,
-                  .hyper = opt->hyper, .step = ++opt->steps[i]};
-  for (int s = 0; s < RNL_MAX_SLOTS; s++) {
-    rnl_Tensor *slot = opt->slot[i * RNL_MAX_SLOTS + s];
-    u.slot[s] = slot ? slot->data : NULL;
+  rnl_Tensor *const *slot = &opt->slot[i * RNL_MAX_SLOTS];
+  int f64 = p->dtype == RNL_F64;
+  rnl_Update u = {.hyper = opt->hyper, .step = ++opt->steps[i]};
+  for (size_t k = 0; k < p->count; k += CHUNK) {
+    u.n = p->count - k < CHUNK ? p->count - k : CHUNK;
+    u.param = from(p, k);
+    u.grad = from(p->grad, k);
+    for (int s = 0; s < RNL_MAX_SLOTS; s++)
+      u.slot[s] = slot[s] ? from(slot[s], k) : NULL;
+    clip(opt, &u, f64, norm);
+    kinds[opt->row][f64]->update(&u);
   }
-  kinds[opt->row][p->dtype == RNL_F64]->update(&u);
   rnl_touch(p);
 }
 
@@ -305,11 +321,8 @@ int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
                       "finite; the step was not applied",
                       kinds[opt->row][0]->name);
   }
-  for (int i = 0; i < opt->n; i++) {
-    if (!opt->param[i]->has_grad) continue;
-    clip(opt, opt->param[i]->grad, total);
-    update(opt, i);
-  }
+  for (int i = 0; i < opt->n; i++)
+    if (opt->param[i]->has_grad) update(opt, i, total);
   rnl_optim_clear(opt);
   return RNL_OK;
 }

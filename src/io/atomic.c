@@ -10,7 +10,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
 #include "io/io.h"
+
+/* {== Messages =========================================================== */
+
+rnli_Brief rnli_brief (const char *s) {
+  rnli_Brief b;
+  size_t n = strlen(s), i = 0, used = 0;
+  while (i < n && used < sizeof b.text - 8) {
+    int32_t code;
+    int len = rnl_utf8_decode(s + i, n - i, &code);
+    int shown = len > 0 && code >= 0x20 && (code < 0x7f || code > 0x9f);
+    memcpy(b.text + used, shown ? s + i : "?", shown ? (size_t)len : 1);
+    used += shown ? (size_t)len : 1;
+    i += len > 0 ? (size_t)len : 1;
+  }
+  snprintf(b.text + used, sizeof b.text - used, "%s", i < n ? "..." : "");
+  return b;
+}
 
 
 int rnli_system_error (rnl_Context *ctx, const char *path, const char *what) {
@@ -18,58 +39,103 @@ int rnli_system_error (rnl_Context *ctx, const char *path, const char *what) {
   int code = errno;
   if (strerror_r(code, reason, sizeof reason) != 0)
     snprintf(reason, sizeof reason, "error %d", code);
-  return rnli_error(ctx, RNL_EIO, "%s: %s: %s", path, what, reason);
+  return rnli_error(ctx, RNL_EIO, "%.300s: %s: %s", path, what, reason);
 }
 
+/* }====================================================================== */
 
-/* "dir/.name.tmp.123" and "dir" of "dir/name"; one block holds both. */
-static int make_names (rnli_Atomic *a) {
-  size_t n = strlen(a->path);
-  const char *slash = strrchr(a->path, '/');
-  size_t dir = slash ? (size_t)(slash - a->path) + 1 : 0;
-  a->tmp = rnli_get(a->ctx, 2 * n + 64);
-  if (!a->tmp) return rnli_nomem(a->ctx, "a file name", 2 * n + 64);
-  int used = snprintf(a->tmp, n + 32, "%.*s.%s.tmp.%ld", (int)dir, a->path,
-                      a->path + dir, (long)getpid());
-  a->folder = a->tmp + used + 1;
-  if (dir) snprintf(a->folder, n + 1, "%.*s", (int)dir, a->path);
-  else snprintf(a->folder, 2, ".");
-  return RNL_OK;
-}
+/* {== Opening ============================================================ */
 
-
-int rnli_atomic_open (rnl_Context *ctx, const char *path, rnli_Atomic *a) {
-  struct stat st;
-  *a = (rnli_Atomic){ctx, path, NULL, NULL, -1};
-  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-    errno = EISDIR;
-    return rnli_system_error(ctx, path, "cannot be written");
-  }
-  int status = make_names(a);
-  if (status != RNL_OK) return status;
-  unlink(a->tmp);   /* left by an earlier process of this number */
-  a->fd = open(a->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (a->fd >= 0) return RNL_OK;
-  status = rnli_system_error(ctx, path, "cannot be written");
-  rnli_put(ctx, a->tmp);
-  a->tmp = NULL;
-  return status;
+/* Closes what is open and removes the temporary file. */
+static void drop (rnli_Atomic *a) {
+  if (a->fd >= 0) close(a->fd);
+  if (a->tmp) unlinkat(a->folder, a->tmp, 0);
+  if (a->folder >= 0) close(a->folder);
+  rnli_put(a->ctx, a->tmp);
+  *a = (rnli_Atomic){.ctx = a->ctx, .path = a->path, .folder = -1, .fd = -1};
 }
 
 
 /* Fails the whole file, with the reason in errno. */
 static int give_up (rnli_Atomic *a, const char *what) {
   int status = rnli_system_error(a->ctx, a->path, what);
-  rnli_atomic_abort(a);
+  drop(a);
   return status;
 }
 
+
+/* A number no other thread has now. */
+static long thread_number (void) {
+#ifdef __linux__
+  return syscall(SYS_gettid);
+#else
+  return (long)getpid();
+#endif
+}
+
+
+/* Opens the folder of 'path': all else is done inside it. */
+static int open_folder (rnli_Atomic *a) {
+  size_t n = (size_t)(a->name - a->path);
+  char *folder = rnli_get(a->ctx, n + 2);
+  if (!folder) return rnli_nomem(a->ctx, "a file name", n + 2);
+  snprintf(folder, n + 2, "%.*s", n ? (int)n : 1, n ? a->path : ".");
+  a->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int code = errno;
+  rnli_put(a->ctx, folder);
+  errno = code;
+  return a->folder < 0 ? give_up(a, "folder cannot be opened") : RNL_OK;
+}
+
+
+/* A device, a pipe or a folder must not be renamed away. */
+static int check_target (rnli_Atomic *a) {
+  struct stat st;
+  if (fstatat(a->folder, a->name, &st, 0) != 0 || S_ISREG(st.st_mode))
+    return RNL_OK;
+  errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+  return give_up(a, "cannot be replaced, it is no regular file");
+}
+
+
+static int open_tmp (rnli_Atomic *a) {
+  size_t n = strlen(a->name) + 40;
+  char *tmp = rnli_get(a->ctx, n);
+  if (!tmp) {
+    drop(a);
+    return rnli_nomem(a->ctx, "a file name", n);
+  }
+  snprintf(tmp, n, ".%s.tmp.%ld", a->name, thread_number());
+  unlinkat(a->folder, tmp, 0);   /* left by an earlier process of this number */
+  a->fd = openat(a->folder, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                 0666);
+  int code = errno;
+  if (a->fd >= 0) a->tmp = tmp;
+  else rnli_put(a->ctx, tmp);
+  errno = code;
+  return a->fd < 0 ? give_up(a, "cannot be written") : RNL_OK;
+}
+
+
+int rnli_atomic_open (rnl_Context *ctx, const char *path, rnli_Atomic *a) {
+  const char *slash = strrchr(path, '/');
+  *a = (rnli_Atomic){.ctx = ctx, .path = path, .folder = -1, .fd = -1};
+  a->name = slash ? slash + 1 : path;
+  errno = *path ? EISDIR : ENOENT;
+  if (!*a->name) return give_up(a, "cannot be written");
+  int status = open_folder(a);
+  if (status == RNL_OK) status = check_target(a);
+  return status == RNL_OK ? open_tmp(a) : status;
+}
+
+/* }====================================================================== */
 
 int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n) {
   const char *p = data;
   while (n > 0) {
     ssize_t done = write(a->fd, p, n < (1u << 30) ? n : 1u << 30);
     if (done < 0 && errno == EINTR) continue;
+    if (done == 0) errno = EIO;
     if (done <= 0) return give_up(a, "cannot be written");
     p += done;
     n -= (size_t)done;
@@ -78,34 +144,18 @@ int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n) {
 }
 
 
-/* The rename itself is on disk only when the folder is. */
-static int sync_folder (rnli_Atomic *a) {
-  int fd = open(a->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return give_up(a, "folder cannot be synced");
-  int failed = fsync(fd) != 0 && errno != EINVAL;
-  close(fd);
-  return failed ? give_up(a, "folder cannot be synced") : RNL_OK;
-}
-
-
 int rnli_atomic_commit (rnli_Atomic *a) {
   if (fsync(a->fd) != 0) return give_up(a, "cannot be synced");
   int fd = a->fd;
   a->fd = -1;
-  if (close(fd) != 0) return give_up(a, "cannot be closed");
-  if (rename(a->tmp, a->path) != 0) return give_up(a, "cannot be replaced");
-  int status = sync_folder(a);
-  if (status != RNL_OK) return status;
-  rnli_put(a->ctx, a->tmp);
+  if (close(fd) != 0 && errno != EINTR) return give_up(a, "cannot be closed");
+  if (renameat(a->folder, a->tmp, a->folder, a->name) != 0)
+    return give_up(a, "cannot be replaced");
+  rnli_put(a->ctx, a->tmp);   /* that name is no more */
   a->tmp = NULL;
+  /* the rename is on disk only when the folder is; some cannot be synced */
+  if (fsync(a->folder) != 0 && errno != EINVAL)
+    return give_up(a, "folder cannot be synced");
+  drop(a);
   return RNL_OK;
-}
-
-
-void rnli_atomic_abort (rnli_Atomic *a) {
-  if (a->fd >= 0) close(a->fd);
-  if (a->tmp) unlink(a->tmp);
-  rnli_put(a->ctx, a->tmp);
-  a->tmp = NULL;
-  a->fd = -1;
 }

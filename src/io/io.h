@@ -7,35 +7,58 @@
 
 #include "core/core.h"
 
-/* A file being written beside the one it will replace. */
-typedef struct rnli_Atomic {
-  rnl_Context *ctx;
-  const char *path;
-  char *tmp;        /* ".NAME.tmp.PID" in the folder of 'path' */
-  char *folder;
-  int fd;
-} rnli_Atomic;
+/* {== Messages =========================================================== */
 
 /* RNL_EIO with "path: what: reason of errno". */
 int rnli_system_error (rnl_Context *ctx, const char *path, const char *what);
 
+/* A name or path fit for a message. */
+typedef struct rnli_Brief {
+  char text[80];
+} rnli_Brief;
+
+/* The beginning of 's'; controls and what is not UTF-8 become '?'. */
+rnli_Brief rnli_brief (const char *s);
+
+/* }====================================================================== */
+
+/* {== Files replaced as a whole ========================================== */
+
+/* A file being written beside the one it will replace. */
+typedef struct rnli_Atomic {
+  rnl_Context *ctx;
+  const char *path;
+  const char *name;   /* the last part of 'path' */
+  char *tmp;          /* ".NAME.tmp.PID", in the same folder */
+  int folder;
+  int fd;
+} rnli_Atomic;
+
 /*
 ** Open, write, commit: 'path' holds the old bytes until commit has put the
-** whole new file, synced, in its place. After any failure, and after abort,
-** nothing is left behind.
+** whole new file, synced, in its place. After any failure nothing is left
+** behind, and the rest must not be called. Only regular files are replaced;
+** a symbolic link to one is replaced itself. PID is the number of the thread,
+** that of the process in its first one: two threads never share a file.
 */
 int rnli_atomic_open (rnl_Context *ctx, const char *path, rnli_Atomic *a);
 int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n);
 int rnli_atomic_commit (rnli_Atomic *a);
-void rnli_atomic_abort (rnli_Atomic *a);
+
+/* }====================================================================== */
+
+/* {== Checkpoints ======================================================== */
 
 enum {
   RNLI_MAX_TENSORS = 65536,
+  RNLI_MAX_METAS = 65536,       /* keys in the metadata */
   RNLI_MAX_NAME = 512,
-  RNLI_MAX_META = 1 << 20,      /* bytes of all keys and values */
+  RNLI_MAX_META = 16 << 20,     /* bytes of all keys and values */
   RNLI_MAX_HEADER = 100000000
 };
 
+#define RNLI_MAX_FILE ((uint64_t)16 << 30)
+#define RNLI_META_KEY "__metadata__"
 #define RNLI_DIGEST_KEY "rnnlua.digest"
 
 /* Is 's' a name a tensor may have: 1..512 bytes of UTF-8, no controls? */
@@ -49,5 +72,7 @@ int rnli_name_ok (const char *s);
 enum { RNLI_DIGEST_START = 0x5eed };
 uint64_t rnli_digest (uint64_t d, const void *data, size_t n);
 void rnli_digest_text (uint64_t d, char text[17]);
+
+/* }====================================================================== */
 
 #endif

@@ -178,19 +178,22 @@ static int by_key (const void *a, const void *b) {
 
 static int check_tensors (rnl_Context *ctx, const char *path,
                           rnl_Named *tensor, int n) {
-  if (n > RNLI_MAX_TENSORS)
-    return rnli_error(ctx, RNL_EARG, "%s: %d tensors are more than %d", path,
-                      n, RNLI_MAX_TENSORS);
+  size_t total = 0;
   qsort(tensor, (size_t)n, sizeof *tensor, by_name);
   for (int i = 0; i < n; i++) {
     const char *name = tensor[i].name;
-    if (!rnli_name_ok(name) || strcmp(name, "__metadata__") == 0)
-      return rnli_error(ctx, RNL_EARG, "%s: '%.64s' is no name for a tensor",
-                        path, name);
+    if (!rnli_name_ok(name) || strcmp(name, RNLI_META_KEY) == 0)
+      return rnli_error(ctx, RNL_EARG, "%.300s: '%s' is no name for a tensor "
+                        "(1 to %d bytes of UTF-8, no controls)", path,
+                        rnli_brief(name).text, RNLI_MAX_NAME);
     if (i && strcmp(name, tensor[i - 1].name) == 0)
-      return rnli_error(ctx, RNL_EARG, "%s: two tensors are named '%.64s'",
-                        path, name);
+      return rnli_error(ctx, RNL_EARG, "%.300s: two tensors are named '%s'",
+                        path, rnli_brief(name).text);
+    total = rnli_add(total, bytes_of(tensor[i].tensor));
   }
+  if (total > RNLI_MAX_FILE - 8 - RNLI_MAX_HEADER)
+    return rnli_error(ctx, RNL_EARG, "%.300s: %zu bytes of data are more than "
+                      "a checkpoint holds", path, total);
   qsort(tensor, (size_t)n, sizeof *tensor, by_size_then_name);
   return RNL_OK;
 }
@@ -205,15 +208,15 @@ static int check_meta (rnl_Context *ctx, const char *path, rnl_Meta *meta,
     total += k + v;
     if (rnl_utf8_check(meta[i].key, k, NULL) != k ||
         rnl_utf8_check(meta[i].value, v, NULL) != v)
-      return rnli_error(ctx, RNL_EARG, "%s: metadata '%.64s' is not UTF-8",
-                        path, meta[i].key);
+      return rnli_error(ctx, RNL_EARG, "%.300s: metadata '%s' is not UTF-8",
+                        path, rnli_brief(meta[i].key).text);
     if (i && strcmp(meta[i].key, meta[i - 1].key) == 0)
-      return rnli_error(ctx, RNL_EARG, "%s: metadata '%.64s' is given twice",
-                        path, meta[i].key);
+      return rnli_error(ctx, RNL_EARG, "%.300s: metadata '%s' is given "
+                        "twice", path, rnli_brief(meta[i].key).text);
   }
   if (total > RNLI_MAX_META)
-    return rnli_error(ctx, RNL_EARG, "%s: metadata of %zu bytes is more than "
-                      "%d", path, total, RNLI_MAX_META);
+    return rnli_error(ctx, RNL_EARG, "%.300s: metadata of %zu bytes is more "
+                      "than %d", path, total, RNLI_MAX_META);
   return RNL_OK;
 }
 
@@ -252,8 +255,14 @@ static int save_sorted (rnl_Context *ctx, const char *path,
   status = check_meta(ctx, path, meta, nmeta);
   if (status != RNL_OK) return status;
   build_header(&header, tensor, ntensor, meta, nmeta);
-  status = header.failed ? rnli_nomem(ctx, "a checkpoint's header", header.n)
-                         : rnli_atomic_open(ctx, path, &a);
+  if (header.failed)
+    status = rnli_nomem(ctx, "a checkpoint's header", 2 * header.n);
+  else if (header.n > RNLI_MAX_HEADER)
+    status = rnli_error(ctx, RNL_EARG, "%.300s: names and metadata take %zu "
+                        "bytes, more than %d", path, header.n,
+                        RNLI_MAX_HEADER);
+  else
+    status = rnli_atomic_open(ctx, path, &a);
   if (status == RNL_OK) status = write_all(&a, &header, tensor, ntensor);
   rnli_put(ctx, header.s);
   return status;
@@ -262,6 +271,11 @@ static int save_sorted (rnl_Context *ctx, const char *path,
 
 int rnl_file_save (rnl_Context *ctx, const char *path, const rnl_Named *tensor,
                    int ntensor, const rnl_Meta *meta, int nmeta) {
+  if (ntensor < 0 || ntensor > RNLI_MAX_TENSORS || nmeta < 0 ||
+      nmeta >= RNLI_MAX_METAS)
+    return rnli_error(ctx, RNL_EARG, "%.300s: %d tensors and %d keys of "
+                      "metadata; at most %d and %d can be saved", path,
+                      ntensor, nmeta, RNLI_MAX_TENSORS, RNLI_MAX_METAS - 1);
   size_t nt = (size_t)ntensor * sizeof *tensor;
   size_t bytes = nt + ((size_t)nmeta + 1) * sizeof *meta;
   rnl_Named *t = rnli_get(ctx, bytes);

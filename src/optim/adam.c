@@ -10,8 +10,9 @@
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY };
 enum { M, V };
 
+/* 1 - beta is taken in double: of a float beta it has no five digits. */
 typedef struct Factors {
-  real b1, b2, eps, step, root, decay, shrink;
+  real fresh1, b2, fresh2, eps, step, root, decay, shrink;
 } Factors;
 
 
@@ -22,8 +23,8 @@ static void update (size_t n, Factors f, real *restrict p,
   for (size_t i = 0; i < n; i++) {
     real w = p[i] * f.shrink;
     real g = grad[i] + f.decay * p[i];
-    m[i] += (g - m[i]) * (1 - f.b1);
-    v[i] = v[i] * f.b2 + (1 - f.b2) * g * g;
+    m[i] += (g - m[i]) * f.fresh1;
+    v[i] = v[i] * f.b2 + f.fresh2 * g * g;
     p[i] = w - f.step * m[i] / (RNLI_M(sqrt)(v[i]) * f.root + f.eps);
   }
 }
@@ -34,7 +35,8 @@ static void run (const rnl_Update *u, int decoupled) {
   double t = (double)u->step;
   double wd = h[WEIGHT_DECAY];
   Factors f = {
-    .b1 = (real)h[BETA1], .b2 = (real)h[BETA2], .eps = (real)h[EPS],
+    .fresh1 = (real)(1 - h[BETA1]), .b2 = (real)h[BETA2],
+    .fresh2 = (real)(1 - h[BETA2]), .eps = (real)h[EPS],
     .step = (real)(h[LR] / (1 - pow(h[BETA1], t))),
     .root = (real)(1 / sqrt(1 - pow(h[BETA2], t))),
     .decay = (real)(decoupled ? 0 : wd),

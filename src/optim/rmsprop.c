@@ -9,8 +9,9 @@
 enum { LR, ALPHA, EPS, MOMENTUM, CENTERED, WEIGHT_DECAY };
 enum { SQUARE, AVERAGE, BUFFER };
 
+/* fresh: 1 - alpha, taken in double because it cancels. */
 typedef struct Factors {
-  real lr, alpha, eps, momentum, wd;
+  real lr, alpha, fresh, eps, momentum, wd;
 } Factors;
 
 
@@ -20,9 +21,10 @@ static void update (size_t n, Factors f, int centered, real *restrict p,
                     real *restrict a, real *restrict b) {
   for (size_t i = 0; i < n; i++) {
     real g = grad[i] + f.wd * p[i];
-    s[i] = f.alpha * s[i] + (1 - f.alpha) * g * g;
-    real mean = a[i] + (g - a[i]) * (1 - f.alpha);
+    s[i] = f.alpha * s[i] + f.fresh * g * g;
+    real mean = a[i] + (g - a[i]) * f.fresh;
     real var = centered ? s[i] - mean * mean : s[i];
+    if (var < 0) var = 0;   /* rounding; torch gives NaN */
     a[i] = mean;
     b[i] = f.momentum * b[i] + g / (RNLI_M(sqrt)(var) + f.eps);
     p[i] -= f.lr * b[i];
@@ -32,8 +34,10 @@ static void update (size_t n, Factors f, int centered, real *restrict p,
 
 static void rmsprop_update (const rnl_Update *u) {
   const double *h = u->hyper;
-  Factors f = {(real)h[LR], (real)h[ALPHA], (real)h[EPS], (real)h[MOMENTUM],
-               (real)h[WEIGHT_DECAY]};
+  Factors f = {
+    .lr = (real)h[LR], .alpha = (real)h[ALPHA],
+    .fresh = (real)(1 - h[ALPHA]), .eps = (real)h[EPS],
+    .momentum = (real)h[MOMENTUM], .wd = (real)h[WEIGHT_DECAY]};
   update(u->n, f, h[CENTERED] != 0, u->param, u->grad, u->slot[SQUARE],
          u->slot[AVERAGE], u->slot[BUFFER]);
 }

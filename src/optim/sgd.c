@@ -41,7 +41,7 @@ static void sgd_update (const rnl_Update *u) {
 
 RNLI_OPTIM(sgd) = {
   .name = "sgd",
-  .hyper = {{"lr", 1e-2}, {"momentum", 0}, {"dampening", 0}, {"nesterov", 0},
+  .hyper = {{"lr", 1e-3}, {"momentum", 0}, {"dampening", 0}, {"nesterov", 0},
             {"weight_decay", 0}},
   .slot = {"momentum"},
   .update = sgd_update,

@@ -1,94 +1,151 @@
 /*
-** vocab.c - code points as ids, for the tokenizer "char". Code point to id is
-** a table for what lies below TABLE and a binary search above.
-** Memory: 4 bytes per code point and the table; fitting takes a bit for each
-** of Unicode's 0x110000 code points.
+** vocab.c - the vocabulary of code points: text to ids and back.
+**
+** Ids 0..K-1 are the code points in ascending order, then, with 'bytes', come
+** the 256 byte values. A code point finds its id through a table of two steps,
+** index[code / 256] -> page, page[code % 256] -> id or -1. Page 0 is the empty
+** one; only pages in use have memory: K code points take at most 4 K + 1 KiB
+** for each of the pages they touch, 4.5 MiB beside the list in the worst case.
 */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/core.h"
+#include "text/text.h"
 
-enum { UNICODE = 0x110000, TABLE = 0x3000, BYTES = 256, NAMED = 10 };
+enum {
+  PAGE = 256,
+  NPAGE = (RNLI_MAX_CODE + 1) / PAGE,
+  NBYTE = 256,
+  NSHOWN = 10    /* unknown characters that a message names */
+};
 
+/* One block holds the header, then code[k], the pages, index[NPAGE]. */
 struct rnl_Vocab {
   rnl_Context *ctx;
-  int k;                  /* code points */
-  int bytes;              /* 256 symbols for bytes follow */
-  int32_t *code;          /* (k), ascending */
-  int32_t id[TABLE];      /* of code points below TABLE, or -1 */
+  int k;
+  int bytes;           /* 256 if there are byte ids, else 0 */
+  int32_t *code;
+  int32_t *page;
+  uint16_t *index;
 };
+
+
+static inline int32_t id_of (const rnl_Vocab *v, int32_t code) {
+  return v->page[v->index[code / PAGE] * PAGE + code % PAGE];
+}
 
 /* {== Making ============================================================= */
 
-/* A vocabulary for k code points, which the caller fills in. */
-static rnl_Vocab *vocab_alloc (rnl_Context *ctx, int k, int bytes) {
-  size_t size = sizeof(rnl_Vocab) + (size_t)k * sizeof(int32_t);
+/* Pages that 'k' ascending code points touch, the empty one included. */
+static size_t count_pages (const int32_t *code, int k) {
+  size_t n = 1;
+  for (int i = 0; i < k; i++)
+    n += i == 0 || code[i] / PAGE != code[i - 1] / PAGE;
+  return n;
+}
+
+
+static void fill_pages (rnl_Vocab *v, size_t npage) {
+  memset(v->page, 0xFF, npage * PAGE * sizeof *v->page);   /* all -1 */
+  memset(v->index, 0, NPAGE * sizeof *v->index);
+  unsigned last = 0;
+  for (int i = 0; i < v->k; i++) {
+    uint16_t *at = &v->index[v->code[i] / PAGE];
+    if (*at == 0) *at = (uint16_t)++last;
+    v->page[*at * PAGE + v->code[i] % PAGE] = i;
+  }
+}
+
+
+static int vocab_make (rnl_Context *ctx, const int32_t *code, int k,
+                       int bytes, rnl_Vocab **out) {
+  size_t npage = count_pages(code, k);
+  size_t ncode = (size_t)k;
+  size_t size = sizeof(rnl_Vocab) +
+                (ncode + npage * PAGE) * sizeof(int32_t) +
+                NPAGE * sizeof(uint16_t);
   rnl_Vocab *v = rnli_get(ctx, size);
-  if (!v) return NULL;
+  if (!v) return rnli_nomem(ctx, "a vocabulary", size);
   v->ctx = ctx;
   v->k = k;
-  v->bytes = bytes != 0;
-  v->code = (int32_t *)(v + 1);
+  v->bytes = bytes ? NBYTE : 0;
+  v->code = (int32_t *)(void *)(v + 1);
+  v->page = v->code + ncode;
+  v->index = (uint16_t *)(void *)(v->page + npage * PAGE);
+  if (k) memcpy(v->code, code, ncode * sizeof *code);
+  fill_pages(v, npage);
   rnl_context_retain(ctx);
-  return v;
-}
-
-
-static void build_table (rnl_Vocab *v) {
-  for (int i = 0; i < TABLE; i++) v->id[i] = -1;
-  for (int i = 0; i < v->k && v->code[i] < TABLE; i++) v->id[v->code[i]] = i;
-}
-
-
-int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k, int bytes,
-                   rnl_Vocab **out) {
-  char buf[4];
-  *out = NULL;
-  for (int i = 0; i < k; i++)
-    if ((i && code[i] <= code[i - 1]) || !rnl_utf8_encode(code[i], buf))
-      return rnli_error(ctx, RNL_EFORMAT, "vocabulary: symbol %d is no code "
-                        "point above the one before it", i + ctx->base);
-  rnl_Vocab *v = vocab_alloc(ctx, k, bytes);
-  if (!v) return rnli_nomem(ctx, "a vocabulary", (size_t)k * sizeof *code);
-  if (k) memcpy(v->code, code, (size_t)k * sizeof *code);
-  build_table(v);
   *out = v;
   return RNL_OK;
 }
 
 
-/* Marks the code points of 's' in 'seen'; returns how many are new. */
-static int mark (const char *s, size_t n, unsigned char *seen) {
+int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k, int bytes,
+                   rnl_Vocab **out) {
+  *out = NULL;
+  if (k < 0 || k > RNLI_MAX_CODE + 1)
+    return rnli_error(ctx, RNL_EFORMAT, "vocabulary: %d code points", k);
+  for (int i = 0; i < k; i++) {
+    if (!rnli_is_scalar(code[i]))
+      return rnli_error(ctx, RNL_EFORMAT, "vocabulary: entry %d, %ld, is no "
+                        "code point", i + ctx->base, (long)code[i]);
+    if (i > 0 && code[i] <= code[i - 1])
+      return rnli_error(ctx, RNL_EFORMAT, "vocabulary: entry %d, U+%04lX, "
+                        "must be above the one before, U+%04lX",
+                        i + ctx->base, (unsigned long)code[i],
+                        (unsigned long)code[i - 1]);
+  }
+  return vocab_make(ctx, code, k, bytes, out);
+}
+
+
+/* Marks the code points of 's' in a bitmap; returns how many they are. */
+static int mark_codes (const char *s, size_t n, uint64_t *map) {
   int k = 0;
   for (size_t i = 0; i < n;) {
-    int32_t c;
-    int len = rnl_utf8_decode(s + i, n - i, &c);
-    i += len ? (size_t)len : 1;
-    if (!len || seen[c >> 3] >> (c & 7) & 1) continue;
-    seen[c >> 3] |= (unsigned char)(1 << (c & 7));
-    k++;
+    int32_t code;
+    int len = rnli_utf8_scan((const unsigned char *)s + i, n - i, &code);
+    if (len > 0) {
+      uint64_t bit = (uint64_t)1 << (code & 63);
+      if (!(map[code >> 6] & bit)) {
+        map[code >> 6] |= bit;
+        k++;
+      }
+    }
+    i += (size_t)(len > 0 ? len : -len);
   }
   return k;
 }
 
 
+static void list_codes (const uint64_t *map, int32_t *code) {
+  for (int32_t c = 0; c <= RNLI_MAX_CODE; c++) {
+    if (map[c >> 6] == 0) c |= 63;
+    else if (map[c >> 6] >> (c & 63) & 1) *code++ = c;
+  }
+}
+
+
 int rnl_vocab_fit (rnl_Context *ctx, const char *s, size_t n, int bytes,
                    rnl_Vocab **out) {
+  size_t map_size = (RNLI_MAX_CODE + 1) / 8;
   *out = NULL;
-  unsigned char *seen = rnli_get(ctx, UNICODE / 8);
-  if (!seen) return rnli_nomem(ctx, "a vocabulary", UNICODE / 8);
-  memset(seen, 0, UNICODE / 8);
-  int k = mark(s, n, seen);
-  rnl_Vocab *v = vocab_alloc(ctx, k, bytes);
-  if (v) {
-    for (int32_t c = 0, i = 0; i < k; c++)
-      if (seen[c >> 3] >> (c & 7) & 1) v->code[i++] = c;
-    build_table(v);
+  uint64_t *map = rnli_get(ctx, map_size);
+  if (!map) return rnli_nomem(ctx, "a vocabulary", map_size);
+  memset(map, 0, map_size);
+  int k = mark_codes(s, n, map);
+  int32_t *code = rnli_get(ctx, (size_t)k * sizeof *code);
+  int status;
+  if (code) {
+    list_codes(map, code);
+    status = vocab_make(ctx, code, k, bytes, out);
+  } else {
+    status = rnli_nomem(ctx, "a vocabulary", (size_t)k * sizeof *code);
   }
-  rnli_put(ctx, seen);
-  *out = v;
-  return v ? RNL_OK : rnli_nomem(ctx, "a vocabulary", (size_t)k * 4);
+  rnli_put(ctx, code);
+  rnli_put(ctx, map);
+  return status;
 }
 
 
@@ -101,7 +158,7 @@ void rnl_vocab_free (rnl_Vocab *v) {
 
 
 int rnl_vocab_size (const rnl_Vocab *v) {
-  return v->k + (v->bytes ? BYTES : 0);
+  return v->k + v->bytes;
 }
 
 
@@ -116,138 +173,169 @@ const int32_t *rnl_vocab_code (const rnl_Vocab *v) {
 
 /* }====================================================================== */
 
-/* {== Encoding =========================================================== */
+/* {== What is not in the vocabulary ====================================== */
 
-/* The id of a code point, or -1. */
-static int32_t find (const rnl_Vocab *v, int32_t c) {
-  if (c < TABLE) return v->id[c];
-  int lo = 0, hi = v->k;
-  while (lo < hi) {
-    int mid = lo + (hi - lo) / 2;
-    if (v->code[mid] < c) lo = mid + 1;
-    else hi = mid;
+/* Some unknown symbols, each once: code points, or -1 - a broken byte. */
+typedef struct Unknown {
+  int32_t what[NSHOWN];
+  size_t where[NSHOWN];
+  int n;
+  int more;
+} Unknown;
+
+
+static void note (Unknown *u, int32_t what, size_t where) {
+  for (int i = 0; i < u->n; i++)
+    if (u->what[i] == what) return;
+  if (u->n == NSHOWN) {
+    u->more = 1;
+    return;
   }
-  return lo < v->k && v->code[lo] == c ? lo : -1;
+  u->what[u->n] = what;
+  u->where[u->n++] = where;
 }
 
 
-/*
-** The symbol at s: its length in bytes, and its id, or -1 when it is not in
-** the vocabulary and has to be spelled in bytes.
-*/
-static size_t next (const rnl_Vocab *v, const char *s, size_t n,
-                    int32_t *id) {
-  int32_t c;
-  int len = rnl_utf8_decode(s, n, &c);
-  *id = len ? find(v, c) : -1;
-  return len ? (size_t)len : 1;
+/* "'é' (U+00E9)", "U+0007" or "byte 0xFF". */
+static void symbol_text (int32_t what, char *buf, size_t size) {
+  char s[4];
+  if (what < 0) {
+    snprintf(buf, size, "byte 0x%02lX", (unsigned long)(-1 - what));
+    return;
+  }
+  unsigned long code = (unsigned long)what;
+  int len = rnl_utf8_encode(what, s);
+  if (rnli_utf8_visible(what))
+    snprintf(buf, size, "'%.*s' (U+%04lX)", len, s, code);
+  else
+    snprintf(buf, size, "U+%04lX", code);
 }
 
 
-/* Number of ids of 's', and of symbols that are not in the vocabulary. */
-static size_t count (const rnl_Vocab *v, const char *s, size_t n,
-                     size_t *unknown) {
-  size_t ids = 0;
-  *unknown = 0;
+/* "characters not in the vocabulary: 'é' (U+00E9) at byte 12, ..." */
+static int unknown_error (rnl_Vocab *v, const Unknown *u) {
+  char text[480];
+  size_t n = 0;
+  for (int i = 0; i < u->n; i++) {
+    char symbol[32];
+    symbol_text(u->what[i], symbol, sizeof symbol);
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s%s at byte %zu",
+                          i ? ", " : "", symbol,
+                          u->where[i] + (size_t)v->ctx->base);
+    if (n >= sizeof text) break;
+  }
+  return rnli_error(v->ctx, RNL_EFORMAT,
+                    "characters not in the vocabulary: %s%s", text,
+                    u->more ? ", ..." : "");
+}
+
+
+static int list_unknown (rnl_Vocab *v, const unsigned char *s, size_t n) {
+  Unknown u = {.n = 0};
+  for (size_t i = 0; i < n && !u.more;) {
+    int32_t code;
+    int len = rnli_utf8_scan(s + i, n - i, &code);
+    if (len < 0) note(&u, -1 - (int32_t)s[i], i);
+    else if (id_of(v, code) < 0) note(&u, code, i);
+    i += (size_t)(len > 0 ? len : -len);
+  }
+  return unknown_error(v, &u);
+}
+
+/* }====================================================================== */
+
+/* {== Text to ids ======================================================== */
+
+/* Ids that 's' has; 0 in '*known' if some of it is not in the list. */
+static size_t count_ids (const rnl_Vocab *v, const unsigned char *s,
+                         size_t n, int *known) {
+  size_t count = 0;
+  int all = 1;
   for (size_t i = 0; i < n;) {
-    int32_t id;
-    size_t len = next(v, s + i, n - i, &id);
-    ids += id < 0 ? len : 1;
-    *unknown += id < 0;
-    i += len;
+    int32_t code;
+    int len = rnli_utf8_scan(s + i, n - i, &code);
+    int used = len > 0 ? len : -len;
+    int found = len > 0 && id_of(v, code) >= 0;
+    all &= found;
+    count += (size_t)(found ? 1 : used);
+    i += (size_t)used;
   }
-  return ids;
+  *known = all;
+  return count;
 }
 
 
-/* Writes "'x' (U+0078)" or "byte 0xff" for the symbol of len bytes at s. */
-static int name_symbol (const char *s, size_t len, char *out, size_t room) {
-  int32_t c;
-  if (!rnl_utf8_decode(s, len, &c))
-    return snprintf(out, room, "byte 0x%02x", (unsigned)(unsigned char)*s);
-  if (c < 0x20 || c == 0x7f) return snprintf(out, room, "U+%04X", (unsigned)c);
-  return snprintf(out, room, "'%.*s' (U+%04X)", (int)len, s, (unsigned)c);
-}
-
-
-/* Has the symbol at 'at' occurred before it? */
-static int seen_before (const char *s, size_t at, size_t len) {
-  for (size_t i = 0; i + len <= at; i++)
-    if (memcmp(s + i, s + at, len) == 0) return 1;
-  return 0;
-}
-
-
-static int unknown_error (const rnl_Vocab *v, const char *s, size_t n) {
-  char list[NAMED * 32] = "";
-  size_t used = 0, first = 0;
-  int named = 0;
-  for (size_t i = 0; i < n && named < NAMED;) {
-    int32_t id;
-    size_t len = next(v, s + i, n - i, &id);
-    if (id < 0 && !seen_before(s, i, len)) {
-      if (!named) first = i;
-      if (named++) used += (size_t)snprintf(list + used, sizeof list - used,
-                                            ", ");
-      used += (size_t)name_symbol(s + i, len, list + used,
-                                  sizeof list - used);
+static void write_ids (const rnl_Vocab *v, const unsigned char *s, size_t n,
+                       int32_t *id) {
+  for (size_t i = 0; i < n;) {
+    int32_t code;
+    int len = rnli_utf8_scan(s + i, n - i, &code);
+    int32_t found = len > 0 ? id_of(v, code) : -1;
+    if (found >= 0) {
+      *id++ = found;
+      i += (size_t)len;
+      continue;
     }
-    i += len;
+    size_t end = i + (size_t)(len > 0 ? len : -len);
+    while (i < end) *id++ = v->k + s[i++];
   }
-  return rnli_error(v->ctx, RNL_EFORMAT, "not in the vocabulary: %s%s; the "
-                    "first is at byte %zu", list,
-                    named == NAMED ? ", ..." : "",
-                    first + (size_t)v->ctx->base);
 }
 
 
 int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
                       rnl_Tensor **ids) {
-  size_t unknown;
-  size_t m = count(v, s, n, &unknown);
+  const unsigned char *p = (const unsigned char *)s;
+  int known;
   *ids = NULL;
-  if (unknown && !v->bytes) return unknown_error(v, s, n);
-  if (m > INT32_MAX)
-    return rnli_error(v->ctx, RNL_EARG, "text of %zu tokens is too long for "
-                      "one tensor", m);
-  int dim = (int)m;
-  int status = rnli_tensor_raw(v->ctx, RNL_I32, 1, &dim, 0, ids);
-  if (status != RNL_OK) return status;
-  int32_t *out = (*ids)->data;
-  for (size_t i = 0; i < n;) {
-    int32_t id;
-    size_t len = next(v, s + i, n - i, &id);
-    if (id >= 0) *out++ = id;
-    for (size_t b = 0; id < 0 && b < len; b++)
-      *out++ = v->k + (unsigned char)s[i + b];
-    i += len;
-  }
-  return RNL_OK;
+  size_t count = count_ids(v, p, n, &known);
+  if (!known && !v->bytes) return list_unknown(v, p, n);
+  if (count > INT_MAX)
+    return rnli_error(v->ctx, RNL_ESHAPE, "the text has %zu tokens, a tensor "
+                      "holds at most %d", count, INT_MAX);
+  int dim[1] = {(int)count};
+  int status = rnli_tensor_raw(v->ctx, RNL_I32, 1, dim, 0, ids);
+  if (status == RNL_OK) write_ids(v, p, n, (*ids)->data);
+  return status;
 }
 
 /* }====================================================================== */
 
+/* {== Ids to text ======================================================== */
+
+/* Bytes of an id of the vocabulary, to 'buf'; returns how many. */
+static int id_bytes (const rnl_Vocab *v, int32_t id, char buf[4]) {
+  if (id < v->k) return rnl_utf8_encode(v->code[id], buf);
+  buf[0] = (char)(unsigned char)(id - v->k);
+  return 1;
+}
+
+
 int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n, char **out,
                       size_t *nout) {
+  char buf[4];
+  size_t size = 0;
   *out = NULL;
-  for (size_t i = 0; i < n; i++)
+  *nout = 0;
+  for (size_t i = 0; i < n; i++) {
+    int base = v->ctx->base;
     if (id[i] < 0 || id[i] >= rnl_vocab_size(v))
       return rnli_error(v->ctx, RNL_EARG, "decode: id %lld at position %zu is "
-                        "not in 1..%d",
-                        (long long)id[i] + v->ctx->base,
-                        i + (size_t)v->ctx->base, rnl_vocab_size(v));
-  size_t room = rnli_add(rnli_mul(n, 4), 1);
-  char *s = rnli_get(v->ctx, room);
-  if (!s) return rnli_nomem(v->ctx, "decoded text", room);
-  size_t used = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (id[i] < v->k)
-      used += (size_t)rnl_utf8_encode(v->code[id[i]], s + used);
-    else
-      s[used++] = (char)(id[i] - v->k);
+                        "not in %d..%d", (long long)id[i] + base,
+                        i + (size_t)base, base, rnl_vocab_size(v) - 1 + base);
+    size += (size_t)id_bytes(v, id[i], buf);
   }
-  s[used] = '\0';
+  char *s = rnli_get(v->ctx, rnli_add(size, 1));
+  if (!s) return rnli_nomem(v->ctx, "text", size);
+  char *end = s;
+  for (size_t i = 0; i < n; i++) {
+    int len = id_bytes(v, id[i], buf);
+    memcpy(end, buf, (size_t)len);
+    end += len;
+  }
+  *end = '\0';
   *out = s;
-  *nout = used;
+  *nout = size;
   return RNL_OK;
 }
+
+/* }====================================================================== */

@@ -132,7 +132,8 @@ describe("train_charlm", function()
       local code, _, err = train(poem, folder, "--steps", "12", "--cell", cell,
         "--layers", "2", "--embed", "5", "--dropout", "0.2", "--clip", "1",
         "--optim", cell == "lstm" and "adamw" or "rmsprop",
-        "--schedule", cell == "gru" and "cosine" or "exponential",
+        "--schedule", cell == "gru" and "cosine" or cell == "rnn" and "step"
+                      or "exponential",
         "--val", "0.2", "--eval-every", "4", "--patience", "9",
         "--tokenizer", cell == "rnn" and "byte" or "char",
         "--normal", "nfc", "--invalid", "replace", "--seed", "7")
@@ -203,7 +204,8 @@ end)
 describe("resuming", function()
   local whole, parts = dir .. "/whole", dir .. "/parts"
   local options = {"--dropout", "0.1", "--eval-every", "4", "--save-every",
-                   "5", "--layers", "2"}
+                   "5", "--layers", "2", "--schedule", "plateau", "--lr",
+                   "3"}
 
   ---Lines of a log without what depends on the clock.
   local function timeless(folder)

@@ -1,7 +1,10 @@
 ---The model kind "lm": a language model that predicts the next token.
 ---
----    x (T,N) ids -> embed (T,N,D) -> rnn (T,N,H) -> drop -> out (T,N,V) logits
+---    x (T,N) ids -> embed (T,N,D) -> rnn (T,N,H) -> drop -> out (T,N,U) logits
 ---
+---It reads all V tokens of its tokenizer but predicts only the U usable ones:
+---those for bytes that the text never had would be hundreds of outputs to
+---unlearn first, which more than doubles the steps to a given loss.
 ---A model is a plain table of these layers; its file describes them, so that
 ---`lm.load` rebuilds it. Sizes in a file are not trusted.
 local model = require "rnn.model"
@@ -23,7 +26,7 @@ local LM = {}
 ---Logits of the token after each one.
 ---@param x rnn.Tensor (T,N) ids
 ---@param state? table what an earlier call returned
----@return rnn.Tensor logits (T,N,V)
+---@return rnn.Tensor logits (T,N,U)
 ---@return table state
 function LM:forward(x, state)
   local h
@@ -39,7 +42,7 @@ local function layer(name)
 end
 
 ---@class rnn.LMConfig
----@field vocab integer tokens
+---@field tok rnn.Tokenizer fitted
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer
 ---@field hidden integer
@@ -57,11 +60,11 @@ function lm.build(config)
   end
   local p = (config.dropout or 0) + 0.0
   return setmetatable({
-    embed = layer "Embedding"(config.vocab, config.embed),
+    embed = layer "Embedding"(#config.tok, config.embed),
     rnn = layer(class)(config.embed, config.hidden,
                        {num_layers = config.layers, dropout = p}),
     drop = p > 0 and layer "Dropout"(p) or nil,
-    out = layer "Linear"(config.hidden, config.vocab),
+    out = layer "Linear"(config.hidden, config.tok:usable()),
   }, META)
 end
 
@@ -112,8 +115,8 @@ local function is_layer(value, ...)
   end
 end
 
----What keeps a table of layers from being a language model over 'V' tokens.
-local function fault(m, V)
+---What keeps a table of layers from being a language model for a tokenizer.
+local function fault(m, tok)
   if not is_layer(m.embed, "Embedding") or not is_layer(m.out, "Linear") or
      not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
     return "is not a language model: its layers are not embed, rnn and out"
@@ -126,9 +129,9 @@ local function fault(m, V)
     return "is not a language model: its layer runs in both directions or " ..
            "batch first"
   end
-  if embed.sizes[1] ~= V or out.sizes[2] ~= V then
-    return ("has %d inputs and %d outputs for a tokenizer of %d tokens")
-           :format(embed.sizes[1], out.sizes[2], V)
+  if embed.sizes[1] ~= #tok or out.sizes[2] ~= tok:usable() then
+    return ("has %d inputs and %d outputs, its tokenizer has %d and %d")
+           :format(embed.sizes[1], out.sizes[2], #tok, tok:usable())
   end
   if embed.sizes[2] ~= net.sizes[1] or net.sizes[2] ~= out.sizes[1] then
     return "has layers that do not fit each other"
@@ -150,7 +153,7 @@ function lm.load(path)
                 "EFORMAT"
   end
   if not tok then return nil, path .. ": has no tokenizer", "EFORMAT" end
-  local wrong = fault(m, #tok)
+  local wrong = fault(m, tok)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
   return setmetatable(m, META), tok, meta
 end

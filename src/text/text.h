@@ -1,0 +1,45 @@
+/*
+** text.h - what the files of text share: one decoder of UTF-8.
+*/
+#ifndef RNLI_TEXT_H
+#define RNLI_TEXT_H
+
+#include "core/core.h"
+
+enum { RNLI_MAX_CODE = 0x10FFFF };
+
+/* Is 'code' a Unicode scalar value? */
+static inline int rnli_is_scalar (int32_t code) {
+  return code >= 0 && code <= RNLI_MAX_CODE && (code & ~0x7FF) != 0xD800;
+}
+
+/*
+** The sequence of UTF-8 at 's' (n > 0 bytes), by table 3-7 of the Unicode
+** Standard. Returns its length and sets '*code'; or, when it is broken, minus
+** the length (1..3) of the longest start of a sequence there is: the "maximal
+** subpart" that one U+FFFD stands for.
+*/
+static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
+                                  int32_t *code) {
+  unsigned c = s[0];
+  *code = (int32_t)c;
+  if (c < 0x80) return 1;
+  if (c < 0xC2 || c > 0xF4) return -1;
+  int len = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+  unsigned lo = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+  unsigned hi = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+  unsigned x = c & (0x7Fu >> len);
+  for (int i = 1; i < len; i++) {
+    if ((size_t)i >= n || s[i] < lo || s[i] > hi) return -i;
+    x = x << 6 | (s[i] & 0x3Fu);
+    lo = 0x80;
+    hi = 0xBF;
+  }
+  *code = (int32_t)x;
+  return len;
+}
+
+/* Can 'code' stand in a message: is it no control, mark or unassigned? */
+int rnli_utf8_visible (int32_t code);
+
+#endif
