@@ -108,7 +108,7 @@ test:
 asan:
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory -s -j2 VARIANT=asan all
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/lsan.supp \
+	@ASAN_OPTIONS=detect_leaks=1 \
 	  $(MAKE) --no-print-directory -s VARIANT=asan check
 
 .PHONY: lint

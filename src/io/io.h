@@ -65,12 +65,14 @@ enum {
 int rnli_name_ok (const char *s);
 
 /*
-** Checksum of the data: d' = rotate((d xor w) * odd) over the 8-byte words of
-** each tensor in turn, the last filled with zeros, then over its length. Every
-** step is one to one in both arguments, so a single changed word always shows.
+** Checksum of the tensors in the order of their data. For each, the 8-byte
+** words of its data (the last filled with zeros), then its extents, then their
+** number: d' = rotate((d xor w) * odd, 29), from RNLI_DIGEST_START. Every step
+** is one to one in both arguments, so a single changed word always shows. Names
+** and metadata are left out: other programs may edit those.
 */
 enum { RNLI_DIGEST_START = 0x5eed };
-uint64_t rnli_digest (uint64_t d, const void *data, size_t n);
+uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t);
 void rnli_digest_text (uint64_t d, char text[17]);
 
 /* }====================================================================== */

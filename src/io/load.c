@@ -530,9 +530,7 @@ static int read_data (Reader *r) {
     Entry *e = &r->file->entry[i];
     int status = read_tensor(r, e);
     if (status != RNL_OK) return status;
-    d = rnli_digest(d, e->tensor->data,
-                    e->tensor->count *
-                        rnl_dtype_size((rnl_Dtype)e->tensor->dtype));
+    d = rnli_digest(d, e->tensor);
   }
   return check_digest(r, d);
 }

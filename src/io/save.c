@@ -27,17 +27,24 @@ static uint64_t digest_word (uint64_t d, uint64_t w) {
 }
 
 
-uint64_t rnli_digest (uint64_t d, const void *data, size_t n) {
-  const unsigned char *p = data;
+static size_t bytes_of (const rnl_Tensor *t) {
+  return t->count * rnl_dtype_size((rnl_Dtype)t->dtype);
+}
+
+
+uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t) {
+  const unsigned char *p = t->data;
+  size_t n = bytes_of(t), i = 0;
   uint64_t w;
-  size_t i = 0;
   for (; i + sizeof w <= n; i += sizeof w) {
     memcpy(&w, p + i, sizeof w);
     d = digest_word(d, w);
   }
   w = 0;
   if (i < n) memcpy(&w, p + i, n - i);
-  return digest_word(digest_word(d, w), n);
+  d = digest_word(d, w);
+  for (int k = 0; k < t->ndim; k++) d = digest_word(d, (uint64_t)t->dim[k]);
+  return digest_word(d, t->ndim);
 }
 
 
@@ -101,11 +108,6 @@ static const char *dtype_code (const rnl_Tensor *t) {
     case RNL_F64: return "F64";
     default: return "I32";
   }
-}
-
-
-static size_t bytes_of (const rnl_Tensor *t) {
-  return t->count * rnl_dtype_size((rnl_Dtype)t->dtype);
 }
 
 
@@ -249,7 +251,7 @@ static int save_sorted (rnl_Context *ctx, const char *path,
   uint64_t d = RNLI_DIGEST_START;
   char digest[17];
   for (int i = 0; i < ntensor; i++)
-    d = rnli_digest(d, tensor[i].tensor->data, bytes_of(tensor[i].tensor));
+    d = rnli_digest(d, tensor[i].tensor);
   rnli_digest_text(d, digest);
   meta[nmeta++] = (rnl_Meta){RNLI_DIGEST_KEY, digest};
   status = check_meta(ctx, path, meta, nmeta);

@@ -1214,7 +1214,7 @@ static void test_kill (int times) {
     int how;
     pid_t child = fork();
     if (child == 0) save_forever();
-    usleep(rnl_rng_next(rnl_rng(ctx)) % 5000);
+    usleep((useconds_t)(rnl_rng_next(rnl_rng(ctx)) % 5000));
     kill(child, SIGKILL);
     waitpid(child, &how, 0);
     CHECK(WIFSIGNALED(how));
