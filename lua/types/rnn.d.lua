@@ -288,8 +288,20 @@ function Optim:hyper() end
 ---@return table[] state one entry per parameter: name, steps, slots
 function Optim:state() end
 
----@param state table[] from Optim:state()
+---Takes back what Optim:state() gave, for the same parameters. All is checked
+---first; on a mismatch nothing changes.
+---@param state table[]
+---@return true|nil ok
+---@return string? message
 function Optim:restore(state) end
+
+---Sets how many updates a parameter has had, as a checkpoint tells.
+---@param i integer position of the parameter
+---@param n integer
+function Optim:set_steps(i, n) end
+
+---Lets go of parameters and state now.
+function Optim:close() end
 
 ---@class rnn
 rnn = {}

@@ -420,11 +420,11 @@ static void test_refused (void) {
 static void test_many (void) {
   enum { MOST = 65536 };
   rnl_Named *t = malloc(MOST * sizeof *t);
-  char *text = malloc(MOST * 8);
+  char *text = malloc(MOST * 12);
   rnl_File *f;
   for (int i = 0; t && text && i < MOST; i++) {
-    snprintf(text + 8 * i, 8, "%d", i);
-    t[i] = (rnl_Named){text + 8 * i, model[1].tensor};
+    snprintf(text + 12 * i, 12, "%d", i);
+    t[i] = (rnl_Named){text + 12 * i, model[1].tensor};
   }
   CHECK(rnl_file_save(ctx, at("many"), t, MOST, NULL, 0) == RNL_OK);
   CHECK_MSG(load(at("many"), &f) == RNL_OK, "%s", rnl_errmsg(ctx));

@@ -1,0 +1,174 @@
+---What the documents say is what happens: README blocks are run, the program at
+---the head of rnl.h is compiled and run, every public name has its annotation.
+local rnn = require "rnn"
+local core = require "rnn.core"
+local lfs = require "lfs"
+
+local build = lfs.currentdir() .. "/build/" .. (os.getenv "VARIANT" or
+                                                 "release")
+
+local function read(path)
+  local file <close> = assert(io.open(path))
+  return file:read "a"
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+end
+
+---Runs a shell command; returns its output, and whether it ended well.
+local function run(command)
+  local pipe <close> = assert(io.popen("(" .. command .. ") 2>&1; echo $?"))
+  local output, status = pipe:read "a":match "^(.-)(%d+)\n$"
+  return output, status == "0"
+end
+
+---Fenced blocks of one language in the README.
+local function blocks(language)
+  local list = {}
+  for text in read "README.md":gmatch("```" .. language .. "\n(.-)```") do
+    list[#list + 1] = text
+  end
+  return list
+end
+
+---A folder with a corpus, removed at the end.
+local function folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(lfs.mkdir(path))
+  local text = ("It was the best of times, it was the worst of times.\n"):rep(
+    60)
+  write(path .. "/corpus.txt", text)
+  return path
+end
+
+local NAMES = {
+  "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
+  "GRUCell", "Dropout", "SGD", "Adagrad", "RMSprop", "Adam", "AdamW",
+}
+
+describe("the documents", function()
+  local dir
+
+  before_each(function() dir = folder() end)
+  after_each(function() os.execute("rm -rf " .. dir) end)
+
+  it("README: every Lua block runs", function()
+    local list = blocks "lua"
+    assert.is_true(#list >= 1)
+    for _, text in ipairs(list) do
+      write(dir .. "/program.lua", text)
+      local output, ok = run(("cd %s && %s/rnnlua program.lua"):format(dir,
+                                                                       build))
+      assert(ok, output)
+    end
+    local model, meta = rnn.load_model(dir .. "/model.safetensors")
+    assert(model, meta)
+    assert.equal("LSTM(64, 256, num_layers=2)", tostring(model.lstm))
+    assert.equal("char", meta.tokenizer.kind)
+  end)
+
+  it("README: every shell block runs, with fewer steps", function()
+    local list = blocks "sh"
+    assert.is_true(#list >= 1)
+    for _, text in ipairs(list) do
+      text = text:gsub("%-%-steps %d+", "--steps 3")
+      write(dir .. "/block.sh", "set -e\n" .. text)
+      local output, ok = run(("cd %s && PATH=%s:$PATH sh block.sh"):format(
+                             dir, build))
+      assert(ok, output)
+    end
+  end)
+
+  it("rnl.h: the program at its head compiles and runs", function()
+    local program = read "src/rnl.h":match "%*%*     rnl_Context %*ctx;.-\n%*%*\n"
+    program = program:gsub("%*%*", "", 1):gsub("\n%*%*", "\n")
+    write(dir .. "/host.c", '#include "rnl.h"\nint main (void) {\n' ..
+          program .. "  return 0;\n}\n")
+    local flags = build:find "asan" and "-fsanitize=address,undefined" or ""
+    local output, ok = run(([[cc -std=c99 -Wall -Wextra -pedantic -Werror %s \
+      -Isrc -o %s/host %s/host.c %s/librnnlua.a \
+      $(pkg-config --libs openblas libutf8proc jansson lua5.4) -lm -pthread \
+      && %s/host]]):format(flags, dir, dir, build, dir))
+    assert(ok, output)
+  end)
+
+  it("rnl.h and rnnlua.h compile as C++", function()
+    write(dir .. "/host.cc", '#include "rnl.h"\n#include "rnnlua.h"\n')
+    local output, ok = run(("command -v c++ >/dev/null || exit 0; " ..
+      "c++ -std=c++11 -Wall -Wextra -pedantic -Werror -Isrc " ..
+      "$(pkg-config --cflags lua5.4) -fsyntax-only %s/host.cc"):format(dir))
+    assert(ok, output)
+  end)
+
+  it("annotations: every op and method of a tensor has one", function()
+    local text = read "lua/types/rnn.d.lua"
+    for name in pairs(core.methods) do
+      assert(text:find("function Tensor:" .. name .. "(", 1, true),
+             "no annotation of Tensor:" .. name)
+    end
+    for name in text:gmatch "function Tensor:([%w_]+)" do
+      assert(core.methods[name], "there is no Tensor:" .. name)
+    end
+  end)
+
+  it("annotations: every optimizer method has one", function()
+    local text = read "lua/types/rnn.d.lua"
+    for name in pairs(core.optim_methods) do
+      assert(text:find("function Optim:" .. name .. "(", 1, true),
+             "no annotation of Optim:" .. name)
+    end
+  end)
+
+  it("annotations: every function of rnn has one", function()
+    local types, own = read "lua/types/rnn.d.lua", read "lua/rnn/model.lua"
+    for name, value in pairs(rnn) do
+      local public = type(value) == "function" and name:find "^%l"
+      if public then
+        assert(types:find("rnn%." .. name .. "[ (]") or
+               own:find("function model." .. name, 1, true),
+               "no annotation of rnn." .. name)
+      end
+    end
+    for name in types:gmatch "function rnn%.([%w_]+)" do
+      assert(rnn[name], "there is no rnn." .. name)
+    end
+  end)
+
+  it("the names scripts rely on are there", function()
+    for _, name in ipairs(NAMES) do assert(rnn[name], name) end
+    for _, name in ipairs {"xavier", "kaiming", "orthogonal", "uniform"} do
+      assert(rnn.init[name], name)
+    end
+    assert.is_nil(rnn.no_such_thing)
+  end)
+
+  it("make help names every target for people", function()
+    local output = run "make help"
+    for _, target in ipairs {"demo", "test", "bench", "asan", "lint",
+                             "install", "clean"} do
+      assert(output:find("make " .. target, 1, true), target)
+    end
+  end)
+end)
+
+describe("threads", function()
+  it("give the same bits, whatever their number", function()
+    local dir = folder()
+    local sums = {}
+    for i, threads in ipairs {1, 2, 3} do
+      local output, ok = run(([[%s/rnnlua scripts/train_charlm.lua --data \
+        %s/corpus.txt --out %s/run --steps 4 --batch 24 --seq 32 \
+        --hidden 128 --threads %d --quiet --sample-length 0 && \
+        cksum < %s/run/last.safetensors]]):format(build, dir, dir, threads,
+                                                  dir))
+      assert(ok, output)
+      sums[i] = output
+    end
+    os.execute("rm -rf " .. dir)
+    assert.equal(sums[1], sums[2])
+    assert.equal(sums[1], sums[3])
+  end)
+end)
