@@ -64,9 +64,13 @@ rnn.seed(opts.seed)
 -- {== Text -> ids: a part to train on and a part to validate with ==
 
 local function read_text()
-  local corpus, message = text.read(opts.data, {
+  local corpus, message, code = text.read(opts.data, {
     invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid})
-  if not corpus then cli.fail(3, "%s", message) end
+  if not corpus then
+    cli.fail(3, "%s%s", (message:gsub("; set .*", "")), code == "EIO" and
+             "; --data takes a text file, or - for stdin" or
+             "; use --invalid replace, skip or bytes, or --tokenizer byte")
+  end
   local tok
   if saved then
     tok, message = text.tokenizer_from(meta.tokenizer or "")
@@ -82,7 +86,8 @@ end
 local tok, ids, about_corpus = read_text()
 local unit, M = opts.tokenizer, #ids
 if M < 2 then
-  cli.fail(3, "%s: %s, training needs at least 2", opts.data,
+  cli.fail(3, "%s: %s, training needs at least 2; give a longer text",
+           opts.data,
            M == 0 and "is empty" or "has 1 " .. unit)
 end
 local M_val = math.floor(M * opts.val)
@@ -292,16 +297,19 @@ if val_ids and log.val_step < at.step then validate() end
 if not val_ids then log:save("best", model, describe(), at.step) end
 log:close(reason, {step = at.step})
 
+local plotted
 if opts.plot then
   local drawn
   drawn, wrong = log:plot(opts.plot)
   if not drawn then io.stderr:write("warning: no plot: ", wrong, "\n") end
+  if drawn and opts.plot ~= "-" then plotted = opts.plot end
 end
 log:note("done    %d steps in %s%s", at.step, run.duration(log:elapsed()),
          log.best and ("; best validation loss %.3f nats (%.2f bits) per %s, "
          .. "step %d"):format(log.best, run.bits(log.best), unit,
                               log.best_step) or "")
 log:note("log     %s/log.jsonl", opts.out)
+if plotted then log:note("plot    %s", plotted) end
 log:note("model   %s", log:path "best")
 log:note("sample  %s", command("sample.lua", log:path "best", "--length",
                                "500"))

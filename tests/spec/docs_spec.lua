@@ -83,7 +83,8 @@ describe("the documents", function()
   end)
 
   it("rnl.h: the program at its head compiles and runs", function()
-    local program = read "src/rnl.h":match "%*%*     rnl_Context %*ctx;.-\n%*%*\n"
+    local program = read "src/rnl.h"
+                    :match "%*%*     rnl_Context %*ctx;.-\n%*%*\n"
     program = program:gsub("%*%*", "", 1):gsub("\n%*%*", "\n")
     write(dir .. "/host.c", '#include "rnl.h"\nint main (void) {\n' ..
           program .. "  return 0;\n}\n")
