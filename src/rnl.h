@@ -427,10 +427,11 @@ RNL_API int rnl_fill_orthogonal (rnl_Tensor *t, double gain);
 
 /*
 ** A checkpoint is one safetensors file: named tensors and a string-to-string
-** map. Reading follows the text of the format strictly and never takes more
-** memory than the file's size and a little per tensor; nothing in a file is
-** code or a path. Dtypes F32, F64, I32 are read as they are, F16 and BF16 to
-** float32, I64 and U8 to int32 when every value fits.
+** map. Reading follows the text of the format strictly; nothing in a file is
+** code or a path. Memory stays within the tensors as they are read (at most
+** four times their bytes in the file, for U8) and a few times the header.
+** Dtypes F32, F64, I32 are read as they are, F16 and BF16 to float32, I64 and
+** U8 to int32 when every value fits.
 */
 typedef struct rnl_File rnl_File;
 

@@ -53,10 +53,12 @@ static void push_names (lua_State *L, const rnl_File *f) {
 }
 
 
-/* A string without NUL at 'arg': C sees all of it. */
-static const char *check_text (lua_State *L, int arg, const char *what) {
+/* The string at 'index', from argument 'arg', without NUL: C sees it all. */
+static const char *check_text (lua_State *L, int index, int arg,
+                               const char *what) {
   size_t n;
-  const char *s = luaL_checklstring(L, arg, &n);
+  if (lua_type(L, index) != LUA_TSTRING) luaL_typeerror(L, arg, "string");
+  const char *s = lua_tolstring(L, index, &n);
   if (strlen(s) != n)
     luaL_argerror(L, arg, lua_pushfstring(L, "%s must not contain NUL", what));
   return s;
@@ -65,7 +67,7 @@ static const char *check_text (lua_State *L, int arg, const char *what) {
 
 /* file_load(path) -> {name = tensor}, {key = value}, {names}; or nil, ... */
 static int l_load (lua_State *L) {
-  const char *path = check_text(L, 1, "a path");
+  const char *path = check_text(L, 1, 1, "a path");
   File *h = lua_newuserdatauv(L, sizeof *h, 0);
   h->file = NULL;
   luaL_setmetatable(L, FILES);
@@ -80,18 +82,24 @@ static int l_load (lua_State *L) {
 }
 
 
-/* Fills 'list' from two arrays of 'n' elements, which keep what it names. */
+/*
+** Fills 'list' from two arrays of 'n' elements, which keep what it names. The
+** tensors take the place of their array in turn, so that errors name that.
+*/
 static void fill_named (lua_State *L, int names, int tensors, int n,
                         rnl_Named *list) {
+  lua_pushvalue(L, tensors);
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, names, i + 1);
-    lua_rawgeti(L, tensors, i + 1);
-    if (lua_type(L, -2) != LUA_TSTRING)
+    if (lua_type(L, -1) != LUA_TSTRING)
       luaL_argerror(L, names, "names must be strings");
-    list[i].name = check_text(L, -2, "a name");
-    list[i].tensor = rnnlua_checktensor(L, -1);
-    lua_pop(L, 2);
+    list[i].name = check_text(L, -1, names, "a name");
+    lua_pop(L, 1);
+    lua_rawgeti(L, -1, i + 1);
+    lua_replace(L, tensors);
+    list[i].tensor = rnnlua_checktensor(L, tensors);
   }
+  lua_replace(L, tensors);
 }
 
 
@@ -108,8 +116,8 @@ static int fill_meta (lua_State *L, int at, int n, rnl_Meta *list) {
   for (lua_pushnil(L); lua_next(L, at) && used < n; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
       luaL_argerror(L, at, "metadata must map strings to strings");
-    list[used].key = check_text(L, -2, "metadata");
-    list[used++].value = check_text(L, -1, "metadata");
+    list[used].key = check_text(L, -2, at, "metadata");
+    list[used++].value = check_text(L, -1, at, "metadata");
   }
   return used;
 }
@@ -121,7 +129,7 @@ static int fill_meta (lua_State *L, int at, int n, rnl_Meta *list) {
 ** whose finalizers might change the tables.
 */
 static int l_save (lua_State *L) {
-  const char *path = check_text(L, 1, "a path");
+  const char *path = check_text(L, 1, 1, "a path");
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);

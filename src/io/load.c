@@ -311,8 +311,8 @@ static int read_offsets (Reader *r, Entry *e, const json_t *offsets) {
   e->end = (uint64_t)json_integer_value(b);
   if (json_integer_value(b) < json_integer_value(a) || e->end > room)
     return refuse(r, "tensor '%s': data_offsets %" PRIu64 " to %" PRIu64
-                  " do not lie in the %" PRIu64 " bytes of data; if the file "
-                  "was cut, restore a copy",
+                  " do not lie in the %" PRIu64 " bytes of data: truncated? "
+                  "restore it from a copy",
                   rnli_brief(e->name).text, e->begin, e->end, room);
   return RNL_OK;
 }

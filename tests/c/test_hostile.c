@@ -77,7 +77,7 @@ static const Case cases[] = {
   {H("[" "]"), 0, NO, "begin"},
   {H("\"\""), 0, NO, "begin"},
   {H("{" A "}"), 5, NO, "1 bytes of data"},
-  {H("{" A "}"), 3, NO, "truncated"},
+  {H("{" A "}"), 3, NO, "lie in the 3 bytes"},
   {H("{}"), 1, NO, "data"},
   {H("  "), 0, NO, "begin"},
 

@@ -2,26 +2,14 @@
 ---the head of rnl.h is compiled and run, every public name has its annotation.
 local rnn = require "rnn"
 local core = require "rnn.core"
-local lfs = require "lfs"
+local sandbox = require "tests.sandbox"
+local build, dir = sandbox.build, sandbox.dir
+local read, write = sandbox.read, sandbox.write
 
-local build = lfs.currentdir() .. "/build/" .. (os.getenv "VARIANT" or
-                                                 "release")
-
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-end
-
----Runs a shell command; returns its output, and whether it ended well.
-local function run(command)
-  local pipe <close> = assert(io.popen("(" .. command .. ") 2>&1; echo $?"))
-  local output, status = pipe:read "a":match "^(.-)(%d+)\n$"
-  return output, status == "0"
+---Runs a shell command; returns what it printed, and whether it ended well.
+local function run(command, from)
+  local code, out, err = sandbox.shell(command, nil, from)
+  return out .. err, code == 0
 end
 
 ---Fenced blocks of one language in the README.
@@ -33,16 +21,8 @@ local function blocks(language)
   return list
 end
 
----A folder with a corpus, removed at the end.
-local function folder()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(lfs.mkdir(path))
-  local text = ("It was the best of times, it was the worst of times.\n"):rep(
-    60)
-  write(path .. "/corpus.txt", text)
-  return path
-end
+write("corpus.txt",
+      ("It was the best of times, it was the worst of times.\n"):rep(60))
 
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
@@ -50,18 +30,12 @@ local NAMES = {
 }
 
 describe("the documents", function()
-  local dir
-
-  before_each(function() dir = folder() end)
-  after_each(function() os.execute("rm -rf " .. dir) end)
-
   it("README: every Lua block runs", function()
     local list = blocks "lua"
     assert.is_true(#list >= 1)
     for _, text in ipairs(list) do
-      write(dir .. "/program.lua", text)
-      local output, ok = run(("cd %s && %s/rnnlua program.lua"):format(dir,
-                                                                       build))
+      write("program.lua", text)
+      local output, ok = run(build .. "/rnnlua program.lua", dir)
       assert(ok, output)
     end
     local model, meta = rnn.load_model(dir .. "/model.safetensors")
@@ -75,9 +49,8 @@ describe("the documents", function()
     assert.is_true(#list >= 1)
     for _, text in ipairs(list) do
       text = text:gsub("%-%-steps %d+", "--steps 3")
-      write(dir .. "/block.sh", "set -e\n" .. text)
-      local output, ok = run(("cd %s && PATH=%s:$PATH sh block.sh"):format(
-                             dir, build))
+      write("block.sh", "set -e\n" .. text)
+      local output, ok = run(("PATH=%s:$PATH sh block.sh"):format(build), dir)
       assert(ok, output)
     end
   end)
@@ -86,7 +59,7 @@ describe("the documents", function()
     local program = read "src/rnl.h"
                     :match "%*%*     rnl_Context %*ctx;.-\n%*%*\n"
     program = program:gsub("%*%*", "", 1):gsub("\n%*%*", "\n")
-    write(dir .. "/host.c", '#include "rnl.h"\nint main (void) {\n' ..
+    write("host.c", '#include "rnl.h"\nint main (void) {\n' ..
           program .. "  return 0;\n}\n")
     local flags = build:find "asan" and "-fsanitize=address,undefined" or ""
     local output, ok = run(([[cc -std=c99 -Wall -Wextra -pedantic -Werror %s \
@@ -97,7 +70,7 @@ describe("the documents", function()
   end)
 
   it("rnl.h and rnnlua.h compile as C++", function()
-    write(dir .. "/host.cc", '#include "rnl.h"\n#include "rnnlua.h"\n')
+    write("host.cc", '#include "rnl.h"\n#include "rnnlua.h"\n')
     local output, ok = run(("command -v c++ >/dev/null || exit 0; " ..
       "c++ -std=c++11 -Wall -Wextra -pedantic -Werror -Isrc " ..
       "$(pkg-config --cflags lua5.4) -fsyntax-only %s/host.cc"):format(dir))
@@ -157,7 +130,6 @@ end)
 
 describe("threads", function()
   it("give the same bits, whatever their number", function()
-    local dir = folder()
     local sums = {}
     for i, threads in ipairs {1, 2, 3} do
       local output, ok = run(([[%s/rnnlua scripts/train_charlm.lua --data \
@@ -168,8 +140,9 @@ describe("threads", function()
       assert(ok, output)
       sums[i] = output
     end
-    os.execute("rm -rf " .. dir)
     assert.equal(sums[1], sums[2])
     assert.equal(sums[1], sums[3])
   end)
 end)
+
+teardown(sandbox.remove)

@@ -4,39 +4,14 @@ require "rnn"
 local lfs = require "lfs"
 local clock = require("rnn.run").clock
 
-local program = os.getenv "RNNLUA_BIN" or ("%s/build/%s/rnnlua"):format(
-  lfs.currentdir(), os.getenv "VARIANT" or "release")
+local sandbox = require "tests.sandbox"
+local program, dir = sandbox.program, sandbox.dir
+local write, quote = sandbox.write, sandbox.quote
 local stock = os.getenv "LUA" or "lua5.4"
 local scripts = lfs.currentdir() .. "/scripts"
-local dir = os.tmpname()
-os.remove(dir)
-assert(lfs.mkdir(dir))
 
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
----Writes a file into the folder of the tests; returns its path.
-local function write(name, text)
-  local path = dir .. "/" .. name
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(text)
-  return path
-end
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
----Runs a shell command in the folder of the tests; returns its exit code,
----stdout and stderr.
 local function shell(command, input)
-  local out, err = dir .. "/stdout", dir .. "/stderr"
-  local _, _, code = os.execute(("cd %s && { %s; } >%s 2>%s <%s"):format(
-    quote(dir), command, quote(out), quote(err),
-    input and quote(write("stdin", input)) or "/dev/null"))
-  return code, read(out), read(err)
+  return sandbox.shell(command, input, dir)
 end
 
 local CLEAN = "env -u LUA_INIT -u LUA_INIT_5_4 -u LUA_PATH -u LUA_PATH_5_4 "
@@ -67,7 +42,7 @@ local function sorted_words(text)
   return list
 end
 
-teardown(function() os.execute("rm -rf " .. quote(dir)) end)
+teardown(sandbox.remove)
 
 describe("options", function()
   it("-e runs a string, several in order", function()

@@ -4,11 +4,9 @@ require "rnn"
 local json = require "rnn.json"
 local lfs = require "lfs"
 
-local program = ("%s/build/%s/rnnlua"):format(
-  lfs.currentdir(), os.getenv "VARIANT" or "release")
-local dir = os.tmpname()
-os.remove(dir)
-assert(lfs.mkdir(dir))
+local sandbox = require "tests.sandbox"
+local program, dir = sandbox.program, sandbox.dir
+local read, write, quote = sandbox.read, sandbox.write, sandbox.quote
 
 local POEM = [[
 The little light that leaves the window pane
@@ -17,35 +15,15 @@ the rain that reads aloud to field and tree
 the longest letter written by the sea.
 ]]
 
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
----Writes a file into the folder of the tests; returns its path.
-local function write(name, text)
-  local path = dir .. "/" .. name
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(text)
-  return path
-end
-
 local function exists(path)
   return lfs.attributes(path, "mode") == "file"
-end
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 ---Runs a script; returns its exit code, stdout and stderr.
 local function run(script, ...)
   local words = {quote(program), quote("scripts/" .. script)}
   for _, word in ipairs {...} do words[#words + 1] = quote(word) end
-  local out, err = dir .. "/stdout", dir .. "/stderr"
-  local _, _, code = os.execute(("%s >%s 2>%s </dev/null"):format(
-    table.concat(words, " "), quote(out), quote(err)))
-  return code, read(out), read(err)
+  return sandbox.shell(table.concat(words, " "))
 end
 
 local function train(data, out, ...)
@@ -73,9 +51,7 @@ end
 
 local poem = write("poem.txt", POEM:rep(4))
 
-teardown(function()
-  os.execute("rm -rf " .. quote(dir))
-end)
+teardown(sandbox.remove)
 
 describe("train_charlm", function()
   local out = dir .. "/run"
