@@ -3,8 +3,11 @@
 **
 ** Workers are started when there is first something to share and then wait,
 ** spinning for some microseconds before they sleep, because the next time
-** step is usually that near. Results cannot depend on the number of workers:
-** a chunk's place and order of summation are fixed by whoever cuts the work.
+** step is usually that near. Whoever is free takes the next chunk, and a round
+** ends when its chunks are done, not when every worker has come by: one that
+** another program keeps off its core holds nobody up unless it has a chunk.
+** Results cannot depend on the number of workers: a chunk's place and order of
+** summation are fixed by whoever cuts the work.
 */
 #include <pthread.h>
 #include <sched.h>
@@ -15,8 +18,12 @@
 
 enum { MAX_THREADS = 256, SPINS = 4000 };
 
+/*
+** 'ticket' holds the number of the round in its upper half and the chunks not
+** yet taken in its lower one. Taking a chunk keeps the round open, so what a
+** taker then reads of 'fn', 'arg' and 'n' is of that round.
+*/
 struct rnli_Pool {
-  rnl_Context *ctx;
   int workers;                  /* beside the caller */
   pid_t pid;                    /* a forked child has no workers */
   pthread_mutex_t lock;
@@ -24,13 +31,14 @@ struct rnli_Pool {
   void (*fn) (void *, int);
   void *arg;
   int n;
-  _Alignas(64) atomic_int next;     /* chunk to take */
-  _Alignas(64) atomic_int busy;     /* workers not yet through */
-  _Alignas(64) atomic_uint round;   /* goes up with each parallel call */
+  _Alignas(64) _Atomic uint64_t ticket;
+  _Alignas(64) atomic_int done;     /* chunks of this round */
   atomic_int sleepers;
   atomic_int quit;
   pthread_t thread[MAX_THREADS];
 };
+
+static const uint64_t CHUNKS = UINT32_MAX;   /* the lower half */
 
 
 static void relax (void) {
@@ -40,46 +48,55 @@ static void relax (void) {
 }
 
 
-static void take_chunks (rnli_Pool *p) {
-  for (;;) {
-    int i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
-    if (i >= p->n) return;
+/* Takes the next chunk of the open round; its number, or -1. */
+static int take_chunk (rnli_Pool *p) {
+  uint64_t t = atomic_load(&p->ticket);
+  while (t & CHUNKS)
+    if (atomic_compare_exchange_weak(&p->ticket, &t, t - 1))
+      return p->n - (int)(t & CHUNKS);
+  return -1;
+}
+
+
+static void do_chunks (rnli_Pool *p) {
+  for (int i = take_chunk(p); i >= 0; i = take_chunk(p)) {
     p->fn(p->arg, i);
+    atomic_fetch_add(&p->done, 1);
   }
 }
 
 
-/* Waits for a round other than 'seen' and returns it. */
-static unsigned wait_round (rnli_Pool *p, unsigned seen) {
+static int idle (rnli_Pool *p) {
+  return !(atomic_load(&p->ticket) & CHUNKS) && !atomic_load(&p->quit);
+}
+
+
+/* Returns when there is a chunk to take, or the pool is to end. */
+static void wait_for_work (rnli_Pool *p) {
   for (int i = 0; i < SPINS; i++) {
-    unsigned now = atomic_load_explicit(&p->round, memory_order_acquire);
-    if (now != seen) return now;
+    if (!idle(p)) return;
     relax();
   }
   pthread_mutex_lock(&p->lock);
   atomic_fetch_add(&p->sleepers, 1);
-  while (atomic_load(&p->round) == seen)
-    pthread_cond_wait(&p->wake, &p->lock);
+  while (idle(p)) pthread_cond_wait(&p->wake, &p->lock);
   atomic_fetch_sub(&p->sleepers, 1);
   pthread_mutex_unlock(&p->lock);
-  return atomic_load(&p->round);
 }
 
 
 static void *worker (void *arg) {
   rnli_Pool *p = arg;
-  unsigned seen = 0;
   for (;;) {
-    seen = wait_round(p, seen);
+    wait_for_work(p);
     if (atomic_load(&p->quit)) return NULL;
-    take_chunks(p);
-    atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel);
+    do_chunks(p);
   }
 }
 
 
-static void start_round (rnli_Pool *p) {
-  atomic_fetch_add(&p->round, 1);
+/* Wakes who sleeps, after the ticket or 'quit' was set. */
+static void wake_all (rnli_Pool *p) {
   if (atomic_load(&p->sleepers) == 0) return;
   pthread_mutex_lock(&p->lock);
   pthread_cond_broadcast(&p->wake);
@@ -91,7 +108,7 @@ static void start_round (rnli_Pool *p) {
 static rnli_Pool *pool_new (rnl_Context *ctx) {
   rnli_Pool *p = rnli_get(ctx, sizeof *p);
   if (!p) return NULL;
-  *p = (rnli_Pool){.ctx = ctx, .pid = getpid()};
+  *p = (rnli_Pool){.pid = getpid()};
   pthread_mutex_init(&p->lock, NULL);
   pthread_cond_init(&p->wake, NULL);
   int want = rnl_threads(ctx) - 1;
@@ -108,7 +125,7 @@ void rnli_pool_free (rnl_Context *ctx) {
   ctx->pool = NULL;
   if (p->pid == getpid()) {
     atomic_store(&p->quit, 1);
-    start_round(p);
+    wake_all(p);
     for (int i = 0; i < p->workers; i++) pthread_join(p->thread[i], NULL);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
@@ -135,11 +152,12 @@ void rnli_parallel (rnl_Context *ctx, int n, void (*fn) (void *, int),
   p->fn = fn;
   p->arg = arg;
   p->n = n;
-  atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-  atomic_store_explicit(&p->busy, p->workers, memory_order_relaxed);
-  start_round(p);
-  take_chunks(p);
-  for (int i = 0; atomic_load_explicit(&p->busy, memory_order_acquire); i++) {
+  atomic_store(&p->done, 0);
+  uint64_t round = (atomic_load(&p->ticket) | CHUNKS) + 1;
+  atomic_store(&p->ticket, round | (uint64_t)n);
+  wake_all(p);
+  do_chunks(p);
+  for (int i = 0; atomic_load(&p->done) < n; i++) {
     if (i < SPINS) relax();
     else sched_yield();
   }
