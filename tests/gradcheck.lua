@@ -75,9 +75,8 @@ local function loss_tensor(target, projection)
   return total
 end
 
----Clears the gradients through the only door there is: a step of length 0.
 local function clear(params)
-  rnn.SGD(params, {lr = 0}):step()
+  rnn.SGD(params):zero()
 end
 
 ---Gradients of all parameters, each an array, after 'walks' backward calls.
