@@ -410,6 +410,7 @@ describe("the prompt", function()
     if not os.execute "script -qc true /dev/null >/dev/null 2>&1" then
       return pending "the system gives no pseudo-terminal"
     end
+    -- exec: a shell in between would die of the same Ctrl-C
     local code, out = shell(([[
       : >tty
       when () {   # a count, a text: waits for the terminal to show it
@@ -423,7 +424,7 @@ describe("the prompt", function()
         printf 'while true do end\n'; when 1 busy; sleep 0.1; printf '\003'
         when 1 interrupted; when 4 '> '; printf '\004'
       } | TERM=dumb script -qefc %s tty >/dev/null; code=$?
-      cat tty; exit $code]]):format(quote(command())))
+      cat tty; exit $code]]):format(quote("exec " .. command())))
     assert.equal(0, code, out)
     assert.truthy(out:find "42\r\n", out)
     assert.truthy(out:find "rnnlua: interrupted\r\n", out)
