@@ -28,9 +28,10 @@ end
 ---Which folder may include which: bind sees the public headers, the engine
 ---never sees Lua, and each system library has one file.
 local ALLOWED = {
-  ["src/core/"] = {"^core/", "^rnl%.h$", "^ops/ops%.def$",
+  ["src/kernels/"] = {"^kernels/"},
+  ["src/core/"] = {"^core/", "^kernels/", "^rnl%.h$", "^ops/ops%.def$",
                    "^optim/optims%.def$"},
-  ["src/ops/"] = {"^core/", "^ops/"},
+  ["src/ops/"] = {"^core/", "^kernels/", "^ops/"},
   ["src/optim/"] = {"^core/", "^optim/"},
   ["src/io/"] = {"^core/", "^io/", "^rnl%.h$"},
   ["src/text/"] = {"^core/", "^text/", "^rnl%.h$"},

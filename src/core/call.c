@@ -332,6 +332,7 @@ void rnli_call_free (rnl_Call *c) {
   free_keep(c);
   for (int i = 0; i < RNL_MAX_OUT; i++) rnl_release(c->out[i]);
   for (int i = 0; i < c->nin; i++) rnl_release(c->in[i]);
+  rnl_release(c->seen);
   rnli_put(c->ctx, c->list);
   rnli_put(c->ctx, c);
 }
@@ -351,7 +352,9 @@ static int needs_grad (const rnl_Call *c) {
 /* A call with its inputs retained, or NULL. */
 static rnl_Call *call_new (rnl_Context *ctx, const rnl_Op *op,
                            rnl_Tensor *const *in, int nin) {
-  size_t bytes = sizeof(rnl_Call) + (size_t)nin * sizeof(rnl_Tensor *);
+  int declared = count_inputs(op);
+  int room = (nin > declared ? nin : declared) + RNLI_MAX_SEEN;
+  size_t bytes = sizeof(rnl_Call) + (size_t)room * sizeof(rnl_Tensor *);
   rnl_Call *c = rnli_get(ctx, bytes);
   if (!c) return NULL;
   memset(c, 0, bytes);
@@ -364,6 +367,19 @@ static rnl_Call *call_new (rnl_Context *ctx, const rnl_Op *op,
     if (in[i]) rnl_retain(in[i]);
   }
   return c;
+}
+
+
+void rnli_through (rnl_Call *c, int i) {
+  const rnl_Call *made = c->in[i]->made;
+  int first = count_inputs(c->op);
+  c->seen = c->in[i];
+  c->in[i] = NULL;
+  c->nin = first + made->nin;
+  for (int k = 0; k < made->nin; k++) {
+    c->in[first + k] = made->in[k];
+    if (made->in[k]) rnl_retain(made->in[k]);
+  }
 }
 
 
@@ -388,6 +404,7 @@ static void deliver (rnl_Call *c, rnl_Tensor **out) {
   for (int i = 0; c->op->out[i]; i++) {
     out[i] = c->out[i];
     out[i]->taped = (unsigned char)c->taped;
+    out[i]->made = c->taped ? c : NULL;
     out[i]->needs_grad = (unsigned char)(c->recording &&
                                          out[i]->dtype != RNL_I32);
   }

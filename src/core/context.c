@@ -54,6 +54,7 @@ int rnl_context_new (rnl_Alloc alloc, void *ud, rnl_Context **out) {
   ctx->alloc = alloc;
   ctx->ud = ud;
   ctx->refs = 1;
+  ctx->level = rnli_level_best();
   rnl_rng_seed(&ctx->rng, 1);
   *out = ctx;
   return RNL_OK;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/level.h"
 #include "rnl.h"
 
 #if defined(__GNUC__)
@@ -40,6 +41,7 @@ struct rnl_Context {
   rnl_Rng rng;
   rnli_Pool *pool;            /* worker threads, once they are needed */
   int threads;
+  rnli_Level level;           /* of the kernels */
   int blas_ready;             /* memory preflight done */
   char err[512];
 };
@@ -96,6 +98,7 @@ struct rnl_Tensor {
   void *data;
   void *block;                /* the memory behind 'data', or NULL: */
   rnl_Tensor *base;           /* a view of this tensor's data */
+  rnl_Call *made;             /* the call on the open tape that made it */
   rnl_Tensor *grad;
   rnl_Tensor *next;           /* in the list of free headers */
 };
@@ -131,7 +134,7 @@ static inline rnl_Tensor *rnli_root (rnl_Tensor *t) {
 
 /* {== Calls ============================================================== */
 
-enum { RNLI_MAX_KEEP = 4 };
+enum { RNLI_MAX_KEEP = 4, RNLI_MAX_SEEN = 4 };
 
 typedef struct rnli_Value {
   double x;
@@ -168,6 +171,7 @@ struct rnl_Call {
   size_t back_bytes;                 /* lives through backward */
 
   rnl_Tensor *out[RNL_MAX_OUT];
+  rnl_Tensor *seen;                  /* see rnli_through */
   void *keep[RNLI_MAX_KEEP];
   void *scratch;                     /* of the phase that runs */
   uint64_t stamp;                    /* versions of the inputs, summed */
@@ -194,6 +198,16 @@ int rnli_index (rnl_Call *c, int a, int extent, int *index);
 int rnli_expect (rnl_Call *c, int in, int ndim, const int *dim);
 /* Every id of input 'in' lies in [0, limit) or equals 'allowed'. */
 int rnli_check_ids (rnl_Call *c, int in, int limit, double allowed);
+
+/*
+** For check(), two ops as one: when input i was made by 'op' on the open tape
+** and is still what it made, rnli_made_by returns that call, else NULL. After
+** rnli_through the call also stands for that op: its inputs follow the
+** declared ones, backward gives them their gradients, and input i is NULL, its
+** tensor in 'seen', where its data may still be read.
+*/
+const rnl_Call *rnli_made_by (const rnl_Call *c, int i, const rnl_Op *op);
+void rnli_through (rnl_Call *c, int i);
 
 /* Was option 'a' given? */
 static inline int rnli_given (const rnl_Call *c, int a) {

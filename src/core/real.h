@@ -1,25 +1,16 @@
 /*
-** real.h - the float type an op source is compiled for. Files in ops and
-** optim are compiled twice, once with RNLI_F64: 'real' is the type, and
-** RNLI_T(name) the name that tells the two apart.
+** real.h - what ops and optimizers are written with: the float type a source
+** is compiled for (see type.h), the names of its rows, vectorised loops.
 */
 #ifndef RNLI_REAL_H
 #define RNLI_REAL_H
 
-#include <math.h>
-#include <string.h>
-
 #include "core/core.h"
+#include "kernels/type.h"
 
 #ifdef RNLI_F64
-typedef double real;
-#define RNLI_T(name) name##_f64
-#define RNLI_M(name) name        /* the libm function of this type */
 #define RNLI_DTYPE RNL_F64
 #else
-typedef float real;
-#define RNLI_T(name) name##_f32
-#define RNLI_M(name) name##f
 #define RNLI_DTYPE RNL_F32
 #endif
 
@@ -36,12 +27,6 @@ typedef float real;
 #define RNLI_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define RNLI_WIDE
-#endif
-
-#if defined(__GNUC__)
-#define RNLI_INLINE static inline __attribute__((always_inline))
-#else
-#define RNLI_INLINE static inline
 #endif
 
 #endif

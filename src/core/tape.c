@@ -62,7 +62,19 @@ static uint64_t stamp (const rnl_Call *c) {
   uint64_t sum = 0;
   for (int i = 0; i < c->nin; i++)
     if (c->in[i]) sum += rnli_root(c->in[i])->version;
+  if (c->seen) sum += rnli_root(c->seen)->version;
   return sum;
+}
+
+
+const rnl_Call *rnli_made_by (const rnl_Call *c, int i, const rnl_Op *op) {
+  const rnl_Tensor *t = c->in[i];
+  if (!c->recording || !t || !t->taped || t->base || t->version > 0)
+    return NULL;
+  const rnl_Call *made = t->made;
+  if (made->op != op || !made->recording || stamp(made) != made->stamp)
+    return NULL;
+  return made;
 }
 
 

@@ -7,7 +7,7 @@
 #define RNLI_LANES_H
 
 #include "core/real.h"
-#include "ops/vmath.h"
+#include "kernels/vmath.h"
 
 enum { RNLI_LANES = 16, RNLI_BUFFER = 256 };
 

@@ -9,7 +9,7 @@
 #include "ops/axis.h"
 #include "ops/lanes.h"
 #include "ops/over.h"
-#include "ops/vmath.h"
+#include "kernels/vmath.h"
 
 enum { AXIS };
 

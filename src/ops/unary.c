@@ -13,7 +13,7 @@
 */
 #include "core/real.h"
 #include "ops/over.h"
-#include "ops/vmath.h"
+#include "kernels/vmath.h"
 
 typedef real Forward (real x);
 typedef real Backward (real dy, real x, real y);

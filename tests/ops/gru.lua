@@ -14,7 +14,7 @@ return {
   cases = recurrent.cases(3, false),
   large = recurrent.large(3, false),
   reference = recurrent.reference(3, false, unit),
-  options = {"lengths", "reverse"},
+  options = {"lengths", "reverse", "precision", "recompute"},
   errors = {
     {"op.gru(zeros{3, 2, 4}, zeros{15, 4}, zeros{20, 5})",
      "gru: 'w_hh' must be (3H, H), got (20, 5)"},

@@ -15,7 +15,7 @@ return {
   cases = recurrent.cases(4, true),
   large = recurrent.large(4, true),
   reference = recurrent.reference(4, true, unit),
-  options = {"lengths", "reverse"},
+  options = {"lengths", "reverse", "precision", "recompute"},
   errors = {
     {"op.lstm(zeros{3, 2, 4}, zeros{5, 4}, zeros{5, 5})",
      "lstm: 'w_hh' must be (4H, H), got (5, 5)"},
@@ -36,7 +36,8 @@ return {
      "lstm: 'lengths' must be a table of integers, got number"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {nonlinearity = " ..
      "'relu'})",
-     "lstm: unknown option 'nonlinearity' (it has: lengths, reverse)"},
+     "lstm: unknown option 'nonlinearity' (it has: lengths, reverse, " ..
+     "precision, recompute)"},
     {"op.lstm(zeros{3, 2, 4}, zeros({20, 4}, 'float64'), zeros{20, 5})",
      "lstm: 'w_ih' must be float32 like the others, got float64"},
   },

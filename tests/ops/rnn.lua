@@ -16,7 +16,7 @@ return {
   cases = recurrent.cases(1, false, nonlinearity),
   large = recurrent.large(1, false),
   reference = recurrent.reference(1, false, unit),
-  options = {"lengths", "reverse", "nonlinearity"},
+  options = {"lengths", "reverse", "precision", "recompute", "nonlinearity"},
   errors = {
     {"op.rnn(zeros{3, 2, 4}, zeros{5, 4}, zeros{5, 5}, nil, nil, zeros{5})",
      "rnn: 'h0' must be (2, 5), got (5)"},

@@ -1,0 +1,24 @@
+/*
+** cells.h - what cells.c has for the table of product.c, of the same level
+** (avx512 for its bf16 variant).
+*/
+#ifndef RNLI_CELLS_H
+#define RNLI_CELLS_H
+
+#include "kernels/lanes.h"
+
+#ifdef RNLI_F64
+#define RNLI_CELL_(name) RNLI_JOIN(name, RNLI_CELLS, f64)
+#else
+#define RNLI_CELL_(name) RNLI_JOIN(name, RNLI_CELLS, f32)
+#endif
+#define RNLI_CELL(name) RNLI_CELL_(rnli_##name)
+
+void RNLI_CELL(lstm_forward) (const rnli_Cell *c);
+void RNLI_CELL(lstm_backward) (const rnli_Cell *c);
+void RNLI_CELL(gru_forward) (const rnli_Cell *c);
+void RNLI_CELL(gru_backward) (const rnli_Cell *c);
+void RNLI_CELL(elman_forward) (const rnli_Cell *c);
+void RNLI_CELL(elman_backward) (const rnli_Cell *c);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+** kernels.h - the inner loops of recurrent layers, as a table of functions for
+** each instruction set and type.
+**
+** A product C = A B is done in tiles: a few rows of A times one panel of B.
+** A panel holds 'vecs' x 'lanes' columns of B, packed so that the kernel reads
+** it from front to back. Each element of C is one running sum over k in
+** ascending order, whatever the tile: so it does not matter to the bits which
+** rows and panels a worker takes.
+**
+** Factors are made of words: one real, or for bf16 two neighbours along k.
+** Sizes and strides of factors count words.
+**
+** The gates of a recurrent layer lie in panels of 4 x lanes columns, [panel]
+** [row][column], where a column group of 'lanes' holds one gate of 'lanes'
+** units: a cell's gates of one unit are in one tile, one vector apart.
+*/
+#ifndef RNLI_KERNELS_H
+#define RNLI_KERNELS_H
+
+#include "kernels/level.h"
+#include "kernels/type.h"
+
+#define rnli_Tile RNLI_T(rnli_Tile)
+#define rnli_Cell RNLI_T(rnli_Cell)
+#define rnli_Kernels RNLI_T(rnli_Kernels)
+#define rnli_kernels RNLI_T(rnli_kernels)
+
+enum { RNLI_MAX_ROWS = 8, RNLI_MAX_LANES = 16, RNLI_VECS = 4 };
+enum { RNLI_ELMAN, RNLI_LSTM, RNLI_GRU, RNLI_NUNIT };
+
+/* to[r][0 .. vecs*lanes) = from[r][...] + row r of A times a panel of B. */
+typedef struct rnli_Tile {
+  int rows;                   /* 1 .. kernels->rows */
+  int vecs;                   /* 1 .. RNLI_VECS */
+  const void *a;              /* word (r, k) of chunk i is at */
+  ptrdiff_t a_row, a_k;       /*   a + r*a_row + k*a_k + i*a_chunk */
+  ptrdiff_t a_chunk;
+  size_t k, chunks;           /* words of a row: k in each of the chunks */
+  const void *b;              /* the panel, k*chunks x vecs*lanes */
+  const real *from[RNLI_MAX_ROWS];   /* NULL: from 0 */
+  real *to[RNLI_MAX_ROWS];
+} rnli_Tile;
+
+/*
+** Rows of some units of a cell at one time step. Row r of the gates is at
+** r*4*lanes, of the states at r*H, of dh and dc at r*ld.
+*/
+typedef struct rnli_Cell {
+  int rows, units;            /* units: 1 .. lanes; rnn: 1 .. 4*lanes */
+  int H, ld;
+  int relu;                   /* rnn: instead of tanh */
+  real *gates;                /* after their nonlinearity, once forward ran */
+  const real *rec;            /* gru: h w_hh' + b_hh, rows of 3*lanes */
+  const real *h_prev, *c_prev;
+  real *h, *c;
+  const real *dy;             /* NULL: none arrived */
+  real *dh, *dc;              /* in: after the step; out: before it */
+  real *dgates;
+} rnli_Cell;
+
+typedef struct rnli_Kernels {
+  int lanes;                  /* reals in a vector */
+  int rows;                   /* most rows in a tile */
+  int word;                   /* elements along k in a word: 1 or 2 */
+  int word_bytes;
+  void (*tile) (const rnli_Tile *t);
+  /* n x k reals to rows of words, row r at to + r*ld words. */
+  void (*operand) (const real *from, size_t from_ld, size_t n, size_t k,
+                   void *to, size_t ld);
+  /* A panel of 'cols' columns; row k of B is rows[k] + at, NULL for zeros;
+     the columns from n on are 0. */
+  void (*pack_rows) (const real *const *rows, size_t k, size_t at, size_t n,
+                     size_t cols, void *to);
+  /* A panel whose column j is cols[j], NULL for zeros. */
+  void (*pack_cols) (const real *const *cols, size_t k, size_t ncols,
+                     void *to);
+  void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
+  void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
+} rnli_Kernels;
+
+/* The table of a level; with 'bf16' factors are bf16 (float32 only). */
+const rnli_Kernels *rnli_kernels (rnli_Level level, int bf16);
+
+#endif
