@@ -18,6 +18,17 @@
 #define RNLI_PRINTF(f, a)
 #endif
 
+/*
+** Loops marked so are compiled for several vector widths and chosen when the
+** program starts. Products and sums are never contracted, so all widths give
+** the same bits.
+*/
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(RNLI_SANITIZE)
+#define RNLI_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define RNLI_WIDE
+#endif
+
 /* {== Context ============================================================ */
 
 enum { RNLI_NCLASS = 176 };   /* size classes of recycled blocks */
@@ -76,6 +87,9 @@ size_t rnli_add (size_t a, size_t b);
 void rnli_parallel (rnl_Context *ctx, int n, void (*fn) (void *, int),
                     void *arg);
 void rnli_pool_free (rnl_Context *ctx);
+
+/* memset(p, 0, bytes), shared when it is much. */
+void rnli_clear (rnl_Context *ctx, void *p, size_t bytes);
 
 /* }====================================================================== */
 

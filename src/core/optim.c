@@ -12,7 +12,16 @@
 #include "core/core.h"
 
 enum { CLIP_NORM, CLIP_VALUE, NCLIP };
-enum { CHUNK = 4096 };   /* elements clipped and updated at a time */
+enum {
+  CHUNK = 4096,       /* elements clipped and updated at a time */
+  SHARE = 4 * CHUNK   /* elements of one parameter a worker takes */
+};
+
+/* What of one parameter a worker takes; 'part' counts SHAREs. */
+typedef struct Piece {
+  int param, part;
+  double squares;     /* of the gradient there, summed */
+} Piece;
 
 struct rnl_Optim {
   rnl_Context *ctx;
@@ -21,6 +30,9 @@ struct rnl_Optim {
   rnl_Tensor **param;
   rnl_Tensor **slot;            /* n * RNL_MAX_SLOTS */
   uint64_t *steps;
+  Piece *piece;                 /* of all parameters, in order */
+  int pieces;
+  double norm;                  /* of the step that runs */
   double hyper[RNL_MAX_HYPER];
   double clip[NCLIP];
 };
@@ -92,15 +104,34 @@ static int make_slots (rnl_Optim *opt) {
 }
 
 
+static int count_pieces (const rnl_Tensor *p) {
+  return (int)((p->count + SHARE - 1) / SHARE);
+}
+
+
+static void make_pieces (rnl_Optim *opt) {
+  Piece *piece = opt->piece;
+  for (int i = 0; i < opt->n; i++)
+    for (int k = 0; k < count_pieces(opt->param[i]); k++)
+      *piece++ = (Piece){.param = i, .part = k};
+  opt->pieces = (int)(piece - opt->piece);
+}
+
+
 /* One block: the optimizer and its arrays. */
-static rnl_Optim *optim_alloc (rnl_Context *ctx, int n) {
+static rnl_Optim *optim_alloc (rnl_Context *ctx, rnl_Tensor *const *param,
+                               int n) {
   size_t each = sizeof(uint64_t) + (1 + RNL_MAX_SLOTS) * sizeof(rnl_Tensor *);
+  size_t pieces = 0;
+  for (int i = 0; i < n; i++) pieces += (size_t)count_pieces(param[i]);
   size_t bytes = rnli_add(sizeof(rnl_Optim), rnli_mul((size_t)n, each));
+  bytes = rnli_add(bytes, rnli_mul(pieces, sizeof(Piece)));
   rnl_Optim *opt = rnli_get(ctx, bytes);
   if (!opt) return NULL;
   memset(opt, 0, bytes);
   opt->steps = (uint64_t *)(opt + 1);
-  opt->param = (rnl_Tensor **)(opt->steps + n);
+  opt->piece = (Piece *)(opt->steps + n);
+  opt->param = (rnl_Tensor **)(opt->piece + pieces);
   opt->slot = opt->param + n;
   return opt;
 }
@@ -113,7 +144,7 @@ int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param, int n,
     return rnli_error(ctx, RNL_EARG, "there is no optimizer %d", row);
   int status = check_params(ctx, kinds[row][0]->name, param, n);
   if (status != RNL_OK) return status;
-  rnl_Optim *opt = optim_alloc(ctx, n);
+  rnl_Optim *opt = optim_alloc(ctx, param, n);
   if (!opt) return rnli_nomem(ctx, "an optimizer", sizeof *opt);
   opt->ctx = ctx;
   opt->row = row;
@@ -123,6 +154,7 @@ int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param, int n,
     opt->param[i] = param[i];
     rnl_retain(param[i]);
   }
+  make_pieces(opt);
   for (int h = 0; kinds[row][0]->hyper[h].name; h++)
     opt->hyper[h] = kinds[row][0]->hyper[h].value;
   status = make_slots(opt);
@@ -217,34 +249,72 @@ void rnl_optim_set_steps (rnl_Optim *opt, int i, uint64_t n) {
 
 /* {== The step =========================================================== */
 
-/* Sum of squares in double, over fixed lanes so that it vectorises. */
-static double squares (const rnl_Tensor *g) {
-  enum { LANES = 8 };
-  double s[LANES] = {0};
-  size_t n = g->count;
-  if (g->dtype == RNL_F64) {
-    const double *x = g->data;
-    for (size_t i = 0; i < n; i++) s[i % LANES] += x[i] * x[i];
-  } else {
-    const float *x = g->data;
-    for (size_t i = 0; i < n; i++)
-      s[i % LANES] += (double)x[i] * (double)x[i];
-  }
+static void *from (const rnl_Tensor *t, size_t i) {
+  return (char *)t->data + i * rnl_dtype_size((rnl_Dtype)t->dtype);
+}
+
+
+/* Elements [*at, *at + n) of its parameter; returns n. */
+static size_t extent (const rnl_Optim *opt, const Piece *piece, size_t *at) {
+  size_t count = opt->param[piece->param]->count;
+  *at = (size_t)piece->part * SHARE;
+  return count - *at < SHARE ? count - *at : SHARE;
+}
+
+
+/* Sums of squares in double, over fixed lanes so that they vectorise. */
+enum { LANES = 16 };
+
+static double total (double s[LANES]) {
   for (int k = LANES / 2; k > 0; k /= 2)
     for (int j = 0; j < k; j++) s[j] += s[j + k];
   return s[0];
 }
 
 
+RNLI_WIDE static double squares_f32 (const float *x, size_t n) {
+  double s[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++)
+      s[k] += (double)x[i + k] * (double)x[i + k];
+  for (size_t k = 0; i < n; i++, k++) s[k] += (double)x[i] * (double)x[i];
+  return total(s);
+}
+
+
+RNLI_WIDE static double squares_f64 (const double *x, size_t n) {
+  double s[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) s[k] += x[i + k] * x[i + k];
+  for (size_t k = 0; i < n; i++, k++) s[k] += x[i] * x[i];
+  return total(s);
+}
+
+
+static void sum_piece (void *arg, int i) {
+  rnl_Optim *opt = arg;
+  Piece *piece = &opt->piece[i];
+  const rnl_Tensor *p = opt->param[piece->param];
+  size_t at, n = extent(opt, piece, &at);
+  piece->squares = 0;
+  if (!p->has_grad) return;
+  const void *g = from(p->grad, at);
+  piece->squares = p->dtype == RNL_F64 ? squares_f64(g, n)
+                                       : squares_f32(g, n);
+}
+
+
 /* Global norm; '*bad' is the first parameter whose gradient is not finite. */
-static double grad_norm (const rnl_Optim *opt, int *bad) {
+static double grad_norm (rnl_Optim *opt, int *bad) {
   double sum = 0;
   *bad = -1;
-  for (int i = 0; i < opt->n; i++) {
-    if (!opt->param[i]->has_grad) continue;
-    double s = squares(opt->param[i]->grad);
-    if (!isfinite(s) && *bad < 0) *bad = i;
-    sum += s;
+  rnli_parallel(opt->ctx, opt->pieces, sum_piece, opt);
+  for (int i = 0; i < opt->pieces; i++) {
+    const Piece *piece = &opt->piece[i];
+    if (!isfinite(piece->squares) && *bad < 0) *bad = piece->param;
+    sum += piece->squares;
   }
   return sqrt(sum);
 }
@@ -281,27 +351,35 @@ static void clip (const rnl_Optim *opt, const rnl_Update *u, int f64,
 }
 
 
-static void *from (const rnl_Tensor *t, size_t i) {
-  return (char *)t->data + i * rnl_dtype_size((rnl_Dtype)t->dtype);
-}
-
-
 /* Clips and updates chunk by chunk: what was clipped is still in the cache. */
-static void update (rnl_Optim *opt, int i, double norm) {
-  rnl_Tensor *p = opt->param[i];
-  rnl_Tensor *const *slot = &opt->slot[i * RNL_MAX_SLOTS];
+static void update_piece (void *arg, int i) {
+  rnl_Optim *opt = arg;
+  const Piece *piece = &opt->piece[i];
+  rnl_Tensor *p = opt->param[piece->param];
+  rnl_Tensor *const *slot = &opt->slot[piece->param * RNL_MAX_SLOTS];
   int f64 = p->dtype == RNL_F64;
-  rnl_Update u = {.hyper = opt->hyper, .step = ++opt->steps[i]};
-  for (size_t k = 0; k < p->count; k += CHUNK) {
-    u.n = p->count - k < CHUNK ? p->count - k : CHUNK;
+  size_t at, n = extent(opt, piece, &at);
+  rnl_Update u = {.hyper = opt->hyper, .step = opt->steps[piece->param]};
+  if (!p->has_grad) return;
+  for (size_t k = at; k < at + n; k += CHUNK) {
+    u.n = at + n - k < CHUNK ? at + n - k : CHUNK;
     u.param = from(p, k);
     u.grad = from(p->grad, k);
     for (int s = 0; s < RNL_MAX_SLOTS; s++)
       u.slot[s] = slot[s] ? from(slot[s], k) : NULL;
-    clip(opt, &u, f64, norm);
+    clip(opt, &u, f64, opt->norm);
     kinds[opt->row][f64]->update(&u);
   }
-  rnl_touch(p);
+}
+
+
+static void update_all (rnl_Optim *opt, double norm) {
+  opt->norm = norm;
+  for (int i = 0; i < opt->n; i++)
+    opt->steps[i] += opt->param[i]->has_grad;
+  rnli_parallel(opt->ctx, opt->pieces, update_piece, opt);
+  for (int i = 0; i < opt->n; i++)
+    if (opt->param[i]->has_grad) rnl_touch(opt->param[i]);
 }
 
 
@@ -312,17 +390,16 @@ void rnl_optim_clear (rnl_Optim *opt) {
 
 int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
   int first_bad;
-  double total = grad_norm(opt, &first_bad);
-  if (norm) *norm = total;
+  double norm_now = grad_norm(opt, &first_bad);
+  if (norm) *norm = norm_now;
   if (bad) *bad = first_bad;
-  if (!isfinite(total)) {
+  if (!isfinite(norm_now)) {
     rnl_optim_clear(opt);
     return rnli_error(opt->ctx, RNL_EDIVERGED, "%s: the gradient is not "
                       "finite; the step was not applied",
                       kinds[opt->row][0]->name);
   }
-  for (int i = 0; i < opt->n; i++)
-    if (opt->param[i]->has_grad) update(opt, i, total);
+  update_all(opt, norm_now);
   rnl_optim_clear(opt);
   return RNL_OK;
 }

@@ -18,15 +18,4 @@
 #define RNLI_OPTIM(name) const rnl_OptimKind RNLI_T(rnli_optim_##name)
 #define rnli_gemm RNLI_T(rnli_gemm)
 
-/*
-** Loops marked so are compiled for several vector widths and chosen when the
-** program starts. Products and sums are never contracted, so all widths give
-** the same bits.
-*/
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(RNLI_SANITIZE)
-#define RNLI_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RNLI_WIDE
-#endif
-
 #endif

@@ -143,7 +143,8 @@ static int want_all (rnl_Tape *tape, rnl_Tensor *loss, void **scratch) {
 static void begin_grad (rnl_Tensor *t) {
   t->wanted = 0;
   if (t->has_grad) return;
-  memset(t->grad->data, 0, t->count * rnl_dtype_size((rnl_Dtype)t->dtype));
+  rnli_clear(t->ctx, t->grad->data,
+             t->count * rnl_dtype_size((rnl_Dtype)t->dtype));
   t->has_grad = 1;
 }
 

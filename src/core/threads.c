@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/core.h"
@@ -161,6 +162,27 @@ void rnli_parallel (rnl_Context *ctx, int n, void (*fn) (void *, int),
     if (i < SPINS) relax();
     else sched_yield();
   }
+}
+
+
+enum { CLEAR = 1 << 18 };   /* bytes that are worth a chunk */
+
+typedef struct Clear {
+  char *at;
+  size_t bytes;
+} Clear;
+
+
+static void clear_chunk (void *arg, int i) {
+  const Clear *c = arg;
+  size_t from = (size_t)i * CLEAR;
+  memset(c->at + from, 0, c->bytes - from < CLEAR ? c->bytes - from : CLEAR);
+}
+
+
+void rnli_clear (rnl_Context *ctx, void *p, size_t bytes) {
+  Clear c = {p, bytes};
+  rnli_parallel(ctx, (int)((bytes + CLEAR - 1) / CLEAR), clear_chunk, &c);
 }
 
 
