@@ -114,7 +114,7 @@ struct rnl_Tensor {
   rnl_Tensor *base;           /* a view of this tensor's data */
   rnl_Call *made;             /* the call on the open tape that made it */
   rnl_Tensor *grad;
-  rnl_Tensor *next;           /* in the list of free headers */
+  rnl_Tensor *next;           /* in a list: free headers, spare gradients */
 };
 
 /* Room for a shape as text: "(50, 65)". */
@@ -136,8 +136,11 @@ int rnli_tensor_raw (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
 int rnli_tensor_view (rnl_Tensor *base, size_t offset, int ndim,
                       const int *dim, rnl_Tensor **out);
 
-/* Sees that 't' has a gradient buffer and marks it wanted; RNL_ENOMEM. */
-int rnli_want_grad (rnl_Tensor *t);
+/*
+** Sees that 't' has a gradient buffer and marks it wanted; RNL_ENOMEM. One of
+** the 'spare' buffers, linked by 'next', may serve again.
+*/
+int rnli_want_grad (rnl_Tensor *t, rnl_Tensor **spare);
 
 /* The tensor whose data 't' shows: itself unless it is a view. */
 static inline rnl_Tensor *rnli_root (rnl_Tensor *t) {

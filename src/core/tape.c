@@ -110,28 +110,44 @@ static int check_loss (rnl_Tape *tape, rnl_Tensor *loss) {
 
 
 /* Takes the gradients one call will write. */
-static int want_inputs (rnl_Call *c) {
+static int want_inputs (rnl_Call *c, rnl_Tensor **spare) {
   if (stamp(c) != c->stamp)
     return rnli_fail(c, RNL_ESTATE, "an input was changed after the op read "
                      "it; call backward before opt:step");
   for (int i = 0; i < c->nin; i++) {
     if (!c->in[i] || !c->in[i]->needs_grad) continue;
-    int status = rnli_want_grad(c->in[i]);
+    int status = rnli_want_grad(c->in[i], spare);
     if (status != RNL_OK) return status;
   }
   return RNL_OK;
 }
 
 
+/*
+** When the walk has passed a call, nobody reads the gradients of its outputs
+** any more: calls before it may have their memory.
+*/
+static void retire_outputs (rnl_Call *c, rnl_Tensor **spare) {
+  for (int i = 0; c->op->out[i]; i++) {
+    rnl_Tensor *grad = c->out[i]->grad;
+    if (!grad) continue;
+    grad->next = *spare;
+    *spare = grad;
+  }
+}
+
+
 /* All gradients this walk will write, and the largest scratch it needs. */
 static int want_all (rnl_Tape *tape, rnl_Tensor *loss, void **scratch) {
   size_t bytes = 0;
+  rnl_Tensor *spare = NULL;
   *scratch = NULL;
-  int status = rnli_want_grad(loss);
+  int status = rnli_want_grad(loss, &spare);
   for (size_t i = tape->length; status == RNL_OK && i-- > 0;) {
     rnl_Call *c = tape->call[i];
     if (!c->recording || !arrived(c)) continue;
-    status = want_inputs(c);
+    status = want_inputs(c, &spare);
+    if (status == RNL_OK) retire_outputs(c, &spare);
     if (c->back_bytes > bytes) bytes = c->back_bytes;
   }
   if (status != RNL_OK || !bytes) return status;

@@ -277,10 +277,24 @@ void rnl_clear_grad (rnl_Tensor *t) {
 }
 
 
-int rnli_want_grad (rnl_Tensor *t) {
+/* Takes a tensor of as many elements out of a list, or NULL. */
+static rnl_Tensor *take_like (rnl_Tensor **list, const rnl_Tensor *t) {
+  for (; *list; list = &(*list)->next) {
+    rnl_Tensor *found = *list;
+    if (found->count != t->count || found->dtype != t->dtype) continue;
+    *list = found->next;
+    return found;
+  }
+  return NULL;
+}
+
+
+int rnli_want_grad (rnl_Tensor *t, rnl_Tensor **spare) {
   if (!t->grad) {
-    int status = rnli_tensor_raw(t->ctx, (rnl_Dtype)t->dtype, t->ndim, t->dim,
-                                 0, &t->grad);
+    rnl_Tensor *old = t->param ? NULL : take_like(spare, t);
+    int status = old ? rnli_tensor_view(old, 0, t->ndim, t->dim, &t->grad)
+                     : rnli_tensor_raw(t->ctx, (rnl_Dtype)t->dtype, t->ndim,
+                                       t->dim, 0, &t->grad);
     if (status != RNL_OK) return status;
   }
   t->wanted = 1;

@@ -8,13 +8,15 @@
 ** Keeps for backward: m = max x and 1 / sum e^(x - m) of each row; p is
 ** computed again. Memory: one double per row during forward, and the weight of
 ** a row during backward.
+** When the scores are made by linear, backward goes on through it, some rows
+** at a time, so that the gradient of all scores is never there at once.
 */
-#include "core/real.h"
 #include "ops/lanes.h"
+#include "ops/linear.h"
 #include "ops/over.h"
 #include "ops/reduction.h"
 
-enum { X, IDS };
+enum { X, IDS, LINEAR_X, LINEAR_W, LINEAR_B };
 
 /* Rows of V numbers with an id each. */
 typedef struct Rows {
@@ -40,10 +42,15 @@ static int check (rnl_Call *c, int ignore, int reduction) {
 }
 
 
+static const rnl_Tensor *scores (const rnl_Call *c) {
+  return c->in[X] ? c->in[X] : c->seen;
+}
+
+
 /* Without 'ignore' every id counts: check() lets none through that RNL_NONE
 ** could be taken for. */
 static Rows rows_of (const rnl_Call *c, int ignore) {
-  const rnl_Tensor *x = c->in[X];
+  const rnl_Tensor *x = scores(c);
   return (Rows){c->in[IDS]->count, (size_t)x->dim[x->ndim - 1],
                 c->in[IDS]->data, c->attr[ignore].x};
 }
@@ -93,6 +100,23 @@ typedef struct Kept {
 } Kept;
 
 
+/* Rows whose gradient is there at once, and how many times. */
+enum { AT_ONCE = 1 << 22 };   /* elements */
+
+static size_t part_count (const Rows *r) {
+  size_t rows = AT_ONCE / (r->V ? r->V : 1) + 1;
+  return (r->n + rows - 1) / rows;
+}
+
+
+static size_t part_rows (const Rows *r) {
+  size_t parts = part_count(r);
+  return parts ? (r->n + parts - 1) / parts : 0;
+}
+
+
+extern RNLI_OP(linear);
+
 static int cross_entropy_check (rnl_Call *c) {
   double e = c->attr[SMOOTHING].x;
   if (!(e >= 0 && e <= 1))
@@ -100,8 +124,16 @@ static int cross_entropy_check (rnl_Call *c) {
                      "%g", e);
   if (c->recording)
     c->keep_bytes[0] = rnli_mul(c->in[IDS]->count, sizeof(Kept));
+  int status = check(c, IGNORE, REDUCTION);
+  if (status != RNL_OK) return status;
+  Rows r = rows_of(c, IGNORE);
   c->back_bytes = sizeof(double);
-  return check(c, IGNORE, REDUCTION);
+  if (rnli_made_by(c, X, &RNLI_T(rnli_op_linear))) {
+    size_t part = rnli_mul(rnli_mul(part_rows(&r), r.V), sizeof(real));
+    c->back_bytes = rnli_add(part, sizeof(double));
+    rnli_through(c, X);
+  }
+  return RNL_OK;
 }
 
 
@@ -125,20 +157,21 @@ RNLI_WIDE static void loss_part (rnl_Call *c, size_t i, size_t to) {
   Kept *kept = c->keep[0];
   Kept unused;
   for (; i < to; i++) {
-    const real *x = (const real *)rnli_data(c, X) + i * r.V;
+    const real *x = (const real *)scores(c)->data + i * r.V;
     if (!counts(&r, i)) loss[i] = 0;
     else loss[i] = loss_row(x, r.V, r.id[i], e, kept ? &kept[i] : &unused);
   }
 }
 
 
+/* dx = what arrives from the loss, added to dx if 'add'. */
 RNLI_INLINE void back_row (const real *x, size_t V, int32_t id, double e,
-                           const Kept *kept, real g, real *dx) {
+                           const Kept *kept, real g, int add, real *dx) {
   real m = kept->m;
   real scale = kept->scale;
   real rest = (real)(e / (double)V);
   for (size_t v = 0; v < V; v++)
-    dx[v] += (rnli_exp(x[v] - m) * scale - rest) * g;
+    dx[v] = (add ? dx[v] : 0) + (rnli_exp(x[v] - m) * scale - rest) * g;
   dx[id] -= (real)(1 - e) * g;
 }
 
@@ -152,7 +185,58 @@ RNLI_WIDE static void back_part (rnl_Call *c, size_t i, size_t to) {
     real *dx = (real *)rnli_din(c, X) + i * r.V;
     if (counts(&r, i))
       back_row(x, r.V, r.id[i], c->attr[SMOOTHING].x, &kept[i],
-               dy_at(c, REDUCTION, *w, i), dx);
+               dy_at(c, REDUCTION, *w, i), 1, dx);
+  }
+}
+
+
+/* A part of the rows on their way through linear. */
+typedef struct Part {
+  rnl_Call *c;
+  size_t from, rows;
+  real *d;              /* (rows, V) */
+} Part;
+
+enum { CHUNK = 1 << 14 };   /* elements worth a worker's while */
+
+RNLI_WIDE static void through_rows (void *arg, int chunk) {
+  const Part *p = arg;
+  const Kept *kept = p->c->keep[0];
+  const double *w = p->c->scratch;
+  Rows r = rows_of(p->c, IGNORE);
+  size_t per = CHUNK / r.V + 1, to = ((size_t)chunk + 1) * per;
+  for (size_t k = (size_t)chunk * per; k < to && k < p->rows; k++) {
+    size_t i = p->from + k;
+    const real *x = (const real *)scores(p->c)->data + i * r.V;
+    if (counts(&r, i))
+      back_row(x, r.V, r.id[i], p->c->attr[SMOOTHING].x, &kept[i],
+               dy_at(p->c, REDUCTION, *w, i), 0, p->d + k * r.V);
+    else
+      memset(p->d + k * r.V, 0, r.V * sizeof(real));
+  }
+}
+
+
+static real *from_row (real *d, size_t row, int columns) {
+  return d ? d + row * (size_t)columns : NULL;
+}
+
+
+/* dx, dw and db of the linear that made the scores. */
+static void through_linear (rnl_Call *c, const Rows *r) {
+  const rnl_Tensor *w = c->in[LINEAR_W];
+  Part p = {.c = c, .rows = part_rows(r)};
+  p.d = (real *)(void *)((double *)c->scratch + 1);
+  for (; p.from < r->n; p.from += p.rows) {
+    if (r->n - p.from < p.rows) p.rows = r->n - p.from;
+    int D = w->dim[1];
+    rnli_Linear l = {.rows = p.rows, .D = D, .O = (int)r->V, .w = w->data,
+                     .dw = rnli_din(c, LINEAR_W), .db = rnli_din(c, LINEAR_B)};
+    l.x = (const real *)rnli_data(c, LINEAR_X) + p.from * (size_t)D;
+    l.dx = from_row(rnli_din(c, LINEAR_X), p.from, D);
+    size_t per = CHUNK / r->V + 1;
+    rnli_parallel(c->ctx, (int)((p.rows + per - 1) / per), through_rows, &p);
+    rnli_linear_grads(c->ctx, &l, p.d);
   }
 }
 
@@ -168,7 +252,8 @@ static void cross_entropy_backward (rnl_Call *c) {
   Rows r = rows_of(c, IGNORE);
   double *w = c->scratch;
   *w = weight(c, &r, REDUCTION);
-  rnli_over(c, r.n, r.V, back_part);
+  if (c->seen) through_linear(c, &r);
+  else rnli_over(c, r.n, r.V, back_part);
 }
 
 

@@ -3,7 +3,8 @@
 **   matmul: y = a b, for each matrix of a batch   linear: y = x w' + b
 ** A batch of a against one matrix b is one product over all rows of a.
 */
-#include "core/real.h"
+#include "ops/linear.h"
+#include "ops/over.h"
 
 /* {== matmul ============================================================= */
 
@@ -129,28 +130,64 @@ static int linear_check (rnl_Call *c) {
 }
 
 
+static void bias_part (rnl_Call *c, size_t m, size_t to) {
+  const real *bias = rnli_data(c, BIAS);
+  size_t O = (size_t)c->in[W]->dim[0];
+  real *y = c->out[0]->data;
+  for (; m < to; m++) memcpy(y + m * O, bias, O * sizeof *y);
+}
+
+
 static void linear_forward (rnl_Call *c) {
   const rnl_Tensor *x = c->in[X], *w = c->in[W];
   int M = rows_of(x), D = w->dim[1], O = w->dim[0];
   const real *bias = rnli_data(c, BIAS);
   real *y = c->out[0]->data;
-  for (int m = 0; bias && m < M; m++)
-    memcpy(y + (size_t)m * (size_t)O, bias, (size_t)O * sizeof *y);
+  if (bias) rnli_over(c, (size_t)M, (size_t)O, bias_part);
   rnli_gemm(c->ctx, 0, 1, M, O, D, x->data, D, w->data, D, bias ? 1 : 0, y,
             O);
 }
 
 
-/* dx = dy w   dw = dy' x   db = sum of the rows of dy */
+enum { BIAS_COLUMNS = 512 };   /* summed by one worker */
+
+typedef struct Bias {
+  const rnli_Linear *l;
+  const real *dy;
+} Bias;
+
+
+RNLI_WIDE static void bias_columns (void *arg, int i) {
+  const Bias *b = arg;
+  size_t O = (size_t)b->l->O, from = (size_t)i * BIAS_COLUMNS;
+  size_t to = O - from < BIAS_COLUMNS ? O : from + BIAS_COLUMNS;
+  real *restrict db = b->l->db;
+  for (size_t m = 0; m < b->l->rows; m++) {
+    const real *restrict dy = b->dy + m * O;
+    for (size_t o = from; o < to; o++) db[o] += dy[o];
+  }
+}
+
+
+void rnli_linear_grads (rnl_Context *ctx, const rnli_Linear *l,
+                        const real *dy) {
+  int M = (int)l->rows, D = l->D, O = l->O;
+  Bias bias = {l, dy};
+  if (l->dx) rnli_gemm(ctx, 0, 0, M, D, O, dy, O, l->w, D, 1, l->dx, D);
+  if (l->dw) rnli_gemm(ctx, 1, 0, O, D, M, dy, O, l->x, D, 1, l->dw, D);
+  if (l->db)
+    rnli_parallel(ctx, (O + BIAS_COLUMNS - 1) / BIAS_COLUMNS, bias_columns,
+                  &bias);
+}
+
+
 static void linear_backward (rnl_Call *c) {
   const rnl_Tensor *x = c->in[X], *w = c->in[W];
-  int M = rows_of(x), D = w->dim[1], O = w->dim[0];
-  const real *dy = rnli_dout(c, 0);
-  real *dx = rnli_din(c, X), *dw = rnli_din(c, W), *db = rnli_din(c, BIAS);
-  if (dx) rnli_gemm(c->ctx, 0, 0, M, D, O, dy, O, w->data, D, 1, dx, D);
-  if (dw) rnli_gemm(c->ctx, 1, 0, O, D, M, dy, O, x->data, D, 1, dw, D);
-  for (int m = 0; db && m < M; m++)
-    for (int o = 0; o < O; o++) db[o] += dy[(size_t)m * (size_t)O + (size_t)o];
+  rnli_Linear l = {.rows = (size_t)rows_of(x), .D = w->dim[1],
+                   .O = w->dim[0], .x = x->data, .w = w->data,
+                   .dx = rnli_din(c, X), .dw = rnli_din(c, W),
+                   .db = rnli_din(c, BIAS)};
+  rnli_linear_grads(c->ctx, &l, rnli_dout(c, 0));
 }
 
 

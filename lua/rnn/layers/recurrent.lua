@@ -93,7 +93,8 @@ local function run_layer(self, kind, x, l, state, lengths, last)
       self, kind, x, suffix_of(l, d), state and state.h[k],
       state and state.c and state.c[k],
       {lengths = lengths, reverse = d == 2,
-       nonlinearity = options.nonlinearity})
+       nonlinearity = options.nonlinearity, precision = options.precision,
+       recompute = options.recompute})
   end
   return dirs == 1 and out[1] or op.cat(out, 3)
 end
@@ -135,11 +136,18 @@ local function check_options(_, options)
   if not (options.dropout >= 0 and options.dropout <= 1) then
     return ("'dropout' must be from 0 to 1, got %s"):format(options.dropout)
   end
+  if options.precision ~= "full" and options.precision ~= "bf16" then
+    return ("'precision' must be full or bf16, got %s"):format(
+           options.precision)
+  end
 end
 
 ---The layer class of a kind; `class.recurrent` is the kind.
 ---Options: num_layers 1, bias true, batch_first false, dropout 0 (between
----layers, while a tape is open), bidirectional false, and the kind's own.
+---layers, while a tape is open), bidirectional false, and the kind's own;
+---precision "full": "bf16" rounds the factors of products to bfloat16, sums
+---stay float32; recompute false: true makes the gates again in backward
+---instead of keeping them, (T,N,4H) less memory for a third more time.
 ---@param kind rnn.RecurrentKind
 function recurrent.layer(kind)
   local class = layer.class {
@@ -147,7 +155,7 @@ function recurrent.layer(kind)
     sizes = SIZES,
     options = with_defaults(kind.options, {
       num_layers = 1, bias = true, batch_first = false, dropout = 0.0,
-      bidirectional = false}),
+      bidirectional = false, precision = "full", recompute = false}),
     check = check_options,
     shapes = function(sizes, options)
       local list, dirs, H = {}, directions(options), sizes[2]
