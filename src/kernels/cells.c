@@ -65,6 +65,23 @@ void RNLI_CELL(lstm_forward) (const rnli_Cell *c) {
 }
 
 
+RNLI_INLINE void lstm_advance_rows (const rnli_Cell *c, int n) {
+  for (int r = 0; r < c->rows; r++) {
+    const real *i = c->gates + r * PANEL, *f = i + LANES, *g = i + 2 * LANES;
+    Lanes cell;
+    get(&cell, c->c_prev + (ptrdiff_t)r * c->H, n);
+    EACH_LANE (j) cell.at[j] = f[j] * cell.at[j] + i[j] * g[j];
+    put(&cell, c->c + (ptrdiff_t)r * c->H, n);
+  }
+}
+
+
+void RNLI_CELL(lstm_advance) (const rnli_Cell *c) {
+  if (c->units == LANES) lstm_advance_rows(c, LANES);
+  else lstm_advance_rows(c, c->units);
+}
+
+
 /* dh and dc in the row, with what arrived at y. */
 RNLI_INLINE void get_dh (const rnli_Cell *c, int r, int n, Lanes *dh) {
   get(dh, c->dh + (ptrdiff_t)r * c->ld, n);

@@ -15,6 +15,7 @@
 #define RNLI_CELL(name) RNLI_CELL_(rnli_##name)
 
 void RNLI_CELL(lstm_forward) (const rnli_Cell *c);
+void RNLI_CELL(lstm_advance) (const rnli_Cell *c);
 void RNLI_CELL(lstm_backward) (const rnli_Cell *c);
 void RNLI_CELL(gru_forward) (const rnli_Cell *c);
 void RNLI_CELL(gru_backward) (const rnli_Cell *c);

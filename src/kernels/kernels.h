@@ -77,6 +77,7 @@ typedef struct rnli_Kernels {
                      void *to);
   void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
   void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
+  void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */
 } rnli_Kernels;
 
 /* The table of a level; with 'bf16' factors are bf16 (float32 only). */

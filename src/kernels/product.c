@@ -195,4 +195,5 @@ const rnli_Kernels RNLI_K(rnli_table) = {
   .backward = {[RNLI_ELMAN] = RNLI_CELL(elman_backward),
                [RNLI_LSTM] = RNLI_CELL(lstm_backward),
                [RNLI_GRU] = RNLI_CELL(gru_backward)},
+  .advance = RNLI_CELL(lstm_advance),
 };

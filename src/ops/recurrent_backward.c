@@ -1,0 +1,514 @@
+/*
+** recurrent_backward.c - from the gradients of states to those of gates, and
+** from these to weights and input, chunk by chunk: see recurrent.c.
+*/
+#include "ops/sequence.h"
+
+enum {
+  PACK_ROWS = 256,     /* rows packed at a time; even */
+  BLOCK_ROWS = 96      /* rows of x whose gradient is one task */
+};
+
+/* {== Backward: steps ==================================================== */
+
+static void cells_backward (const Run *r, const rnli_Cell *c, int n, int t) {
+  if (!r->length) {
+    r->k->backward[r->u->cell](c);
+    return;
+  }
+  for (int i = 0; i < c->rows; i++) {
+    rnli_Cell row = row_of_cell(r, c, i);
+    if (active(r, n + i, t)) r->k->backward[r->u->cell](&row);
+    else memset(row.dgates, 0, (size_t)r->W * sizeof(real));
+  }
+}
+
+
+/* Gradients of the gates of rows [n0, n1) at step i, also as words. */
+static void step_cells (const Run *r, int i, int n0, int n1) {
+  int t = time_of(r, i);
+  const real *dy = rnli_dout(r->c, Y);
+  size_t row = chunk_row(r, i, n0), W = (size_t)r->W;
+  for (int p = 0; p < r->panels; p++) {
+    rnli_Cell c = cell_at(r, p, i, n0);
+    size_t u = (size_t)(p * r->units);
+    c.rows = n1 - n0;
+    if (dy)
+      c.dy = dy + (size_t)t * r->slot + (size_t)n0 * (size_t)r->H + u;
+    c.dh = r->dh + (size_t)n0 * (size_t)r->ld + u;
+    c.dc = r->dc + (size_t)n0 * (size_t)r->ld + u;
+    c.dgates = dgates_at(r, p, row);
+    cells_backward(r, &c, n0, t);
+    if (r->k->word > 1) {
+      size_t ww = words(r, W);
+      size_t at = ((size_t)p * r->rows + row) * ww;
+      r->k->operand(c.dgates, W, (size_t)(n1 - n0), W,
+                    word_at(r, r->dgate_words, at), ww);
+    }
+  }
+}
+
+
+/*
+** to[j] += rows of gradients of gates times panel q of w, for a tile's rows;
+** 'words' is the first row, 'rows' the distance of panels in rows.
+*/
+static void factor_tile (const Run *r, const Side *s, int q, const char *words_,
+                         size_t rows, int m, real *const *to) {
+  real part[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
+  size_t ww = words(r, (size_t)r->W), k = words(r, (size_t)r->cols);
+  size_t first = words(r, (size_t)(s->first * r->k->lanes));
+  int n = across(r, s, q), vecs = across_vecs(r, s, q);
+  int whole = n == vecs * r->k->lanes;
+  size_t at = (size_t)q * (size_t)r->W * k * (size_t)r->panels;
+  rnli_Tile t = {.rows = m, .vecs = vecs, .a_row = (ptrdiff_t)ww, .a_k = 1,
+                 .a_chunk = (ptrdiff_t)(rows * ww), .k = k,
+                 .chunks = (size_t)r->panels};
+  t.a = words_ + first * (size_t)r->k->word_bytes;
+  t.b = word_at(r, s->back, at);
+  for (int j = 0; j < m; j++) {
+    t.from[j] = whole ? to[j] + q * r->W : NULL;
+    t.to[j] = whole ? to[j] + q * r->W : part[j];
+  }
+  r->k->tile(&t);
+  if (whole) return;
+  for (int j = 0; j < m; j++)
+    for (int i = 0; i < n; i++) to[j][q * r->W + i] += part[j][i];
+}
+
+
+/* dh of rows [n0, n1), panel q, before step i from the gates of step i. */
+static void step_back (const Run *r, int q, int i, int n0, int n1) {
+  real *to[RNLI_MAX_ROWS];
+  size_t ww = words(r, (size_t)r->W);
+  int tiles = tile_count(r, n1 - n0);
+  for (int g = 0; g < tiles; g++) {
+    int a, b;
+    share(n1 - n0, tiles, g, &a, &b);
+    for (int j = a; j < b; j++)
+      to[j - a] = r->dh + (size_t)(n0 + j) * (size_t)r->ld;
+    size_t row = chunk_row(r, i, n0 + a);
+    factor_tile(r, &r->h, q, word_at(r, r->dgate_words, row * ww), r->rows,
+                b - a, to);
+  }
+}
+
+
+/* c of rows [n0, n1) after each step of a chunk, from the gates. */
+static void advance (const Run *r, int from, int n0, int n1) {
+  for (int i = from; i < chunk_to(r, from); i++)
+    for (int p = 0; p < r->panels; p++) {
+      rnli_Cell c = cell_at(r, p, i, n0);
+      c.rows = n1 - n0;
+      if (!r->length) r->k->advance(&c);
+      for (int n = 0; r->length && n < c.rows; n++) {
+        rnli_Cell row = row_of_cell(r, &c, n);
+        if (active(r, n0 + n, time_of(r, i))) r->k->advance(&row);
+        else rnli_carry(&row);
+      }
+    }
+}
+
+
+/* What forward did not keep of a chunk, for rows [n0, n1). */
+static void make_again (const Run *r, int from, int n0, int n1) {
+  size_t at = (size_t)n0 * (size_t)r->H;
+  if (r->cs)
+    memcpy(r->cs + at, first_cells(r, from) + at,
+           (size_t)(n1 - n0) * (size_t)r->H * sizeof *r->cs);
+  if (needs_gates(r)) rnli_forward_chunk(r, from, n0, n1);
+  else if (r->cs) advance(r, from, n0, n1);
+}
+
+
+/* Rows [n0, n1) back through the chunk that begins at step 'from'. */
+static void backward_chunk (const Run *r, int from, int n0, int n1) {
+  make_again(r, from, n0, n1);
+  for (int i = chunk_to(r, from); i-- > from;) {
+    step_cells(r, i, n0, n1);
+    for (int q = 0; q < state_panels(r); q++) step_back(r, q, i, n0, n1);
+  }
+}
+
+
+static void back_panel (void *arg, int q) {
+  const Round *w = arg;
+  step_back(w->r, q, w->step, 0, w->r->N);
+}
+
+
+/* The same for all rows, the panels of every step shared. */
+static void backward_panels (const Run *r, int from) {
+  Round w = {.r = r};
+  make_again(r, from, 0, r->N);
+  for (w.step = chunk_to(r, from); w.step-- > from;) {
+    step_cells(r, w.step, 0, r->N);
+    rnli_parallel(r->c->ctx, state_panels(r), back_panel, &w);
+  }
+}
+
+/* }====================================================================== */
+
+/* {== Backward: weights and input ======================================== */
+
+/* sum += d, and sum += the m rows of d in order. */
+RNLI_WIDE static void add_row (real *restrict sum, const real *restrict d,
+                               int n) {
+  for (int j = 0; j < n; j++) sum[j] += d[j];
+}
+
+
+RNLI_WIDE static void sum_rows (real *restrict sum, const real *d, size_t m,
+                                int n) {
+  for (size_t i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) sum[j] += d[i * (size_t)n + (size_t)j];
+}
+
+
+/* Row i of a chunk, or of all ids. */
+typedef const real *RowAt (const Run *r, int from, size_t i);
+
+
+/* Packs rows [0, m) as panel q of a side. */
+static void pack_factor (const Run *r, const Side *s, int q, size_t m,
+                         int from, RowAt *row_at) {
+  const real *row[PACK_ROWS];
+  size_t n = (size_t)across(r, s, q);
+  size_t cols = (size_t)(across_vecs(r, s, q) * r->k->lanes);
+  size_t size = words(r, s == &r->x && r->distinct ? (size_t)r->distinct
+                                                   : r->rows);
+  char *to = word_at(r, s->rows, (size_t)q * (size_t)r->W * size);
+  for (size_t k = 0; k < m; k += PACK_ROWS) {
+    size_t len = m - k < PACK_ROWS ? m - k : PACK_ROWS;
+    for (size_t i = 0; i < len; i++) row[i] = row_at(r, from, k + i);
+    r->k->pack_rows(row, len, (size_t)(q * r->W), n, cols,
+                    word_at(r, to, k / (size_t)r->k->word * cols));
+  }
+}
+
+
+/* Row i of the chunk that begins at 'from': of x, and of h before it. */
+static const real *x_row (const Run *r, int from, size_t i) {
+  int t = time_of(r, from + (int)(i / (size_t)r->N));
+  size_t row = (size_t)t * (size_t)r->N + i % (size_t)r->N;
+  return (const real *)input(r->c)->data + row * (size_t)r->x.n;
+}
+
+
+static const real *h_row (const Run *r, int from, size_t i) {
+  int t = time_of(r, from + (int)(i / (size_t)r->N));
+  return r->hs + before(r, t) + i % (size_t)r->N * (size_t)r->H;
+}
+
+
+static const real *id_row (const Run *r, int from, size_t i) {
+  (void)from;
+  return embedded(r, r->ids[i]);
+}
+
+
+/* One tile of the gradient of w: rows 'to' += gates' columns x panel q. */
+static void weight_tile (const Run *r, rnli_Tile *t, int n, int q,
+                         real *const *to) {
+  real part[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
+  int whole = n == t->vecs * r->k->lanes;
+  for (int j = 0; j < t->rows; j++) {
+    int direct = whole && to[j];
+    t->from[j] = direct ? to[j] + q * r->W : NULL;
+    t->to[j] = direct ? to[j] + q * r->W : part[j];
+  }
+  r->k->tile(t);
+  for (int j = 0; !whole && j < t->rows; j++)
+    for (int i = 0; to[j] && i < n; i++) to[j][q * r->W + i] += part[j][i];
+}
+
+
+/*
+** dw (gates*H, n) += the gradients of panel p, m rows, times the factor. The
+** words are columns of the panel, W to each row or pair of rows.
+*/
+static void weight_grad (const Run *r, const Side *s, int p, const char *d,
+                         size_t m, size_t size, real *dw) {
+  real *to[RNLI_MAX_ROWS];
+  int tiles = tile_count(r, r->cols);
+  size_t k = words(r, m);
+  for (int q = 0; q < ceil_div(s->n, r->W); q++) {
+    rnli_Tile t = {.vecs = across_vecs(r, s, q), .a_row = 1, .a_k = r->W,
+                   .k = k, .chunks = 1};
+    t.b = word_at(r, s->rows, (size_t)q * (size_t)r->W * words(r, size));
+    for (int g = 0; g < tiles; g++) {
+      int a, b;
+      share(r->cols, tiles, g, &a, &b);
+      t.rows = b - a;
+      t.a = d + (size_t)(a + s->first * r->k->lanes) *
+                (size_t)r->k->word_bytes;
+      for (int j = a; j < b; j++) {
+        int row = weight_row(r, s->dgate, p, j);
+        to[j - a] = row < 0 ? NULL : dw + (size_t)row * (size_t)s->n;
+      }
+      weight_tile(r, &t, across(r, s, q), q, to);
+    }
+  }
+}
+
+
+static void bias_grad (const Run *r, const Side *s, int p, const real *sum,
+                       real *db) {
+  for (int j = 0; db && j < r->cols; j++) {
+    int row = weight_row(r, s->dgate, p, j);
+    if (row >= 0) db[row] += sum[j + s->first * r->k->lanes];
+  }
+}
+
+
+/* Panel p of gradients, m rows, as factor columns: pairs of rows for bf16. */
+static const char *as_pairs (const Run *r, int p, const real *d, size_t m,
+                             size_t size) {
+  const real *row[PACK_ROWS];
+  size_t W = (size_t)r->W;
+  if (r->k->word == 1) return (const char *)d;
+  char *to = word_at(r, r->dgate_pairs, (size_t)p * words(r, size) * W);
+  for (size_t k = 0; k < m; k += PACK_ROWS) {
+    size_t len = m - k < PACK_ROWS ? m - k : PACK_ROWS;
+    for (size_t i = 0; i < len; i++) row[i] = d + (k + i) * W;
+    r->k->pack_rows(row, len, 0, W, W,
+                    word_at(r, to, k / (size_t)r->k->word * W));
+  }
+  return to;
+}
+
+
+/* Adds the chunk's gradients of panel p to those of their ids. */
+static void sum_by_id (const Run *r, int p, int from, size_t m) {
+  for (size_t i = 0; i < m; i++) {
+    int t = time_of(r, from + (int)(i / (size_t)r->N));
+    size_t at = (size_t)t * (size_t)r->N + i % (size_t)r->N;
+    add_row(table_at(r, r->dtable, p, (size_t)r->map[at]),
+            dgates_at(r, p, i), r->W);
+  }
+}
+
+
+/* What panel p of a chunk adds to weights and biases. */
+static void panel_grads (const Run *r, int p, int from) {
+  real sum[RNLI_VECS * RNLI_MAX_LANES] = {0};
+  size_t m = (size_t)(chunk_to(r, from) - from) * (size_t)r->N;
+  const real *d = dgates_at(r, p, 0);
+  real *dw_ih = rnli_din(r->c, W_IH), *dw_hh = rnli_din(r->c, W_HH);
+  real *db_ih = rnli_din(r->c, B_IH), *db_hh = rnli_din(r->c, B_HH);
+  int x_here = dw_ih && !r->distinct;
+  const char *pairs = dw_hh || x_here ? as_pairs(r, p, d, m, r->rows) : NULL;
+  if (db_ih || db_hh) sum_rows(sum, d, m, r->W);
+  bias_grad(r, &r->x, p, sum, db_ih);
+  bias_grad(r, &r->h, p, sum, db_hh);
+  if (dw_hh) weight_grad(r, &r->h, p, pairs, m, r->rows, dw_hh);
+  if (x_here) weight_grad(r, &r->x, p, pairs, m, r->rows, dw_ih);
+  if (r->distinct) sum_by_id(r, p, from, m);
+}
+
+
+/* Rows of a block of x += gradients of gates times w_ih. */
+static void input_grads (const Run *r, int block, int from) {
+  real *dx = rnli_din(r->c, X), *to[RNLI_MAX_ROWS];
+  size_t ww = words(r, (size_t)r->W);
+  int m = (chunk_to(r, from) - from) * r->N;
+  int a0 = block * BLOCK_ROWS;
+  int len = m - a0 < BLOCK_ROWS ? m - a0 : BLOCK_ROWS;
+  int tiles = tile_count(r, len);
+  for (int q = 0; q < ceil_div(r->x.n, r->W); q++)
+    for (int g = 0; g < tiles; g++) {
+      int a, b;
+      share(len, tiles, g, &a, &b);
+      for (int j = a; j < b; j++) {
+        int i = a0 + j, t = time_of(r, from + i / r->N);
+        size_t row = (size_t)t * (size_t)r->N + (size_t)(i % r->N);
+        to[j - a] = dx + row * (size_t)r->x.n;
+      }
+      factor_tile(r, &r->x, q,
+                  word_at(r, r->dgate_words, (size_t)(a0 + a) * ww), r->rows,
+                  b - a, to);
+    }
+}
+
+
+static int input_blocks (const Run *r, int from) {
+  int rows = (chunk_to(r, from) - from) * r->N;
+  return rnli_din(r->c, X) ? ceil_div(rows, BLOCK_ROWS) : 0;
+}
+
+
+/* First round of a chunk: rows back through the steps; then packing. */
+static void steps_round (void *arg, int i) {
+  const Round *w = arg;
+  const Run *r = w->r;
+  int n0, n1;
+  if (i < w->parts) {
+    share(r->N, w->parts, i, &n0, &n1);
+    backward_chunk(r, w->from, n0, n1);
+    return;
+  }
+  size_t m = (size_t)(w->to - w->from) * (size_t)r->N;
+  int q = i - w->parts;
+  if (q < state_panels(r)) pack_factor(r, &r->h, q, m, w->from, h_row);
+  else pack_factor(r, &r->x, q - state_panels(r), m, w->from, x_row);
+}
+
+
+/* Second round: blocks of the gradient of x, then panels of weights. */
+static void grads_round (void *arg, int i) {
+  const Round *w = arg;
+  int blocks = input_blocks(w->r, w->from);
+  if (i < blocks) input_grads(w->r, i, w->from);
+  else panel_grads(w->r, i - blocks, w->from);
+}
+
+
+static void chunk_backward (const Run *r, int from) {
+  Round w = {.r = r, .from = from, .to = chunk_to(r, from)};
+  int packs = 0;
+  if (rnli_din(r->c, W_HH)) packs = state_panels(r);
+  if (rnli_din(r->c, W_IH) && !r->distinct) {
+    packs = state_panels(r) + ceil_div(r->x.n, r->W);
+  }
+  if (few_rows(r)) backward_panels(r, from);
+  else w.parts = row_parts(r);
+  rnli_parallel(r->c->ctx, w.parts + packs, steps_round, &w);
+  rnli_parallel(r->c->ctx, input_blocks(r, from) + r->panels, grads_round,
+                &w);
+}
+
+/* }====================================================================== */
+
+/* {== Backward: by id ==================================================== */
+
+static void pack_ids (void *arg, int q) {
+  const Run *r = arg;
+  pack_factor(r, &r->x, q, (size_t)r->nids, 0, id_row);
+}
+
+
+/* The input's weights from the gradients summed by id. */
+static void id_weights (void *arg, int p) {
+  const Run *r = arg;
+  size_t ids = (size_t)r->nids, size = (size_t)r->distinct;
+  const real *d = table_at(r, r->dtable, p, 0);
+  real *dw = rnli_din(r->c, W_IH);
+  const char *pairs = as_pairs(r, p, d, ids, size);
+  if (dw) weight_grad(r, &r->x, p, pairs, ids, size, dw);
+}
+
+
+static void id_words (void *arg, int p) {
+  const Run *r = arg;
+  size_t W = (size_t)r->W, ww = words(r, W);
+  r->k->operand(table_at(r, r->dtable, p, 0), W, (size_t)r->nids, W,
+                word_at(r, r->dgate_words,
+                        (size_t)p * (size_t)r->distinct * ww), ww);
+}
+
+
+/* The rows of the table for a tile of ids. */
+static void id_rows (void *arg, int g) {
+  const Run *r = arg;
+  real *dtable = rnli_din(r->c, r->u->inputs), *to[RNLI_MAX_ROWS];
+  char *d = r->k->word > 1 ? r->dgate_words : (char *)r->dtable;
+  size_t ww = words(r, (size_t)r->W);
+  int a, b;
+  share(r->nids, tile_count(r, r->nids), g, &a, &b);
+  for (int j = a; j < b; j++)
+    to[j - a] = dtable + (size_t)r->ids[j] * (size_t)r->x.n;
+  for (int q = 0; q < ceil_div(r->x.n, r->W); q++)
+    factor_tile(r, &r->x, q, word_at(r, d, (size_t)a * ww),
+                (size_t)r->distinct, b - a, to);
+}
+
+
+static void ids_backward (Run *r) {
+  rnl_Context *ctx = r->c->ctx;
+  if (rnli_din(r->c, W_IH)) {
+    rnli_parallel(ctx, ceil_div(r->x.n, r->W), pack_ids, r);
+    rnli_parallel(ctx, r->panels, id_weights, r);
+  }
+  if (!rnli_din(r->c, r->u->inputs)) return;
+  if (r->k->word > 1) rnli_parallel(ctx, r->panels, id_words, r);
+  rnli_parallel(ctx, tile_count(r, r->nids), id_rows, r);
+}
+
+/* }====================================================================== */
+
+/* {== Backward =========================================================== */
+
+/* Panel q of w: its rows in the order of the gradients of gates. */
+static void pack_back (const Run *r, const Side *s, int q) {
+  const real *row[RNLI_VECS * RNLI_MAX_LANES];
+  size_t n = (size_t)across(r, s, q);
+  size_t cols = (size_t)(across_vecs(r, s, q) * r->k->lanes);
+  size_t kp = words(r, (size_t)r->cols);
+  size_t at = (size_t)q * (size_t)r->W * kp * (size_t)r->panels;
+  for (int p = 0; p < r->panels; p++) {
+    for (int j = 0; j < r->cols; j++) {
+      int i = weight_row(r, s->dgate, p, j);
+      row[j] = i < 0 ? NULL : s->w + (size_t)i * (size_t)s->n;
+    }
+    r->k->pack_rows(row, (size_t)r->cols, (size_t)(q * r->W), n, cols,
+                    word_at(r, s->back, at + (size_t)p * kp * cols));
+  }
+}
+
+
+/* The gradient of state 'out' after the last step, as rows of 'ld'. */
+static void end_grad (const Run *r, int out, real *d) {
+  const real *last = rnli_dout(r->c, out);
+  memset(d, 0, (size_t)r->N * (size_t)r->ld * sizeof *d);
+  for (int n = 0; last && n < r->N; n++)
+    memcpy(d + (size_t)n * (size_t)r->ld, last + (size_t)n * (size_t)r->H,
+           (size_t)r->H * sizeof *d);
+}
+
+
+static void start_grad (const Run *r, int in, const real *d) {
+  real *first = rnli_din(r->c, in);
+  for (int n = 0; first && n < r->N; n++)
+    add_row(first + (size_t)n * (size_t)r->H, d + (size_t)n * (size_t)r->ld,
+            r->H);
+}
+
+
+static void pack_backward (void *arg, int q) {
+  const Run *r = arg;
+  if (q < state_panels(r)) pack_back(r, &r->h, q);
+  else pack_back(r, &r->x, q - state_panels(r));
+}
+
+
+static void begin_backward (Run *r) {
+  rnl_Context *ctx = r->c->ctx;
+  int packs = state_panels(r);
+  if (rnli_din(r->c, X) || rnli_din(r->c, r->u->inputs))
+    packs += ceil_div(r->x.n, r->W);
+  rnli_parallel(ctx, packs, pack_backward, r);
+  if (needs_gates(r)) rnli_run_begin(r);
+  else if (r->distinct) rnli_map_ids(r);
+  if (r->distinct)
+    memset(r->dtable, 0, panel_reals(r, (size_t)r->distinct) * sizeof(real));
+  end_grad(r, HN, r->dh);
+  if (r->cs) end_grad(r, CN, r->dc);
+}
+
+
+void rnli_seq_backward (rnl_Call *c, const Unit *u) {
+  Run r = rnli_run_of(c, u);
+  if (r.slot == 0) return;
+  rnli_backward_memory(&r, c->scratch);
+  begin_backward(&r);
+  for (int i = r.T; i > 0;) {
+    int from = chunk_from(&r, i - 1);
+    chunk_backward(&r, from);
+    i = from;
+  }
+  start_grad(&r, H0, r.dh);
+  if (r.cs) start_grad(&r, C0, r.dc);
+  if (r.distinct) ids_backward(&r);
+}
+
+/* }====================================================================== */
