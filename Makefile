@@ -33,7 +33,8 @@ ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc $(PKG_CFLAGS) -MMD -MP -fPIC \
              $(if $(X86),-DRNLI_X86) $(CFLAGS)
 
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
-ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c) src/kernels/level.c
+ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c src/infer/*.c) src/kernels/level.c \
+          src/kernels/unit.c
 BIND   := $(filter-out src/bind/main.c,$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
 
@@ -48,8 +49,8 @@ LEVEL_avx512       = $(LEVEL_avx2) -mavx512f -mavx512bw -mavx512dq \
 LEVEL_avx512bf16   = $(LEVEL_avx512) -mavx512bf16 -mavx512vnni
 LEVELS  := portable $(if $(X86),avx2 avx512)
 KERNELS := $(foreach l,$(LEVELS),$(foreach t,f32 f64,\
-             product.$l.$t cells.$l.$t) product.$l.bf16) \
-           $(if $(X86),product.avx512bf16.bf16)
+             product.$l.$t cells.$l.$t) product.$l.bf16 int8.$l.i8) \
+           $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
 
 ENGINE_OBJ = $(call obj,$(ENGINE)) $(call obj,$(TYPED),.f32) \
              $(call obj,$(TYPED),.f64) \

@@ -123,11 +123,20 @@ RNL_API void rnl_fail_alloc (rnl_Context *ctx, uint64_t k, int forever);
 
 /*
 ** Worker threads of this context, the caller included. Results are the same
-** bits for every count. n = 0 asks for the number of cores of the machine;
-** the default is that number. Returns RNL_EARG unless 0 <= n <= 256.
+** bits for every count. n = 0 asks for the number of cores this process may
+** use; the default is that number. Returns RNL_EARG unless 0 <= n <= 256.
 */
 RNL_API int rnl_set_threads (rnl_Context *ctx, int n);
 RNL_API int rnl_threads (const rnl_Context *ctx);
+
+/*
+** Instruction set of the recurrent kernels: "portable", "avx2", "avx512" or
+** "avx512bf16"; NULL, the default, is the best this machine has. Results
+** differ in their last bits from one to another. Returns RNL_EARG for a name
+** that is unknown or beyond this machine, RNL_ESTATE while a tape is open.
+*/
+RNL_API int rnl_set_kernels (rnl_Context *ctx, const char *name);
+RNL_API const char *rnl_kernels (const rnl_Context *ctx);
 
 /* }====================================================================== */
 
@@ -420,6 +429,62 @@ RNL_API void rnl_fill_normal (rnl_Tensor *t, double mean, double std);
 ** out. 't' has two axes. RNL_ENOMEM when there is no scratch memory.
 */
 RNL_API int rnl_fill_orthogonal (rnl_Tensor *t, double gain);
+
+/* }====================================================================== */
+
+/* {== Stepping =========================================================== */
+
+/*
+** A stepper runs an embedding, recurrent layers and an affine output one token
+** at a time, for several streams side by side. It copies the weights, packed
+** for reading; later changes of the tensors do not reach it. A step allocates
+** nothing and needs no tape.
+*/
+typedef struct rnl_Stepper rnl_Stepper;
+
+typedef struct rnl_StepperSpec {
+  const char *cell;        /* "rnn", "lstm" or "gru" */
+  int relu;                /* rnn: relu instead of tanh */
+  const char *precision;   /* of weights and their factors: "full" (default,
+                              NULL), "bf16", or "int8" with a scale for each
+                              unit; sums, gates and states are float32 */
+  int layers, streams;
+  rnl_Tensor *embed;       /* (V,D); all tensors are float32 */
+  rnl_Tensor *const *weight;       /* 4 each layer: w_ih w_hh b_ih b_hh; the
+                                      biases may be NULL */
+  rnl_Tensor *out_w, *out_b;       /* (U,H); (U) or NULL */
+} rnl_StepperSpec;
+
+typedef struct rnl_StepperSizes {
+  int layers, streams, V, D, H, U;
+  int cells;               /* states have a c beside h */
+  size_t weight_bytes;     /* read in each step */
+} rnl_StepperSizes;
+
+/* RNL_EARG, RNL_ESHAPE, RNL_EDTYPE or RNL_ENOMEM; '*out' is NULL then. */
+RNL_API int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
+                             rnl_Stepper **out);
+RNL_API void rnl_stepper_free (rnl_Stepper *s);   /* NULL is fine */
+RNL_API void rnl_stepper_sizes (const rnl_Stepper *s, rnl_StepperSizes *out);
+
+/* States and scores to 0. */
+RNL_API void rnl_stepper_reset (rnl_Stepper *s);
+
+/* h (streams,H) of a layer, or with 'cell' its c; to read and to write. */
+RNL_API float *rnl_stepper_state (rnl_Stepper *s, int layer, int cell);
+
+/* Reads one id for each stream; RNL_EARG for one that is not in 0 .. V-1. */
+RNL_API int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids);
+
+/* Scores (U) of what follows in a stream, after its last step. */
+RNL_API const float *rnl_stepper_logits (const rnl_Stepper *s, int stream);
+
+/*
+** Draws 'steps' ids (steps,streams) by softmax(logits / temperature), reading
+** each; at temperature 0 the likeliest. One number of 'rng' for each id.
+*/
+RNL_API int rnl_stepper_sample (rnl_Stepper *s, rnl_Rng *rng,
+                                double temperature, int steps, int32_t *ids);
 
 /* }====================================================================== */
 

@@ -15,7 +15,7 @@ local rnn = {
 for _, name in ipairs {
   "tensor", "ids", "zeros", "ones", "full", "randn", "uniform", "arange",
   "param", "tape", "seed", "random", "random_state", "threads",
-  "default_dtype", "memory",
+  "kernels", "default_dtype", "memory",
 } do
   rnn[name] = core[name]
 end

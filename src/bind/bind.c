@@ -2,6 +2,7 @@
 ** bind.c - opening the module: the context of a state, errors, the Lua half
 ** that lies inside the library, and the core table.
 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "bind/bind.h"
@@ -41,6 +42,9 @@ static Box *box_of (lua_State *L) {
   if (rnl_context_new(NULL, NULL, &box->ctx) != RNL_OK)
     luaL_error(L, "not enough memory");
   rnl_set_base(box->ctx, 1);
+  const char *kernels = getenv("RNNLUA_KERNELS");
+  if (kernels && *kernels && rnl_set_kernels(box->ctx, kernels) != RNL_OK)
+    luaL_error(L, "RNNLUA_KERNELS: %s", rnl_errmsg(box->ctx));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &KEY);
   lua_pop(L, 1);
   return box;
@@ -138,6 +142,16 @@ static int l_threads (lua_State *L) {
 }
 
 
+/* kernels([name]) -> name of the instruction set in use */
+static int l_kernels (lua_State *L) {
+  rnl_Context *ctx = rnnlua_context(L);
+  if (!lua_isnoneornil(L, 1))
+    rnnlua_check(L, rnl_set_kernels(ctx, luaL_checkstring(L, 1)));
+  lua_pushstring(L, rnl_kernels(ctx));
+  return 1;
+}
+
+
 static int l_seed (lua_State *L) {
   rnl_rng_seed(rnl_rng(rnnlua_context(L)), (uint64_t)luaL_checkinteger(L, 1));
   return 0;
@@ -184,6 +198,7 @@ static const luaL_Reg core[] = {
   {"fail_alloc", l_fail_alloc},
   {"trim", l_trim},
   {"threads", l_threads},
+  {"kernels", l_kernels},
   {"seed", l_seed},
   {"random", l_random},
   {"random_state", l_random_state},
@@ -207,6 +222,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_file(L);
   rnnlua_open_text(L);
   rnnlua_open_sys(L);
+  rnnlua_open_stepper(L);
   return 1;
 }
 

@@ -60,5 +60,6 @@ void rnnlua_open_optim (lua_State *L);
 void rnnlua_open_file (lua_State *L);
 void rnnlua_open_text (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
+void rnnlua_open_stepper (lua_State *L);
 
 #endif

@@ -1,9 +1,6 @@
 /*
 ** bind_sys.c - core.sys: what scripts need of the system and Lua lacks.
 */
-#define _GNU_SOURCE   /* sched_getaffinity */
-
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -41,16 +38,6 @@ static int l_columns (lua_State *L) {
 
 static int l_pid (lua_State *L) {
   lua_pushinteger(L, getpid());
-  return 1;
-}
-
-
-/* Cores this process may run on. */
-static int l_cores (lua_State *L) {
-  cpu_set_t allowed;
-  long n = sched_getaffinity(0, sizeof allowed, &allowed) == 0
-           ? CPU_COUNT(&allowed) : sysconf(_SC_NPROCESSORS_ONLN);
-  lua_pushinteger(L, n < 1 ? 1 : n);
   return 1;
 }
 
@@ -103,7 +90,7 @@ static int l_cpu (lua_State *L) {
 void rnnlua_open_sys (lua_State *L) {
   static const luaL_Reg functions[] = {
     {"clock", l_clock}, {"isatty", l_isatty}, {"columns", l_columns},
-    {"pid", l_pid}, {"cores", l_cores}, {"rss", l_rss}, {"utc", l_utc},
+    {"pid", l_pid}, {"rss", l_rss}, {"utc", l_utc},
     {"cpu", l_cpu}, {NULL, NULL}};
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "sys");

@@ -55,6 +55,7 @@ int rnl_context_new (rnl_Alloc alloc, void *ud, rnl_Context **out) {
   ctx->ud = ud;
   ctx->refs = 1;
   ctx->level = rnli_level_best();
+  rnl_set_threads(ctx, 0);
   rnl_rng_seed(&ctx->rng, 1);
   *out = ctx;
   return RNL_OK;
@@ -86,6 +87,31 @@ const char *rnl_errmsg (const rnl_Context *ctx) {
 
 void rnl_set_base (rnl_Context *ctx, int base) {
   ctx->base = base;
+}
+
+
+int rnl_set_kernels (rnl_Context *ctx, const char *name) {
+  int best = rnli_level_best(), level = name ? 0 : best;
+  if (ctx->tape)
+    return rnli_error(ctx, RNL_ESTATE, "kernels cannot change while a tape is "
+                      "open");
+  while (name && level < RNLI_NLEVEL &&
+         strcmp(name, rnli_level_name[level]) != 0)
+    level++;
+  if (level == RNLI_NLEVEL)
+    return rnli_error(ctx, RNL_EARG, "there are no kernels '%s'; there are "
+                      "portable, avx2, avx512 and avx512bf16", name);
+  if (level > best)
+    return rnli_error(ctx, RNL_EARG, "this machine cannot run the kernels "
+                      "'%s'; the best it can is %s", name,
+                      rnli_level_name[best]);
+  ctx->level = (rnli_Level)level;
+  return RNL_OK;
+}
+
+
+const char *rnl_kernels (const rnl_Context *ctx) {
+  return rnli_level_name[ctx->level];
 }
 
 

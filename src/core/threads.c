@@ -9,6 +9,8 @@
 ** Results cannot depend on the number of workers: a chunk's place and order of
 ** summation are fixed by whoever cuts the work.
 */
+#define _GNU_SOURCE   /* sched_getaffinity */
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -186,18 +188,28 @@ void rnli_clear (rnl_Context *ctx, void *p, size_t bytes) {
 }
 
 
+/* Cores this process may run on: taskset and containers allow fewer. */
+static int allowed_cores (void) {
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    n = CPU_COUNT(&allowed);
+#endif
+  return n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : (int)n;
+}
+
+
 int rnl_set_threads (rnl_Context *ctx, int n) {
   if (n < 0 || n > MAX_THREADS)
     return rnli_error(ctx, RNL_EARG, "threads must be 0 to %d, got %d",
                       MAX_THREADS, n);
   rnli_pool_free(ctx);
-  ctx->threads = n;
+  ctx->threads = n ? n : allowed_cores();
   return RNL_OK;
 }
 
 
 int rnl_threads (const rnl_Context *ctx) {
-  if (ctx->threads) return ctx->threads;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
+  return ctx->threads;
 }

@@ -22,4 +22,14 @@ void RNLI_CELL(gru_backward) (const rnli_Cell *c);
 void RNLI_CELL(elman_forward) (const rnli_Cell *c);
 void RNLI_CELL(elman_backward) (const rnli_Cell *c);
 
+/* The rows of a table for them. */
+#define RNLI_CELL_ROWS \
+  .forward = {[RNLI_ELMAN] = RNLI_CELL(elman_forward), \
+              [RNLI_LSTM] = RNLI_CELL(lstm_forward), \
+              [RNLI_GRU] = RNLI_CELL(gru_forward)}, \
+  .backward = {[RNLI_ELMAN] = RNLI_CELL(elman_backward), \
+               [RNLI_LSTM] = RNLI_CELL(lstm_backward), \
+               [RNLI_GRU] = RNLI_CELL(gru_backward)}, \
+  .advance = RNLI_CELL(lstm_advance),
+
 #endif

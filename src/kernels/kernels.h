@@ -8,8 +8,9 @@
 ** ascending order, whatever the tile: so it does not matter to the bits which
 ** rows and panels a worker takes.
 **
-** Factors are made of words: one real, or for bf16 two neighbours along k.
-** Sizes and strides of factors count words.
+** Factors are made of words: one real, two neighbours along k in bf16, or four
+** in int8. Sizes and strides of factors count words. int8 has a scale for each
+** row of A and each column of B, in words that follow the last of k.
 **
 ** The gates of a recurrent layer lie in panels of 4 x lanes columns, [panel]
 ** [row][column], where a column group of 'lanes' holds one gate of 'lanes'
@@ -62,8 +63,9 @@ typedef struct rnli_Cell {
 typedef struct rnli_Kernels {
   int lanes;                  /* reals in a vector */
   int rows;                   /* most rows in a tile */
-  int word;                   /* elements along k in a word: 1 or 2 */
+  int word;                   /* elements along k in a word: 1, 2 or 4 */
   int word_bytes;
+  int row_extra, col_extra;   /* words after the last of k */
   void (*tile) (const rnli_Tile *t);
   /* n x k reals to rows of words, row r at to + r*ld words. */
   void (*operand) (const real *from, size_t from_ld, size_t n, size_t k,
@@ -80,7 +82,20 @@ typedef struct rnli_Kernels {
   void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */
 } rnli_Kernels;
 
-/* The table of a level; with 'bf16' factors are bf16 (float32 only). */
-const rnli_Kernels *rnli_kernels (rnli_Level level, int bf16);
+/* What factors are made of; all but RNLI_REAL are for float32 only. */
+typedef enum rnli_Factor {
+  RNLI_REAL, RNLI_BFLOAT, RNLI_INT8, RNLI_NFACTOR
+} rnli_Factor;
+
+const rnli_Kernels *rnli_kernels (rnli_Level level, rnli_Factor factor);
+
+/* Words of a row of A of n elements, and of a column of B. */
+static inline size_t rnli_row_words (const rnli_Kernels *k, size_t n) {
+  return (n + (size_t)k->word - 1) / (size_t)k->word + (size_t)k->row_extra;
+}
+
+static inline size_t rnli_col_words (const rnli_Kernels *k, size_t n) {
+  return (n + (size_t)k->word - 1) / (size_t)k->word + (size_t)k->col_extra;
+}
 
 #endif

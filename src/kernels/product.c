@@ -189,11 +189,5 @@ const rnli_Kernels RNLI_K(rnli_table) = {
   .tile = RNLI_K(run_tile),
   .operand = RNLI_K(operand),
   .pack_rows = RNLI_K(pack_rows), .pack_cols = RNLI_K(pack_cols),
-  .forward = {[RNLI_ELMAN] = RNLI_CELL(elman_forward),
-              [RNLI_LSTM] = RNLI_CELL(lstm_forward),
-              [RNLI_GRU] = RNLI_CELL(gru_forward)},
-  .backward = {[RNLI_ELMAN] = RNLI_CELL(elman_backward),
-               [RNLI_LSTM] = RNLI_CELL(lstm_backward),
-               [RNLI_GRU] = RNLI_CELL(gru_backward)},
-  .advance = RNLI_CELL(lstm_advance),
+  RNLI_CELL_ROWS
 };

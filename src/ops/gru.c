@@ -9,30 +9,18 @@
 #include "ops/recurrent.h"
 
 
-/*
-** The gradient of n differs before the two products; a panel holds n r z for
-** the input's and, from its second vector on, r z n for the recurrent one.
-*/
-static const Unit GRU = {
-  .cell = RNLI_GRU,
-  .inputs = 6, .gates = 3, .groups = 1, .vecs = 3, .split = 1, .keeps = 1,
-  .x = {0, 1, 2}, .h = {0, 1, 2},
-  .dx = {2, 0, 1}, .dh = {0, 1, 2}, .dh_from = 1,
-};
-
-
 static int gru_check (rnl_Call *c) {
-  return rnli_seq_check(c, &GRU);
+  return rnli_seq_check(c, RNLI_GRU);
 }
 
 
 static void gru_forward (rnl_Call *c) {
-  rnli_seq_forward(c, &GRU);
+  rnli_seq_forward(c, RNLI_GRU);
 }
 
 
 static void gru_backward (rnl_Call *c) {
-  rnli_seq_backward(c, &GRU);
+  rnli_seq_backward(c, RNLI_GRU);
 }
 
 

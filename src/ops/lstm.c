@@ -8,26 +8,18 @@
 #include "ops/recurrent.h"
 
 
-static const Unit LSTM = {
-  .cell = RNLI_LSTM,
-  .inputs = 7, .gates = 4, .groups = 1, .vecs = 4, .cells = 1, .keeps = 1,
-  .x = {0, 1, 2, 3}, .h = {0, 1, 2, 3},
-  .dx = {0, 1, 2, 3}, .dh = {0, 1, 2, 3},
-};
-
-
 static int lstm_check (rnl_Call *c) {
-  return rnli_seq_check(c, &LSTM);
+  return rnli_seq_check(c, RNLI_LSTM);
 }
 
 
 static void lstm_forward (rnl_Call *c) {
-  rnli_seq_forward(c, &LSTM);
+  rnli_seq_forward(c, RNLI_LSTM);
 }
 
 
 static void lstm_backward (rnl_Call *c) {
-  rnli_seq_backward(c, &LSTM);
+  rnli_seq_backward(c, RNLI_LSTM);
 }
 
 

@@ -51,9 +51,10 @@ static Side side (const Run *r, int n, int w, int b, const int *gate,
 
 
 /* Ids whose products are worth making once: fewer than half the rows. */
-static int distinct_ids (const rnl_Call *c, const Unit *u) {
-  const rnl_Tensor *ids = c->in[u->inputs + 1];
-  return c->in[u->inputs]->dim[0] < (int)ids->count ? c->in[u->inputs]->dim[0]
+static int distinct_ids (const rnl_Call *c,
+                         const rnli_Unit *u) {
+  const rnl_Tensor *ids = c->in[table_input(u) + 1];
+  return c->in[table_input(u)]->dim[0] < (int)ids->count ? c->in[table_input(u)]->dim[0]
                                                 : (int)ids->count;
 }
 
@@ -69,21 +70,22 @@ static void find_states (Run *r) {
 }
 
 
-Run rnli_run_of (rnl_Call *c, const Unit *u) {
+Run rnli_run_of (rnl_Call *c, int unit) {
+  const rnli_Unit *u = &rnli_unit[unit];
   const rnl_Tensor *x = input(c);
   int bf16 = c->attr[PRECISION].x != 0;
-  Run r = {.c = c, .u = u, .T = x->dim[0], .N = x->dim[1],
+  Run r = {.c = c, .unit = unit, .u = u, .T = x->dim[0], .N = x->dim[1],
            .H = c->in[W_HH]->dim[1], .reverse = c->attr[REVERSE].x != 0};
-  r.k = rnli_kernels(c->ctx->level, bf16);
-  r.relu = u->cell == RNLI_ELMAN && c->attr[NONLINEARITY].x != 0;
+  r.k = rnli_kernels(c->ctx->level, bf16 ? RNLI_BFLOAT : RNLI_REAL);
+  r.relu = unit == RNLI_ELMAN && c->attr[NONLINEARITY].x != 0;
   if (rnli_given(c, LENGTHS)) r.length = c->attr[LENGTHS].list;
   r.slot = (size_t)r.N * (size_t)r.H;
   r.W = RNLI_VECS * r.k->lanes;
   r.cols = u->vecs * r.k->lanes;
   r.units = u->groups * r.k->lanes;
-  r.panels = ceil_div(r.H, r.units);
-  r.ld = ceil_div(r.H, r.W) * r.W;
-  r.steps = r.N ? ceil_div(CHUNK_ROWS, r.N) : 1;
+  r.panels = rnli_ceil_div(r.H, r.units);
+  r.ld = rnli_ceil_div(r.H, r.W) * r.W;
+  r.steps = r.N ? rnli_ceil_div(CHUNK_ROWS, r.N) : 1;
   if (r.steps > r.T) r.steps = r.T;
   r.rows = (size_t)r.steps * (size_t)r.N;
   r.keeps = u->keeps && c->recording && c->attr[RECOMPUTE].x == 0;
@@ -108,15 +110,15 @@ static void forward_room (Run *r, Room *room) {
   r->h.operand = take(room, rnli_mul((size_t)r->N, r->h.ld), bytes);
   if (!r->keeps) r->gates = take(room, panel_reals(r, r->rows), sizeof(real));
   if (!distinct) return;
-  r->map = take(room, r->c->in[r->u->inputs + 1]->count, sizeof(int));
+  r->map = take(room, r->c->in[table_input(r->u) + 1]->count, sizeof(int));
   r->ids = take(room, distinct, sizeof(int));
-  r->seen = take(room, (size_t)r->c->in[r->u->inputs]->dim[0], sizeof(int));
+  r->seen = take(room, (size_t)r->c->in[table_input(r->u)]->dim[0], sizeof(int));
   r->table = take(room, panel_reals(r, distinct), sizeof(real));
 }
 
 
 static size_t back_panels (const Run *r, const Side *s) {
-  size_t across = (size_t)ceil_div(s->n, r->W) * (size_t)r->W;
+  size_t across = (size_t)rnli_ceil_div(s->n, r->W) * (size_t)r->W;
   size_t k = (size_t)r->panels * words(r, (size_t)r->cols);
   return rnli_mul(across, k);
 }
@@ -124,7 +126,7 @@ static size_t back_panels (const Run *r, const Side *s) {
 
 /* Room for the rows of a factor as panels across its columns. */
 static size_t row_panels (const Run *r, const Side *s, size_t rows) {
-  size_t across = (size_t)ceil_div(s->n, r->W) * (size_t)r->W;
+  size_t across = (size_t)rnli_ceil_div(s->n, r->W) * (size_t)r->W;
   return rnli_mul(across, words(r, rows));
 }
 
@@ -220,8 +222,8 @@ static int check_lengths (rnl_Call *c, int T, int N) {
 }
 
 
-static int check_all (rnl_Call *c, const Unit *u) {
-  int status = check_weights(c, u->gates);
+static int check_all (rnl_Call *c, int unit) {
+  int status = check_weights(c, rnli_unit[unit].gates);
   if (status != RNL_OK) return status;
   const rnl_Tensor *x = c->in[X];
   status = check_states(c, x->dim[1], c->in[W_HH]->dim[1]);
@@ -247,21 +249,21 @@ static void look_through (rnl_Call *c) {
 }
 
 
-int rnli_seq_check (rnl_Call *c, const Unit *u) {
-  int status = check_all(c, u);
+int rnli_seq_check (rnl_Call *c, int unit) {
+  int status = check_all(c, unit);
   if (status != RNL_OK) return status;
   look_through(c);
-  Run r = rnli_run_of(c, u);
+  Run r = rnli_run_of(c, unit);
   size_t states = rnli_mul(r.slot, ((size_t)r.T + 1) * sizeof(real));
   int y[3] = {r.T, r.N, r.H};
   rnli_out(c, Y, RNLI_DTYPE, 3, y);
   rnli_out(c, HN, RNLI_DTYPE, 2, y + 1);
-  if (u->cells) rnli_out(c, CN, RNLI_DTYPE, 2, y + 1);
+  if (r.u->cells) rnli_out(c, CN, RNLI_DTYPE, 2, y + 1);
   if (r.length) c->keep_bytes[STATES] = states;
   else c->shape[Y].margin = r.slot;
-  if (u->cells && c->recording)
+  if (r.u->cells && c->recording)
     c->keep_bytes[CELLS] = rnli_mul(r.slot * sizeof(real),
-                                    (size_t)ceil_div(r.T, r.steps));
+                                    (size_t)rnli_ceil_div(r.T, r.steps));
   if (r.keeps)
     c->keep_bytes[GATES] =
       rnli_mul(panel_reals(&r, (size_t)r.T * (size_t)r.N), sizeof(real));

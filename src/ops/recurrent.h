@@ -10,14 +10,14 @@
 ** A row whose length is over is carried: its state passes through unchanged,
 ** its output is 0, its gates get no gradient.
 **
-** An op says how the gates of its cell lie (Unit); the kernels compute them;
-** everything else is in recurrent.c.
+** An op names its cell; see unit.h for how its gates lie, and recurrent.c for
+** everything else.
 */
 #ifndef RNLI_RECURRENT_H
 #define RNLI_RECURRENT_H
 
 #include "core/real.h"
-#include "kernels/kernels.h"
+#include "kernels/unit.h"
 
 enum { X, W_IH, W_HH, B_IH, B_HH, H0, C0 };         /* inputs */
 enum { Y, HN, CN };                                 /* outputs */
@@ -31,30 +31,12 @@ enum { STATES, GATES, CELLS };                      /* keep */
   {"precision", RNL_AT_WORD, 0, "full|bf16"}, \
   {"recompute", RNL_AT_BOOL, 0, NULL}
 
-/*
-** A kind of cell, and how its gates lie in a panel. 'x' and 'h' name the gate
-** of each vector of the input's and the recurrent product; 'dx' and 'dh' those
-** of the gradients, where the recurrent ones begin at vector 'dh_from'.
-*/
-typedef struct Unit {
-  int cell;                   /* RNLI_LSTM and so on */
-  int inputs;                 /* of the op: an embedding's follow them */
-  int gates;                  /* of H rows each in the weights */
-  int groups;                 /* of lanes units in a panel */
-  int vecs;                   /* vectors of a product: gates * groups */
-  int x[RNLI_VECS], h[RNLI_VECS], dx[RNLI_VECS], dh[RNLI_VECS];
-  int dh_from;
-  int split;                  /* the recurrent product stands apart (gru) */
-  int cells;                  /* has a state c */
-  int keeps;                  /* backward reads the gates */
-} Unit;
-
 #define rnli_seq_check RNLI_T(rnli_seq_check)
 #define rnli_seq_forward RNLI_T(rnli_seq_forward)
 #define rnli_seq_backward RNLI_T(rnli_seq_backward)
 
-int rnli_seq_check (rnl_Call *c, const Unit *unit);
-void rnli_seq_forward (rnl_Call *c, const Unit *unit);
-void rnli_seq_backward (rnl_Call *c, const Unit *unit);
+int rnli_seq_check (rnl_Call *c, int unit);
+void rnli_seq_forward (rnl_Call *c, int unit);
+void rnli_seq_backward (rnl_Call *c, int unit);
 
 #endif

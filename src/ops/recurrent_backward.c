@@ -13,12 +13,12 @@ enum {
 
 static void cells_backward (const Run *r, const rnli_Cell *c, int n, int t) {
   if (!r->length) {
-    r->k->backward[r->u->cell](c);
+    r->k->backward[r->unit](c);
     return;
   }
   for (int i = 0; i < c->rows; i++) {
     rnli_Cell row = row_of_cell(r, c, i);
-    if (active(r, n + i, t)) r->k->backward[r->u->cell](&row);
+    if (active(r, n + i, t)) r->k->backward[r->unit](&row);
     else memset(row.dgates, 0, (size_t)r->W * sizeof(real));
   }
 }
@@ -232,7 +232,7 @@ static void weight_grad (const Run *r, const Side *s, int p, const char *d,
   real *to[RNLI_MAX_ROWS];
   int tiles = tile_count(r, r->cols);
   size_t k = words(r, m);
-  for (int q = 0; q < ceil_div(s->n, r->W); q++) {
+  for (int q = 0; q < rnli_ceil_div(s->n, r->W); q++) {
     rnli_Tile t = {.vecs = across_vecs(r, s, q), .a_row = 1, .a_k = r->W,
                    .k = k, .chunks = 1};
     t.b = word_at(r, s->rows, (size_t)q * (size_t)r->W * words(r, size));
@@ -315,7 +315,7 @@ static void input_grads (const Run *r, int block, int from) {
   int a0 = block * BLOCK_ROWS;
   int len = m - a0 < BLOCK_ROWS ? m - a0 : BLOCK_ROWS;
   int tiles = tile_count(r, len);
-  for (int q = 0; q < ceil_div(r->x.n, r->W); q++)
+  for (int q = 0; q < rnli_ceil_div(r->x.n, r->W); q++)
     for (int g = 0; g < tiles; g++) {
       int a, b;
       share(len, tiles, g, &a, &b);
@@ -333,7 +333,7 @@ static void input_grads (const Run *r, int block, int from) {
 
 static int input_blocks (const Run *r, int from) {
   int rows = (chunk_to(r, from) - from) * r->N;
-  return rnli_din(r->c, X) ? ceil_div(rows, BLOCK_ROWS) : 0;
+  return rnli_din(r->c, X) ? rnli_ceil_div(rows, BLOCK_ROWS) : 0;
 }
 
 
@@ -368,7 +368,7 @@ static void chunk_backward (const Run *r, int from) {
   int packs = 0;
   if (rnli_din(r->c, W_HH)) packs = state_panels(r);
   if (rnli_din(r->c, W_IH) && !r->distinct) {
-    packs = state_panels(r) + ceil_div(r->x.n, r->W);
+    packs = state_panels(r) + rnli_ceil_div(r->x.n, r->W);
   }
   if (few_rows(r)) backward_panels(r, from);
   else w.parts = row_parts(r);
@@ -410,14 +410,14 @@ static void id_words (void *arg, int p) {
 /* The rows of the table for a tile of ids. */
 static void id_rows (void *arg, int g) {
   const Run *r = arg;
-  real *dtable = rnli_din(r->c, r->u->inputs), *to[RNLI_MAX_ROWS];
+  real *dtable = rnli_din(r->c, table_input(r->u)), *to[RNLI_MAX_ROWS];
   char *d = r->k->word > 1 ? r->dgate_words : (char *)r->dtable;
   size_t ww = words(r, (size_t)r->W);
   int a, b;
   share(r->nids, tile_count(r, r->nids), g, &a, &b);
   for (int j = a; j < b; j++)
     to[j - a] = dtable + (size_t)r->ids[j] * (size_t)r->x.n;
-  for (int q = 0; q < ceil_div(r->x.n, r->W); q++)
+  for (int q = 0; q < rnli_ceil_div(r->x.n, r->W); q++)
     factor_tile(r, &r->x, q, word_at(r, d, (size_t)a * ww),
                 (size_t)r->distinct, b - a, to);
 }
@@ -426,10 +426,10 @@ static void id_rows (void *arg, int g) {
 static void ids_backward (Run *r) {
   rnl_Context *ctx = r->c->ctx;
   if (rnli_din(r->c, W_IH)) {
-    rnli_parallel(ctx, ceil_div(r->x.n, r->W), pack_ids, r);
+    rnli_parallel(ctx, rnli_ceil_div(r->x.n, r->W), pack_ids, r);
     rnli_parallel(ctx, r->panels, id_weights, r);
   }
-  if (!rnli_din(r->c, r->u->inputs)) return;
+  if (!rnli_din(r->c, table_input(r->u))) return;
   if (r->k->word > 1) rnli_parallel(ctx, r->panels, id_words, r);
   rnli_parallel(ctx, tile_count(r, r->nids), id_rows, r);
 }
@@ -484,8 +484,8 @@ static void pack_backward (void *arg, int q) {
 static void begin_backward (Run *r) {
   rnl_Context *ctx = r->c->ctx;
   int packs = state_panels(r);
-  if (rnli_din(r->c, X) || rnli_din(r->c, r->u->inputs))
-    packs += ceil_div(r->x.n, r->W);
+  if (rnli_din(r->c, X) || rnli_din(r->c, table_input(r->u)))
+    packs += rnli_ceil_div(r->x.n, r->W);
   rnli_parallel(ctx, packs, pack_backward, r);
   if (needs_gates(r)) rnli_run_begin(r);
   else if (r->distinct) rnli_map_ids(r);
@@ -496,8 +496,8 @@ static void begin_backward (Run *r) {
 }
 
 
-void rnli_seq_backward (rnl_Call *c, const Unit *u) {
-  Run r = rnli_run_of(c, u);
+void rnli_seq_backward (rnl_Call *c, int unit) {
+  Run r = rnli_run_of(c, unit);
   if (r.slot == 0) return;
   rnli_backward_memory(&r, c->scratch);
   begin_backward(&r);

@@ -6,15 +6,9 @@
 
 /* {== Packing ============================================================ */
 
-/* Panel p of w', columns in the order of the forward product. */
 static void pack_panel (const Run *r, const Side *s, int p) {
-  const real *col[RNLI_VECS * RNLI_MAX_LANES];
-  for (int j = 0; j < r->cols; j++) {
-    int row = weight_row(r, s->gate, p, j);
-    col[j] = row < 0 ? NULL : s->w + (size_t)row * (size_t)s->n;
-  }
   size_t at = (size_t)p * (size_t)r->cols * s->k;
-  r->k->pack_cols(col, (size_t)s->n, (size_t)r->cols,
+  rnli_pack_gates(r->k, r->u, s->gate, r->H, s->w, s->n, p,
                   word_at(r, s->panels, at));
 }
 
@@ -76,12 +70,12 @@ void rnli_carry (const rnli_Cell *c) {
 /* The cells of rows from n on at time t, those over being carried. */
 static void cells_forward (const Run *r, const rnli_Cell *c, int n, int t) {
   if (!r->length) {
-    r->k->forward[r->u->cell](c);
+    r->k->forward[r->unit](c);
     return;
   }
   for (int i = 0; i < c->rows; i++) {
     rnli_Cell row = row_of_cell(r, c, i);
-    if (active(r, n + i, t)) r->k->forward[r->u->cell](&row);
+    if (active(r, n + i, t)) r->k->forward[r->unit](&row);
     else rnli_carry(&row);
   }
 }
@@ -230,9 +224,9 @@ static void forward_panels (const Run *r) {
 
 
 void rnli_map_ids (Run *r) {
-  const rnl_Tensor *ids = r->c->in[r->u->inputs + 1];
+  const rnl_Tensor *ids = r->c->in[table_input(r->u) + 1];
   const int32_t *id = ids->data;
-  int V = r->c->in[r->u->inputs]->dim[0];
+  int V = r->c->in[table_input(r->u)]->dim[0];
   r->nids = 0;
   for (int v = 0; v < V; v++) r->seen[v] = -1;
   for (size_t i = 0; i < ids->count; i++) {
@@ -307,12 +301,12 @@ static void copy_y (const Run *r) {
 }
 
 
-void rnli_seq_forward (rnl_Call *c, const Unit *u) {
-  Run r = rnli_run_of(c, u);
+void rnli_seq_forward (rnl_Call *c, int unit) {
+  Run r = rnli_run_of(c, unit);
   if (r.slot == 0) return;
   rnli_forward_memory(&r, c->scratch);
   begin_state(&r);
-  if (u->cells) begin_cells(&r);
+  if (r.u->cells) begin_cells(&r);
   rnli_run_begin(&r);
   Round w = {.r = &r, .parts = row_parts(&r)};
   if (few_rows(&r)) forward_panels(&r);

@@ -6,24 +6,18 @@
 #include "ops/recurrent.h"
 
 
-static const Unit RNN = {
-  .cell = RNLI_ELMAN,
-  .inputs = 6, .gates = 1, .groups = RNLI_VECS, .vecs = RNLI_VECS,
-};
-
-
 static int rnn_check (rnl_Call *c) {
-  return rnli_seq_check(c, &RNN);
+  return rnli_seq_check(c, RNLI_ELMAN);
 }
 
 
 static void rnn_forward (rnl_Call *c) {
-  rnli_seq_forward(c, &RNN);
+  rnli_seq_forward(c, RNLI_ELMAN);
 }
 
 
 static void rnn_backward (rnl_Call *c) {
-  rnli_seq_backward(c, &RNN);
+  rnli_seq_backward(c, RNLI_ELMAN);
 }
 
 

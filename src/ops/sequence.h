@@ -21,7 +21,7 @@ enum {
 typedef struct Side {
   int n;                      /* D or H */
   size_t k, ld;               /* words of a row; words between rows */
-  const int *gate, *dgate;    /* of the vectors of a panel: see Unit */
+  const int *gate, *dgate;    /* of the vectors of a panel: see unit.h */
   int first;                  /* vector where its gradients begin */
   const real *w;              /* (gates*H, n) */
   const real *bias;           /* (gates*H) or NULL */
@@ -35,7 +35,8 @@ typedef struct Side {
 /* One run of an op, forward or backward. */
 typedef struct Run {
   rnl_Call *c;
-  const Unit *u;
+  int unit;                   /* RNLI_LSTM and so on */
+  const rnli_Unit *u;
   const rnli_Kernels *k;
   int T, N, H;
   int reverse, relu;
@@ -84,7 +85,7 @@ typedef struct Round {
 #define rnli_carry RNLI_T(rnli_carry)
 
 /* The sizes of a checked call, and where its states and gates are. */
-Run rnli_run_of (rnl_Call *c, const Unit *u);
+Run rnli_run_of (rnl_Call *c, int unit);
 
 /* Bytes of work memory; with 'block' deals it out. */
 size_t rnli_forward_memory (Run *r, void *block);
@@ -116,14 +117,9 @@ static inline size_t panel_reals (const Run *r, size_t rows) {
 }
 
 
-static inline int ceil_div (int a, int b) {
-  return a / b + (a % b != 0);
-}
-
-
 /* Splits m rows into tiles of nearly equal height. */
 static inline int tile_count (const Run *r, int m) {
-  return ceil_div(m, r->k->rows);
+  return rnli_ceil_div(m, r->k->rows);
 }
 
 
@@ -134,17 +130,23 @@ static inline int across (const Run *r, const Side *s, int q) {
 
 
 static inline int across_vecs (const Run *r, const Side *s, int q) {
-  return ceil_div(across(r, s, q), r->k->lanes);
+  return rnli_ceil_div(across(r, s, q), r->k->lanes);
 }
 
 
 static inline int state_panels (const Run *r) {
-  return ceil_div(r->H, r->W);
+  return rnli_ceil_div(r->H, r->W);
 }
 
 
 static inline int needs_gates (const Run *r) {
   return r->u->keeps && !r->keeps;
+}
+
+
+/* Where the inputs of an embedding that is looked through begin. */
+static inline int table_input (const rnli_Unit *u) {
+  return C0 + u->cells;
 }
 
 
@@ -242,20 +244,14 @@ static inline char *word_at (const Run *r, char *words, size_t i) {
 
 /* Where row id of the table of an embedding is. */
 static inline const real *embedded (const Run *r, int id) {
-  const rnl_Tensor *t = r->c->in[r->u->inputs];
+  const rnl_Tensor *t = r->c->in[table_input(r->u)];
   return (const real *)t->data + (size_t)id * (size_t)t->dim[1];
 }
 
 
-/*
-** The row of the weights that column 'col' of panel p stands for, 'gate' being
-** the gates of its vectors; -1 for one that is there to fill the panel.
-*/
+/* The row of the weights behind a column of panel p: see rnli_unit_row. */
 static inline int weight_row (const Run *r, const int *gate, int p, int col) {
-  int v = col / r->k->lanes, lane = col % r->k->lanes;
-  int group = r->u->groups > 1 ? v : 0;
-  int unit = p * r->units + group * r->k->lanes + lane;
-  return unit < r->H ? gate[v] * r->H + unit : -1;
+  return rnli_unit_row(r->u, gate, r->H, r->k->lanes, p, col);
 }
 
 

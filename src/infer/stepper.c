@@ -1,0 +1,529 @@
+/*
+** stepper.c - language models one token at a time: packed weights, no tape, no
+** allocation, no BLAS.
+**
+** The same kernels and the same order of summation as the ops of a tape: with
+** factors of full precision, the same numbers. With few ids the first layer's
+** input product is a table, made once for all ids.
+*/
+#include <math.h>
+
+#include "infer/draw.h"
+#include "kernels/unit.h"
+
+enum {
+  SHARED = 1 << 18,   /* bytes of weights that make sharing a round pay */
+  TABLE_IDS = 8       /* a table has at most that many rows per column of x */
+};
+
+/* A product with packed weights; 'out' columns in panels of 'cols'. */
+typedef struct Weights {
+  char *panels;
+  float *bias;        /* panels x cols */
+  int n;              /* elements of a row of the factor */
+  size_t k, size;     /* words of that row; words of a panel */
+} Weights;
+
+typedef struct Layer {
+  Weights x, h;
+  float *hs, *cs;     /* (streams, H); no cs without a state c */
+} Layer;
+
+struct rnl_Stepper {
+  rnl_Context *ctx;
+  const rnli_Kernels *k;
+  const rnli_Unit *u;
+  int unit, relu;
+  int layers, streams;
+  int V, D, H, U;
+  int W, cols, panels, out_panels;
+  const float *embed;         /* of 'keep' */
+  rnl_Tensor *keep;
+  float *table;               /* (V, panels*W), or NULL */
+  Layer *layer;
+  Weights out;
+  char *x, *h;                /* factors of a round: rows of words */
+  size_t ld;                  /* words of such a row */
+  float *gates;               /* (panels, streams, W) */
+  float *logits;              /* (streams, out_panels*W) */
+  float *work;                /* (U), for drawing */
+  int32_t *ids;               /* (streams) */
+  void *block;
+};
+
+/* {== Memory ============================================================= */
+
+typedef struct Room {
+  char *at;
+  size_t bytes;
+} Room;
+
+
+static void *take (Room *room, size_t n, size_t size) {
+  char *p = room->at ? room->at + room->bytes : NULL;
+  room->bytes = rnli_add(room->bytes,
+                         rnli_add(rnli_mul(n, size), 63) & ~(size_t)63);
+  return p;
+}
+
+
+static void take_weights (const rnl_Stepper *s, Room *room, Weights *w, int n,
+                          int panels, int cols) {
+  w->n = n;
+  w->k = (size_t)rnli_ceil_div(n, s->k->word);
+  w->size = rnli_mul(rnli_col_words(s->k, (size_t)n), (size_t)cols);
+  w->panels = take(room, rnli_mul(w->size, (size_t)panels),
+                   (size_t)s->k->word_bytes);
+  w->bias = take(room, (size_t)panels * (size_t)cols, sizeof(float));
+}
+
+
+/* Deals out everything but the stepper itself. */
+static size_t make_room (rnl_Stepper *s, void *block, int table) {
+  Room room = {block, 0};
+  size_t N = (size_t)s->streams, np = (size_t)s->panels, W = (size_t)s->W;
+  s->layer = take(&room, (size_t)s->layers, sizeof *s->layer);
+  Layer unused;
+  for (int l = 0; l < s->layers; l++) {
+    Layer *layer = block ? &s->layer[l] : &unused;
+    take_weights(s, &room, &layer->x, l ? s->H : s->D, s->panels, s->cols);
+    take_weights(s, &room, &layer->h, s->H, s->panels, s->cols);
+    layer->hs = take(&room, N * (size_t)s->H, sizeof(float));
+    layer->cs = take(&room, s->u->cells ? N * (size_t)s->H : 0,
+                     sizeof(float));
+    if (!s->u->cells) layer->cs = NULL;
+  }
+  take_weights(s, &room, &s->out, s->H, s->out_panels, s->W);
+  if (table)
+    s->table = take(&room, rnli_mul(np * W, (size_t)s->V), sizeof(float));
+  s->ld = rnli_row_words(s->k, (size_t)(s->D > s->H ? s->D : s->H)) + 16;
+  s->x = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
+  s->h = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
+  s->gates = take(&room, rnli_mul(np * W, N), sizeof(float));
+  s->logits = take(&room, rnli_mul((size_t)s->out_panels * W, N),
+                   sizeof(float));
+  s->work = take(&room, (size_t)s->U, sizeof(float));
+  s->ids = take(&room, N, sizeof *s->ids);
+  return room.bytes;
+}
+
+/* }====================================================================== */
+
+/* {== Making ============================================================= */
+
+static int find (const char *const *names, int n, const char *name) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(names[i], name) == 0) return i;
+  return -1;
+}
+
+
+static int expect (rnl_Context *ctx, const char *what, const rnl_Tensor *t,
+                   int ndim, int rows, int columns) {
+  int want[2] = {rows, columns};
+  if (!t) return rnli_error(ctx, RNL_EARG, "stepper: '%s' is missing", what);
+  if (t->dtype != RNL_F32)
+    return rnli_error(ctx, RNL_EDTYPE, "stepper: '%s' must be float32, got %s",
+                      what, rnl_dtype_name((rnl_Dtype)t->dtype));
+  int same = t->ndim == ndim;
+  for (int i = 0; same && i < ndim; i++) same = t->dim[i] == want[i];
+  if (same) return RNL_OK;
+  return rnli_error(ctx, RNL_ESHAPE, "stepper: '%s' must be %s, got %s", what,
+                    rnli_dims(ndim, want).text, rnli_shape(t).text);
+}
+
+
+/* Shapes of the weights of layer l. */
+static int check_layer (rnl_Context *ctx, const rnl_StepperSpec *spec, int l,
+                        int gates) {
+  static const char *const name[] = {"w_ih", "w_hh", "b_ih", "b_hh"};
+  rnl_Tensor *const *w = spec->weight + 4 * l;
+  if (!w[1] || w[1]->ndim != 2)
+    return rnli_error(ctx, RNL_EARG, "stepper: layer %d has no 'w_hh'",
+                      l + ctx->base);
+  int H = w[1]->dim[1], D = l ? H : spec->embed->dim[1];
+  if (H > INT32_MAX / 4 || H != spec->weight[1]->dim[1])
+    return rnli_error(ctx, RNL_ESHAPE, "stepper: layers must have the same "
+                      "size");
+  int status = expect(ctx, name[0], w[0], 2, gates * H, D);
+  if (status == RNL_OK) status = expect(ctx, name[1], w[1], 2, gates * H, H);
+  for (int b = 2; status == RNL_OK && b < 4; b++)
+    if (w[b]) status = expect(ctx, name[b], w[b], 1, gates * H, 0);
+  return status;
+}
+
+
+static int check_spec (rnl_Context *ctx, const rnl_StepperSpec *spec,
+                       int gates) {
+  if (spec->layers < 1 || spec->streams < 1)
+    return rnli_error(ctx, RNL_EARG, "stepper: layers and streams must be at "
+                      "least 1, got %d and %d", spec->layers, spec->streams);
+  if (!spec->embed || spec->embed->ndim != 2 || !spec->out_w ||
+      spec->out_w->ndim != 2)
+    return rnli_error(ctx, RNL_ESHAPE, "stepper: 'embed' must be (V, D) and "
+                      "'out_w' (U, H)");
+  int status = expect(ctx, "embed", spec->embed, 2, spec->embed->dim[0],
+                      spec->embed->dim[1]);
+  for (int l = 0; status == RNL_OK && l < spec->layers; l++)
+    status = check_layer(ctx, spec, l, gates);
+  if (status != RNL_OK) return status;
+  int U = spec->out_w->dim[0], H = spec->weight[1]->dim[1];
+  status = expect(ctx, "out_w", spec->out_w, 2, U, H);
+  if (status == RNL_OK && spec->out_b)
+    status = expect(ctx, "out_b", spec->out_b, 1, U, 0);
+  if (status == RNL_OK && (U == 0 || H == 0 || spec->embed->dim[0] == 0))
+    status = rnli_error(ctx, RNL_ESHAPE, "stepper: the model has no units or "
+                        "no ids");
+  return status;
+}
+
+
+static const float *data (const rnl_Tensor *t) {
+  return t ? t->data : NULL;
+}
+
+
+static char *panel_of (const rnl_Stepper *s, const Weights *w, int p) {
+  return w->panels + (size_t)p * w->size * (size_t)s->k->word_bytes;
+}
+
+
+/* Bias of column 'row' of the gates: the two are one unless split. */
+static void pack_bias (const rnl_Stepper *s, Layer *l,
+                       rnl_Tensor *const *weight) {
+  const float *b_ih = data(weight[2]), *b_hh = data(weight[3]);
+  for (int j = 0; j < s->panels * s->cols; j++) {
+    int row = rnli_unit_row(s->u, s->u->x, s->H, s->k->lanes, j / s->cols,
+                            j % s->cols);
+    float x = row >= 0 && b_ih ? b_ih[row] : 0;
+    float h = row >= 0 && b_hh ? b_hh[row] : 0;
+    l->x.bias[j] = s->u->split ? x : x + h;
+    l->h.bias[j] = h;
+  }
+}
+
+
+static void pack_layer (rnl_Stepper *s, int l, rnl_Tensor *const *weight) {
+  Layer *layer = &s->layer[l];
+  for (int p = 0; p < s->panels; p++) {
+    rnli_pack_gates(s->k, s->u, s->u->x, s->H, data(weight[0]), layer->x.n, p,
+                    panel_of(s, &layer->x, p));
+    rnli_pack_gates(s->k, s->u, s->u->h, s->H, data(weight[1]), layer->h.n, p,
+                    panel_of(s, &layer->h, p));
+  }
+  pack_bias(s, layer, weight);
+}
+
+
+static void pack_out (rnl_Stepper *s, const float *w, const float *b) {
+  const float *col[RNLI_VECS * RNLI_MAX_LANES];
+  for (int p = 0; p < s->out_panels; p++) {
+    for (int j = 0; j < s->W; j++) {
+      int row = p * s->W + j;
+      col[j] = row < s->U ? w + (size_t)row * (size_t)s->H : NULL;
+      s->out.bias[row] = row < s->U && b ? b[row] : 0;
+    }
+    s->k->pack_cols(col, (size_t)s->H, (size_t)s->W, panel_of(s, &s->out, p));
+  }
+}
+
+
+/* The first layer's input product of all ids, of full precision. */
+static int make_table (rnl_Stepper *s, const float *w_ih) {
+  const rnli_Kernels *k = rnli_kernels(s->ctx->level, RNLI_REAL);
+  size_t D = (size_t)s->D, cols = (size_t)s->cols;
+  float *panel = rnli_get(s->ctx, rnli_mul(D * cols, sizeof *panel));
+  if (!panel) return rnli_nomem(s->ctx, "a stepper", D * cols * sizeof *panel);
+  for (int p = 0; p < s->panels; p++) {
+    rnli_pack_gates(k, s->u, s->u->x, s->H, w_ih, s->D, p, panel);
+    rnli_Tile t = {.rows = 1, .vecs = s->u->vecs, .a_k = 1, .k = D,
+                   .chunks = 1, .b = panel};
+    for (int v = 0; v < s->V; v++) {
+      t.a = s->embed + (size_t)v * D;
+      t.from[0] = s->layer[0].x.bias + (size_t)p * cols;
+      t.to[0] = s->table + ((size_t)v * (size_t)s->panels + (size_t)p) *
+                           (size_t)s->W;
+      k->tile(&t);
+    }
+  }
+  rnli_put(s->ctx, panel);
+  return RNL_OK;
+}
+
+
+static void set_sizes (rnl_Stepper *s, const rnl_StepperSpec *spec) {
+  s->layers = spec->layers;
+  s->streams = spec->streams;
+  s->V = spec->embed->dim[0];
+  s->D = spec->embed->dim[1];
+  s->H = spec->weight[1]->dim[1];
+  s->U = spec->out_w->dim[0];
+  s->W = RNLI_VECS * s->k->lanes;
+  s->cols = s->u->vecs * s->k->lanes;
+  s->panels = rnli_unit_panels(s->u, s->H, s->k->lanes);
+  s->out_panels = rnli_ceil_div(s->U, s->W);
+}
+
+
+static int fill (rnl_Stepper *s, const rnl_StepperSpec *spec) {
+  int table = s->V / TABLE_IDS <= s->D;
+  size_t bytes = make_room(s, NULL, table);
+  s->block = rnli_get(s->ctx, bytes);
+  if (!s->block) return rnli_nomem(s->ctx, "a stepper", bytes);
+  make_room(s, s->block, table);
+  for (int l = 0; l < s->layers; l++) pack_layer(s, l, spec->weight + 4 * l);
+  pack_out(s, data(spec->out_w), data(spec->out_b));
+  s->embed = data(spec->embed);
+  s->keep = spec->embed;
+  rnl_retain(s->keep);
+  rnl_stepper_reset(s);
+  return table ? make_table(s, data(spec->weight[0])) : RNL_OK;
+}
+
+
+int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
+                     rnl_Stepper **out) {
+  static const char *const cells[RNLI_NUNIT] = {
+    [RNLI_ELMAN] = "rnn", [RNLI_LSTM] = "lstm", [RNLI_GRU] = "gru"};
+  static const char *const precisions[RNLI_NFACTOR] = {
+    [RNLI_REAL] = "full", [RNLI_BFLOAT] = "bf16", [RNLI_INT8] = "int8"};
+  int unit = find(cells, RNLI_NUNIT, spec->cell);
+  int factor = find(precisions, RNLI_NFACTOR,
+                    spec->precision ? spec->precision : "full");
+  *out = NULL;
+  if (unit < 0)
+    return rnli_error(ctx, RNL_EARG, "stepper: 'cell' must be rnn, lstm or "
+                      "gru, got '%s'", spec->cell);
+  if (factor < 0)
+    return rnli_error(ctx, RNL_EARG, "stepper: 'precision' must be full, bf16 "
+                      "or int8, got '%s'", spec->precision);
+  int status = check_spec(ctx, spec, rnli_unit[unit].gates);
+  if (status != RNL_OK) return status;
+  rnl_Stepper *s = rnli_get(ctx, sizeof *s);
+  if (!s) return rnli_nomem(ctx, "a stepper", sizeof *s);
+  *s = (rnl_Stepper){.ctx = ctx, .unit = unit, .u = &rnli_unit[unit],
+                     .relu = spec->relu};
+  s->k = rnli_kernels(ctx->level, (rnli_Factor)factor);
+  rnl_context_retain(ctx);
+  set_sizes(s, spec);
+  status = fill(s, spec);
+  if (status != RNL_OK) rnl_stepper_free(s);
+  else *out = s;
+  return status;
+}
+
+
+void rnl_stepper_free (rnl_Stepper *s) {
+  if (!s) return;
+  rnl_Context *ctx = s->ctx;
+  rnl_release(s->keep);
+  rnli_put(ctx, s->block);
+  rnli_put(ctx, s);
+  rnl_context_release(ctx);
+}
+
+/* }====================================================================== */
+
+/* {== A step ============================================================= */
+
+/* Shares n panels among workers when their weights are much to read. */
+static void over_panels (rnl_Stepper *s, size_t words, int n,
+                         void (*fn) (void *, int), void *arg) {
+  size_t bytes = rnli_mul(words * (size_t)n, (size_t)s->k->word_bytes);
+  if (bytes >= SHARED) {
+    rnli_parallel(s->ctx, n, fn, arg);
+    return;
+  }
+  for (int p = 0; p < n; p++) fn(arg, p);
+}
+
+
+/* A layer in a round of the workers; each takes some of its panels. */
+typedef struct Round {
+  rnl_Stepper *s;
+  int l, parts;
+} Round;
+
+
+static float *gates_of (const rnl_Stepper *s, int p, int n) {
+  return s->gates + ((size_t)p * (size_t)s->streams + (size_t)n) *
+                    (size_t)s->W;
+}
+
+
+static rnli_Tile product (const rnl_Stepper *s, const Weights *w, int p,
+                          const char *x, int vecs, int n, int rows) {
+  rnli_Tile t = {.rows = rows, .vecs = vecs, .a_row = (ptrdiff_t)s->ld,
+                 .a_k = 1, .k = w->k, .chunks = 1, .b = panel_of(s, w, p)};
+  t.a = x + (size_t)n * s->ld * (size_t)s->k->word_bytes;
+  return t;
+}
+
+
+/* The input's part of the gates of streams [n, n + rows). */
+static void input_part (const rnl_Stepper *s, int l, int p, int n, int rows) {
+  const Weights *w = &s->layer[l].x;
+  size_t cols = (size_t)s->cols, W = (size_t)s->W;
+  rnli_Tile t = product(s, w, p, s->x, s->u->vecs, n, rows);
+  for (int j = 0; j < rows; j++) {
+    t.from[j] = w->bias + (size_t)p * cols;
+    t.to[j] = gates_of(s, p, n + j);
+    if (l > 0 || !s->table) continue;
+    size_t id = (size_t)s->ids[n + j];
+    memcpy(t.to[j], s->table + (id * (size_t)s->panels + (size_t)p) * W,
+           cols * sizeof(float));
+  }
+  if (l > 0 || !s->table) s->k->tile(&t);
+}
+
+
+static void panel_step (const rnl_Stepper *s, int l, int p, int n, int rows) {
+  float rec[RNLI_MAX_ROWS * RNLI_VECS * RNLI_MAX_LANES];
+  const Layer *layer = &s->layer[l];
+  int units = s->u->groups * s->k->lanes, u = p * units;
+  size_t at = (size_t)n * (size_t)s->H + (size_t)u;
+  input_part(s, l, p, n, rows);
+  rnli_Tile t = product(s, &layer->h, p, s->h, s->u->vecs, n, rows);
+  for (int j = 0; j < rows; j++) {
+    float *gates = gates_of(s, p, n + j);
+    t.from[j] = s->u->split ? layer->h.bias + (size_t)p * (size_t)s->cols
+                            : gates;
+    t.to[j] = s->u->split ? rec + j * s->cols : gates;
+  }
+  s->k->tile(&t);
+  rnli_Cell c = {.rows = rows, .H = s->H, .relu = s->relu, .rec = rec,
+                 .gates = gates_of(s, p, n), .h = layer->hs + at,
+                 .h_prev = layer->hs + at};
+  c.units = s->H - u < units ? s->H - u : units;
+  if (layer->cs) c.c_prev = c.c = layer->cs + at;
+  s->k->forward[s->unit](&c);
+}
+
+
+static void layer_part (void *arg, int p) {
+  const Round *r = arg;
+  const rnl_Stepper *s = r->s;
+  for (int n = 0; n < s->streams; n += s->k->rows) {
+    int rows = s->streams - n < s->k->rows ? s->streams - n : s->k->rows;
+    panel_step(s, r->l, p, n, rows);
+  }
+}
+
+
+static void out_part (void *arg, int p) {
+  const Round *r = arg;
+  const rnl_Stepper *s = r->s;
+  size_t W = (size_t)s->W;
+  for (int n = 0; n < s->streams; n += s->k->rows) {
+    int rows = s->streams - n < s->k->rows ? s->streams - n : s->k->rows;
+    rnli_Tile t = product(s, &s->out, p, s->x, RNLI_VECS, n, rows);
+    for (int j = 0; j < rows; j++) {
+      t.from[j] = s->out.bias + (size_t)p * W;
+      t.to[j] = s->logits + ((size_t)(n + j) * (size_t)s->out_panels +
+                             (size_t)p) * W;
+    }
+    s->k->tile(&t);
+  }
+}
+
+
+static void load (rnl_Stepper *s, const float *from, int n, char *to) {
+  s->k->operand(from, (size_t)n, (size_t)s->streams, (size_t)n, to, s->ld);
+}
+
+
+/* What layer l reads: rows of the table of ids, or h below. */
+static void load_input (rnl_Stepper *s, int l) {
+  if (l > 0) load(s, s->layer[l - 1].hs, s->H, s->x);
+  for (int n = 0; l == 0 && !s->table && n < s->streams; n++)
+    s->k->operand(s->embed + (size_t)s->ids[n] * (size_t)s->D, 0, 1,
+                  (size_t)s->D,
+                  s->x + (size_t)n * s->ld * (size_t)s->k->word_bytes, s->ld);
+}
+
+
+static void step (rnl_Stepper *s) {
+  Round r = {.s = s};
+  for (r.l = 0; r.l < s->layers; r.l++) {
+    Layer *layer = &s->layer[r.l];
+    load_input(s, r.l);
+    load(s, layer->hs, s->H, s->h);
+    over_panels(s, layer->x.size + layer->h.size, s->panels, layer_part, &r);
+  }
+  load(s, s->layer[s->layers - 1].hs, s->H, s->x);
+  over_panels(s, s->out.size, s->out_panels, out_part, &r);
+}
+
+
+int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids) {
+  for (int n = 0; n < s->streams; n++) {
+    if (ids[n] < 0 || ids[n] >= s->V)
+      return rnli_error(s->ctx, RNL_EARG, "stepper: id %lld of stream %d; ids "
+                        "run from %d to %d", (long long)ids[n] + s->ctx->base,
+                        n + s->ctx->base, s->ctx->base,
+                        s->V - 1 + s->ctx->base);
+  }
+  memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
+  step(s);
+  return RNL_OK;
+}
+
+
+const float *rnl_stepper_logits (const rnl_Stepper *s, int stream) {
+  return s->logits + (size_t)stream * (size_t)s->out_panels * (size_t)s->W;
+}
+
+
+int rnl_stepper_sample (rnl_Stepper *s, rnl_Rng *rng, double temperature,
+                        int steps, int32_t *ids) {
+  if (!(temperature >= 0))
+    return rnli_error(s->ctx, RNL_EARG, "stepper: the temperature must be 0 "
+                      "or more, got %g", temperature);
+  if (s->U > s->V)
+    return rnli_error(s->ctx, RNL_ESTATE, "stepper: the model has %d outputs "
+                      "but reads only %d ids", s->U, s->V);
+  for (int t = 0; t < steps; t++, ids += s->streams) {
+    for (int n = 0; n < s->streams; n++)
+      ids[n] = rnli_draw(rnl_stepper_logits(s, n), s->U, temperature, rng,
+                         s->work);
+    memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
+    step(s);
+  }
+  return RNL_OK;
+}
+
+/* }====================================================================== */
+
+/* {== State ============================================================== */
+
+void rnl_stepper_reset (rnl_Stepper *s) {
+  size_t bytes = (size_t)s->streams * (size_t)s->H * sizeof(float);
+  for (int l = 0; l < s->layers; l++) {
+    memset(s->layer[l].hs, 0, bytes);
+    if (s->layer[l].cs) memset(s->layer[l].cs, 0, bytes);
+  }
+  memset(s->logits, 0, (size_t)s->streams * (size_t)s->out_panels *
+                       (size_t)s->W * sizeof(float));
+}
+
+
+float *rnl_stepper_state (rnl_Stepper *s, int layer, int cell) {
+  return cell ? s->layer[layer].cs : s->layer[layer].hs;
+}
+
+
+void rnl_stepper_sizes (const rnl_Stepper *s, rnl_StepperSizes *out) {
+  *out = (rnl_StepperSizes){
+    .layers = s->layers, .streams = s->streams, .V = s->V, .D = s->D,
+    .H = s->H, .U = s->U, .cells = s->u->cells};
+  for (int l = 0; l < s->layers; l++) {
+    const Layer *layer = &s->layer[l];
+    size_t x = l == 0 && s->table ? 0 : layer->x.size;
+    out->weight_bytes += (x + layer->h.size) * (size_t)s->panels *
+                         (size_t)s->k->word_bytes;
+  }
+  out->weight_bytes += s->out.size * (size_t)s->out_panels *
+                       (size_t)s->k->word_bytes;
+}
+
+/* }====================================================================== */
