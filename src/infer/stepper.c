@@ -12,7 +12,7 @@
 #include "kernels/unit.h"
 
 enum {
-  SHARED = 1 << 18,   /* bytes of weights that make sharing a round pay */
+  SHARED = 1 << 15,   /* bytes of weights that make sharing a round pay */
   TABLE_IDS = 8       /* a table has at most that many rows per column of x */
 };
 
@@ -45,6 +45,7 @@ struct rnl_Stepper {
   char *x, *h;                /* factors of a round: rows of words */
   size_t ld;                  /* words of such a row */
   float *gates;               /* (panels, streams, W) */
+  float *rec;                 /* (panels, streams, cols): split products */
   float *logits;              /* (streams, out_panels*W) */
   float *work;                /* (U), for drawing */
   int32_t *ids;               /* (streams) */
@@ -100,6 +101,7 @@ static size_t make_room (rnl_Stepper *s, void *block, int table) {
   s->x = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
   s->h = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
   s->gates = take(&room, rnli_mul(np * W, N), sizeof(float));
+  s->rec = take(&room, s->u->split ? rnli_mul(np * W, N) : 0, sizeof(float));
   s->logits = take(&room, rnli_mul((size_t)s->out_panels * W, N),
                    sizeof(float));
   s->work = take(&room, (size_t)s->U, sizeof(float));
@@ -326,23 +328,28 @@ void rnl_stepper_free (rnl_Stepper *s) {
 
 /* {== A step ============================================================= */
 
-/* Shares n panels among workers when their weights are much to read. */
-static void over_panels (rnl_Stepper *s, size_t words, int n,
-                         void (*fn) (void *, int), void *arg) {
-  size_t bytes = rnli_mul(words * (size_t)n, (size_t)s->k->word_bytes);
-  if (bytes >= SHARED) {
-    rnli_parallel(s->ctx, n, fn, arg);
-    return;
-  }
-  for (int p = 0; p < n; p++) fn(arg, p);
+/* A layer, or the output, in a round of the workers. */
+typedef struct Round {
+  rnl_Stepper *s;
+  int l;
+  int parts, panels;          /* a part takes some of the panels */
+} Round;
+
+
+/* Runs fn over parts: several when the weights are much to read. */
+static void run_round (Round *r, size_t words, void (*fn) (void *, int)) {
+  rnl_Context *ctx = r->s->ctx;
+  size_t bytes = words * (size_t)r->panels * (size_t)r->s->k->word_bytes;
+  int threads = bytes >= SHARED ? rnl_threads(ctx) : 1;
+  r->parts = threads < r->panels ? threads : r->panels;
+  rnli_parallel(ctx, r->parts, fn, r);
 }
 
 
-/* A layer in a round of the workers; each takes some of its panels. */
-typedef struct Round {
-  rnl_Stepper *s;
-  int l, parts;
-} Round;
+static void panels_of (const Round *r, int part, int *from, int *to) {
+  *from = (int)((int64_t)r->panels * part / r->parts);
+  *to = (int)((int64_t)r->panels * (part + 1) / r->parts);
+}
 
 
 static float *gates_of (const rnl_Stepper *s, int p, int n) {
@@ -351,78 +358,113 @@ static float *gates_of (const rnl_Stepper *s, int p, int n) {
 }
 
 
-static rnli_Tile product (const rnl_Stepper *s, const Weights *w, int p,
-                          const char *x, int vecs, int n, int rows) {
-  rnli_Tile t = {.rows = rows, .vecs = vecs, .a_row = (ptrdiff_t)s->ld,
-                 .a_k = 1, .k = w->k, .chunks = 1, .b = panel_of(s, w, p)};
-  t.a = x + (size_t)n * s->ld * (size_t)s->k->word_bytes;
-  return t;
+/* Streams that a tile of the n-th takes. */
+static int tile_rows (const rnl_Stepper *s, int n) {
+  return s->streams - n < s->k->rows ? s->streams - n : s->k->rows;
 }
 
 
-/* The input's part of the gates of streams [n, n + rows). */
-static void input_part (const rnl_Stepper *s, int l, int p, int n, int rows) {
+/* Rows of x from stream n on as the factor of a tile. */
+static void set_factor (const rnl_Stepper *s, rnli_Tile *t, const Weights *w,
+                        const char *x, int n) {
+  t->rows = tile_rows(s, n);
+  t->a = x + (size_t)n * s->ld * (size_t)s->k->word_bytes;
+  t->a_row = (ptrdiff_t)s->ld;
+  t->a_k = 1;
+  t->k = w->k;
+  t->chunks = 1;
+}
+
+
+/* The input's part of panel p of the gates. */
+static void input_part (const rnl_Stepper *s, int l, int p, rnli_Tile *t,
+                        int n) {
   const Weights *w = &s->layer[l].x;
   size_t cols = (size_t)s->cols, W = (size_t)s->W;
-  rnli_Tile t = product(s, w, p, s->x, s->u->vecs, n, rows);
-  for (int j = 0; j < rows; j++) {
-    t.from[j] = w->bias + (size_t)p * cols;
-    t.to[j] = gates_of(s, p, n + j);
-    if (l > 0 || !s->table) continue;
-    size_t id = (size_t)s->ids[n + j];
-    memcpy(t.to[j], s->table + (id * (size_t)s->panels + (size_t)p) * W,
-           cols * sizeof(float));
+  if (l == 0 && s->table) {
+    for (int j = 0; j < t->rows; j++) {
+      size_t id = (size_t)s->ids[n + j];
+      memcpy(gates_of(s, p, n + j),
+             s->table + (id * (size_t)s->panels + (size_t)p) * W,
+             cols * sizeof(float));
+    }
+    return;
   }
-  if (l > 0 || !s->table) s->k->tile(&t);
+  t->b = panel_of(s, w, p);
+  for (int j = 0; j < t->rows; j++) {
+    t->from[j] = w->bias + (size_t)p * cols;
+    t->to[j] = gates_of(s, p, n + j);
+  }
+  s->k->tile(t);
 }
 
 
-static void panel_step (const rnl_Stepper *s, int l, int p, int n, int rows) {
-  float rec[RNLI_MAX_ROWS * RNLI_VECS * RNLI_MAX_LANES];
-  const Layer *layer = &s->layer[l];
-  int units = s->u->groups * s->k->lanes, u = p * units;
-  size_t at = (size_t)n * (size_t)s->H + (size_t)u;
-  input_part(s, l, p, n, rows);
-  rnli_Tile t = product(s, &layer->h, p, s->h, s->u->vecs, n, rows);
-  for (int j = 0; j < rows; j++) {
+/* The recurrent part: added to the gates, or apart from them. */
+static void state_part (const rnl_Stepper *s, int l, int p, rnli_Tile *t,
+                        int n) {
+  const Weights *w = &s->layer[l].h;
+  t->b = panel_of(s, w, p);
+  for (int j = 0; j < t->rows; j++) {
     float *gates = gates_of(s, p, n + j);
-    t.from[j] = s->u->split ? layer->h.bias + (size_t)p * (size_t)s->cols
-                            : gates;
-    t.to[j] = s->u->split ? rec + j * s->cols : gates;
+    size_t at = ((size_t)p * (size_t)s->streams + (size_t)(n + j)) *
+                (size_t)s->cols;
+    t->from[j] = s->u->split ? w->bias + (size_t)p * (size_t)s->cols : gates;
+    t->to[j] = s->u->split ? s->rec + at : gates;
   }
-  s->k->tile(&t);
-  rnli_Cell c = {.rows = rows, .H = s->H, .relu = s->relu, .rec = rec,
-                 .gates = gates_of(s, p, n), .h = layer->hs + at,
-                 .h_prev = layer->hs + at};
+  s->k->tile(t);
+}
+
+
+static void cells_part (const rnl_Stepper *s, const Layer *layer, int p) {
+  int units = s->u->groups * s->k->lanes, u = p * units;
+  rnli_Cell c = {.rows = s->streams, .H = s->H, .relu = s->relu,
+                 .gates = gates_of(s, p, 0), .h = layer->hs + u,
+                 .h_prev = layer->hs + u};
   c.units = s->H - u < units ? s->H - u : units;
-  if (layer->cs) c.c_prev = c.c = layer->cs + at;
+  c.rec = s->rec + (size_t)p * (size_t)s->streams * (size_t)s->cols;
+  if (layer->cs) c.c_prev = c.c = layer->cs + u;
   s->k->forward[s->unit](&c);
 }
 
 
-static void layer_part (void *arg, int p) {
+/* All products first: the cells of one panel wait for little then. */
+static void layer_part (void *arg, int part) {
   const Round *r = arg;
   const rnl_Stepper *s = r->s;
+  const Layer *layer = &s->layer[r->l];
+  rnli_Tile x = {.vecs = s->u->vecs}, h = x;
+  int p0, p1;
+  panels_of(r, part, &p0, &p1);
   for (int n = 0; n < s->streams; n += s->k->rows) {
-    int rows = s->streams - n < s->k->rows ? s->streams - n : s->k->rows;
-    panel_step(s, r->l, p, n, rows);
+    set_factor(s, &x, &layer->x, s->x, n);
+    set_factor(s, &h, &layer->h, s->h, n);
+    for (int p = p0; p < p1; p++) {
+      input_part(s, r->l, p, &x, n);
+      state_part(s, r->l, p, &h, n);
+    }
   }
+  for (int p = p0; p < p1; p++) cells_part(s, layer, p);
 }
 
 
-static void out_part (void *arg, int p) {
+static void out_part (void *arg, int part) {
   const Round *r = arg;
   const rnl_Stepper *s = r->s;
   size_t W = (size_t)s->W;
+  rnli_Tile t = {.vecs = RNLI_VECS};
+  int p0, p1;
+  panels_of(r, part, &p0, &p1);
   for (int n = 0; n < s->streams; n += s->k->rows) {
-    int rows = s->streams - n < s->k->rows ? s->streams - n : s->k->rows;
-    rnli_Tile t = product(s, &s->out, p, s->x, RNLI_VECS, n, rows);
-    for (int j = 0; j < rows; j++) {
-      t.from[j] = s->out.bias + (size_t)p * W;
-      t.to[j] = s->logits + ((size_t)(n + j) * (size_t)s->out_panels +
-                             (size_t)p) * W;
+    set_factor(s, &t, &s->out, s->x, n);
+    for (int p = p0; p < p1; p++) {
+      t.b = panel_of(s, &s->out, p);
+      for (int j = 0; j < t.rows; j++) {
+        t.from[j] = s->out.bias + (size_t)p * W;
+        t.to[j] = s->logits + ((size_t)(n + j) * (size_t)s->out_panels +
+                               (size_t)p) * W;
+      }
+      s->k->tile(&t);
     }
-    s->k->tile(&t);
   }
 }
 
@@ -448,10 +490,12 @@ static void step (rnl_Stepper *s) {
     Layer *layer = &s->layer[r.l];
     load_input(s, r.l);
     load(s, layer->hs, s->H, s->h);
-    over_panels(s, layer->x.size + layer->h.size, s->panels, layer_part, &r);
+    r.panels = s->panels;
+    run_round(&r, layer->x.size + layer->h.size, layer_part);
   }
   load(s, s->layer[s->layers - 1].hs, s->H, s->x);
-  over_panels(s, s->out.size, s->out_panels, out_part, &r);
+  r.panels = s->out_panels;
+  run_round(&r, s->out.size, out_part);
 }
 
 

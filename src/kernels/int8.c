@@ -144,22 +144,54 @@ static void RNLI_K(run_tile) (const rnli_Tile *t) {
 
 /* {== Packing ============================================================ */
 
+typedef int8_t bytes __attribute__((vector_size(LANES)));
+
+/* max |x| of lanes; NaN in any makes it NaN. */
 static real largest (const real *x, size_t k) {
-  real most = 0;
-  for (size_t i = 0; i < k; i++) {
-    real a = x[i] < 0 ? -x[i] : x[i];
-    most = a > most ? a : most;
+  vec most = {0}, poison = {0};
+  real top = 0, sum = 0;
+  size_t i = 0;
+  for (; i + LANES <= k; i += LANES) {
+    vec v = load(x + i);
+    vec a = (vec)((ints)v & INT32_MAX);
+    ints more = a > most;
+    most = (vec)(((ints)a & more) | ((ints)most & ~more));
+    poison += v - v;
   }
-  return most;
+  for (int j = 0; j < LANES; j++) {
+    top = most[j] > top ? most[j] : top;
+    sum += poison[j];
+  }
+  for (; i < k; i++) {
+    real a = x[i] < 0 ? -x[i] : x[i];
+    top = a > top ? a : top;
+    sum += x[i] - x[i];
+  }
+  return top + sum;
 }
 
 
-/* x * inverse, rounded to nearest; what is no number becomes 0. */
-RNLI_INLINE int8_t quantize (real x, real inverse) {
-  real q = x * inverse;
-  q = q > 127 ? 127 : q;
-  q = q > -127 ? q : q <= -127 ? -127 : 0;
-  return (int8_t)(int32_t)(q + (q < 0 ? -(real)0.5 : (real)0.5));
+/* Adding it rounds to the nearest integer and leaves that in the low bits. */
+static const real MAGIC = (real)12582912.0;   /* 1.5 * 2^23 */
+
+/* q of k numbers, padded with zeros to whole words; returns the scale. */
+static real quantize (const real *x, size_t k, int8_t *q) {
+  real most = largest(x, k);
+  real inverse = most > 0 ? 127 / most : 0;
+  size_t i = 0;
+  for (; i + LANES <= k; i += LANES) {
+    ints v = (ints)(load(x + i) * inverse + MAGIC);
+    bytes low = __builtin_convertvector(v, bytes);
+    memcpy(q + i, &low, sizeof low);
+  }
+  for (; i < k; i++) {
+    real v = x[i] * inverse + MAGIC;
+    int32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    q[i] = (int8_t)bits;
+  }
+  for (; i % WORD; i++) q[i] = 0;
+  return most / 127;
 }
 
 
@@ -167,31 +199,44 @@ static void RNLI_K(operand) (const real *from, size_t from_ld, size_t n,
                              size_t k, void *to, size_t ld) {
   size_t len = (k + WORD - 1) / WORD;
   for (size_t r = 0; r < n; r++) {
-    const real *x = from + r * from_ld;
     int32_t *row = (int32_t *)to + r * ld;
-    int8_t *q = (int8_t *)row;
-    real most = largest(x, k), scale = most / 127;
-    real inverse = most > 0 ? 127 / most : 0;
-    for (size_t i = 0; i < k; i++) q[i] = quantize(x[i], inverse);
-    for (size_t i = k; i < len * WORD; i++) q[i] = 0;
+    real scale = quantize(from + r * from_ld, k, (int8_t *)row);
     memcpy(row + len, &scale, sizeof scale);
   }
+}
+
+
+/* Word i of a column goes to its place among the others. */
+static real pack_col (const real *x, size_t k, size_t ncols, int32_t *to,
+                      int32_t *sum) {
+  enum { AT_ONCE = 64 };   /* a multiple of WORD */
+  int8_t q[AT_ONCE];
+  real most = largest(x, k), inverse = most > 0 ? 127 / most : 0;
+  *sum = 0;
+  for (size_t k0 = 0; k0 < k; k0 += AT_ONCE) {
+    size_t n = k - k0 < AT_ONCE ? k - k0 : AT_ONCE;
+    for (size_t i = 0; i < AT_ONCE; i++) {
+      real v = i < n ? x[k0 + i] * inverse + MAGIC : MAGIC;
+      int32_t bits;
+      memcpy(&bits, &v, sizeof bits);
+      q[i] = (int8_t)bits;
+      *sum += q[i];
+    }
+    for (size_t i = 0; i < n; i += WORD)
+      memcpy(to + (k0 + i) / WORD * ncols, q + i, WORD);
+  }
+  return most / 127;
 }
 
 
 static void RNLI_K(pack_cols) (const real *const *cols, size_t k, size_t ncols,
                                void *to) {
   size_t len = (k + WORD - 1) / WORD;
-  int32_t *sums = (int32_t *)to + len * ncols;
+  int32_t *words = to, *sums = words + len * ncols;
   for (size_t j = 0; j < ncols; j++) {
-    real most = cols[j] ? largest(cols[j], k) : 0, scale = most / 127;
-    real inverse = most > 0 ? 127 / most : 0;
-    int32_t sum = 0;
-    for (size_t i = 0; i < len * WORD; i++) {
-      int8_t q = cols[j] && i < k ? quantize(cols[j][i], inverse) : 0;
-      ((int8_t *)to)[(i / WORD * ncols + j) * WORD + i % WORD] = q;
-      sum += q;
-    }
+    int32_t sum;
+    real scale = pack_col(cols[j], cols[j] ? k : 0, ncols, words + j, &sum);
+    for (size_t i = 0; !cols[j] && i < len; i++) words[i * ncols + j] = 0;
     sums[j] = 128 * sum;
     memcpy(sums + ncols + j, &scale, sizeof scale);
   }
