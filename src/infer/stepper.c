@@ -427,7 +427,7 @@ static void cells_part (const rnl_Stepper *s, const Layer *layer, int p) {
 }
 
 
-/* All products first: the cells of one panel wait for little then. */
+/* The cells of a panel run beside the products of the next. */
 static void layer_part (void *arg, int part) {
   const Round *r = arg;
   const rnl_Stepper *s = r->s;
@@ -435,15 +435,16 @@ static void layer_part (void *arg, int part) {
   rnli_Tile x = {.vecs = s->u->vecs}, h = x;
   int p0, p1;
   panels_of(r, part, &p0, &p1);
-  for (int n = 0; n < s->streams; n += s->k->rows) {
-    set_factor(s, &x, &layer->x, s->x, n);
-    set_factor(s, &h, &layer->h, s->h, n);
-    for (int p = p0; p < p1; p++) {
+  for (int p = p0; p < p1; p++) {
+    for (int n = 0; n < s->streams; n += s->k->rows) {
+      set_factor(s, &x, &layer->x, s->x, n);
+      set_factor(s, &h, &layer->h, s->h, n);
       input_part(s, r->l, p, &x, n);
       state_part(s, r->l, p, &h, n);
     }
+    if (p > p0) cells_part(s, layer, p - 1);
   }
-  for (int p = p0; p < p1; p++) cells_part(s, layer, p);
+  if (p1 > p0) cells_part(s, layer, p1 - 1);
 }
 
 
