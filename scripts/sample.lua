@@ -20,6 +20,8 @@ local opts = cli.parse(arg, {
    help = "characters to make"},
   {"temperature", type = "number", min = 0, default = 0.8,
    help = "lower is safer, higher is wilder; 0 = always the likeliest"},
+  {"precision", type = "choice", choices = {"full", "bf16", "int8"},
+   default = "full", help = "of the weights: smaller is faster"},
   {"seed", type = "int", default = 1, help = "another seed, another text"},
   {"threads", type = "int", min = 0, max = 256, default = 1,
    help = "worker threads; 0 = all cores"},
@@ -59,7 +61,7 @@ end
 
 local made, wrong = rnn.generate.sample(model, tok, {
   prime = prime, length = opts.length, temperature = opts.temperature,
-  on_text = write,
+  precision = opts.precision, on_text = write,
 })
 if not made then cli.fail(3, "--prime: %s", wrong) end
 write "\n"

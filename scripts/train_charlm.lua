@@ -38,6 +38,8 @@ local SPEC = options.join({
    help = "size of an embedding (default as --hidden)"},
   {"dropout", type = "number", min = 0, below = 1, default = 0.0,
    help = "chance of zeroing an output of a layer"},
+  {"precision", type = "choice", choices = {"full", "bf16"}, default = "full",
+   help = "of factors of products in recurrent layers; bf16 is faster"},
 }, options.training, options.control, {
   {"sample-length", type = "int", min = 0, default = 300,
    help = "characters of the sample at the end; 0 = none"},
@@ -115,6 +117,7 @@ local endless = total == math.maxinteger
 local model = lm.build {
   tok = tok, cell = opts.cell, embed = opts.embed or opts.hidden,
   hidden = opts.hidden, layers = opts.layers, dropout = opts.dropout,
+  precision = opts.precision,
 }
 local opt = rnn[options.OPTIM[opts.optim]](rnn.parameters(model), {
   lr = opts.lr, clip_norm = opts.clip > 0 and opts.clip or nil,

@@ -480,6 +480,13 @@ RNL_API int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids);
 RNL_API const float *rnl_stepper_logits (const rnl_Stepper *s, int stream);
 
 /*
+** One of n ids, drawn by softmax(logits / temperature) with one number of
+** 'rng'; at temperature 0 the likeliest, without. 'work' has room for n.
+*/
+RNL_API int32_t rnl_draw (const float *logits, int n, double temperature,
+                          rnl_Rng *rng, float *work);
+
+/*
 ** Draws 'steps' ids (steps,streams) by softmax(logits / temperature), reading
 ** each; at temperature 0 the likeliest. One number of 'rng' for each id.
 */

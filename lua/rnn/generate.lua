@@ -1,15 +1,18 @@
 ---Text from a language model, one token after the other.
 local core = require "rnn.core"
+local stepper = require "rnn.stepper"
 
 local generate = {}
 
 local CHUNK = 256    -- tokens of the prime that go through the model at once
+local AT_ONCE = 16   -- tokens made before they are shown
 
 ---@class rnn.SampleOptions
 ---@field prime? string text to go on from; it is not part of the result
 ---@field length? integer tokens to make; default 200
 ---@field temperature? number below 1 likelier, above 1 wilder, default 1; 0
 ---takes the likeliest token each time
+---@field precision? "full"|"bf16"|"int8" of the weights: see rnn.stepper
 ---@field seed? integer draws by this seed; the generator is left as it was
 ---@field on_text? fun(s: string) called with each piece of text, valid UTF-8
 
@@ -27,7 +30,8 @@ local function prime_ids(tok, prime)
   return core.ids {1}
 end
 
----Feeds ids to the model; returns the logits of what follows, and the state.
+---Feeds ids to the model; returns the logits (U) of what follows, and the
+---state.
 local function feed(model, ids, state)
   local n, logits = #ids, nil
   for from = 1, n, CHUNK do
@@ -39,41 +43,40 @@ local function feed(model, ids, state)
   return logits:select(1, shape[1]):reshape {shape[3]}, state
 end
 
-local function argmax(logits, usable)
-  local best = 1
-  for id = 2, usable do
-    if logits[id] > logits[best] then best = id end
+---Ids of what follows, some at a time, from a stepper: the last id of the
+---prime gives it its first scores.
+local function by_stepper(model, ids, o)
+  local steps = stepper(model, {precision = o.precision})
+  local n = #ids
+  if n > 1 then
+    local _, state = feed(model, ids:slice(1, 1, n - 1))
+    steps:state(state)
   end
-  return best
+  steps:step(ids:slice(1, n, n))
+  return function(most)
+    return steps:sample(math.min(most, AT_ONCE), o.temperature):totable()
+  end, steps
 end
 
----One of the ids 1 to 'usable', drawn by softmax(logits / temperature).
-local function draw(logits, usable, temperature)
-  local top = logits[argmax(logits, usable)]
-  local weights, sum = {}, 0.0
-  for id = 1, usable do
-    weights[id] = math.exp((logits[id] - top) / temperature)
-    sum = sum + weights[id]
+---The same through the layers, for models a stepper does not take.
+local function by_layers(model, ids, o)
+  local logits, state = feed(model, ids)
+  return function()
+    local id = core.draw(logits:to "float32", o.temperature)
+    logits, state = feed(model, core.ids {id}, state)
+    return {{id}}
   end
-  local rest = core.random() * sum
-  for id = 1, usable - 1 do
-    rest = rest - weights[id]
-    if rest < 0 then return id end
-  end
-  return usable
 end
 
 local function produce(model, tok, ids, o, emit)
-  local usable, temperature = tok:usable(), o.temperature or 1
-  local stream, state = tok:stream(), nil
-  for _ = 1, o.length or 200 do
-    local logits
-    logits, state = feed(model, ids, state)
-    logits = logits:totable()
-    local id = temperature == 0 and argmax(logits, usable) or
-               draw(logits, usable, temperature)
-    emit(stream(id))
-    ids = core.ids {id}
+  local stream, left = tok:stream(), o.length
+  local source = stepper.fits(model) and by_stepper or by_layers
+  if left == 0 then return end
+  local more, steps <close> = source(model, ids, o)
+  while left > 0 do
+    local made = more(left)
+    for _, id in ipairs(made) do emit(stream(id[1])) end
+    left = left - #made
   end
   emit(stream())
 end
@@ -86,7 +89,8 @@ end
 ---@return string? message when the prime cannot be encoded
 ---@return string? code
 function generate.sample(model, tok, o)
-  o = o or {}
+  o = setmetatable({length = o and o.length or 200,
+                    temperature = o and o.temperature or 1}, {__index = o})
   local ids, wrong, code = prime_ids(tok, o.prime)
   if not ids then return nil, wrong, code end
   local before = o.seed and core.random_state()

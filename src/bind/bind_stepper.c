@@ -1,6 +1,7 @@
 /*
 ** bind_stepper.c - steppers as Lua sees them: core.stepper(spec).
 */
+#include <limits.h>
 #include <string.h>
 
 #include "bind/bind.h"
@@ -192,6 +193,21 @@ static int l_state (lua_State *L) {
 }
 
 
+/* draw(logits (U)[, temperature]) -> id; softmax(logits / temperature) */
+static int l_draw (lua_State *L) {
+  rnl_Tensor *t = rnnlua_checktensor(L, 1);
+  double temperature = luaL_optnumber(L, 2, 1);
+  luaL_argcheck(L, rnl_dtype(t) == RNL_F32 && rnl_count(t) > 0 &&
+                rnl_count(t) <= INT_MAX, 1, "must be float32 scores");
+  luaL_argcheck(L, temperature >= 0, 2, "must be 0 or more");
+  float *work = lua_newuserdatauv(L, rnl_count(t) * sizeof *work, 0);
+  lua_pushinteger(L, 1 + (lua_Integer)rnl_draw(
+      rnl_data(t), (int)rnl_count(t), temperature,
+      rnl_rng(rnnlua_context(L)), work));
+  return 1;
+}
+
+
 /* Bytes of weights that each step reads. */
 static int l_bytes (lua_State *L) {
   lua_pushinteger(L, (lua_Integer)check_stepper(L)->size.weight_bytes);
@@ -216,4 +232,6 @@ void rnnlua_open_stepper (lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, l_new);
   lua_setfield(L, -2, "stepper");
+  lua_pushcfunction(L, l_draw);
+  lua_setfield(L, -2, "draw");
 }

@@ -1,7 +1,7 @@
 /*
 ** draw.c - an id by the probabilities of its scores.
 */
-#include "infer/draw.h"
+#include "core/core.h"
 #include "kernels/vmath.h"
 
 enum { LANES = 16 };
@@ -35,8 +35,8 @@ RNLI_WIDE static double sum (const float *x, int n) {
 }
 
 
-int32_t rnli_draw (const float *logits, int n, double temperature,
-                   rnl_Rng *rng, float *work) {
+int32_t rnl_draw (const float *logits, int n, double temperature,
+                  rnl_Rng *rng, float *work) {
   int32_t best = likeliest(logits, n);
   if (temperature == 0) return best;
   weights(logits, n, logits[best], (float)(1 / temperature), work);

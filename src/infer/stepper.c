@@ -8,7 +8,7 @@
 */
 #include <math.h>
 
-#include "infer/draw.h"
+#include "core/core.h"
 #include "kernels/unit.h"
 
 enum {
@@ -529,8 +529,8 @@ int rnl_stepper_sample (rnl_Stepper *s, rnl_Rng *rng, double temperature,
                       "but reads only %d ids", s->U, s->V);
   for (int t = 0; t < steps; t++, ids += s->streams) {
     for (int n = 0; n < s->streams; n++)
-      ids[n] = rnli_draw(rnl_stepper_logits(s, n), s->U, temperature, rng,
-                         s->work);
+      ids[n] = rnl_draw(rnl_stepper_logits(s, n), s->U, temperature, rng,
+                        s->work);
     memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
     step(s);
   }

@@ -48,6 +48,7 @@ end
 ---@field hidden integer
 ---@field layers integer
 ---@field dropout? number between layers and before the output
+---@field precision? "full"|"bf16" of products in recurrent layers
 
 ---A new model.
 ---@param config rnn.LMConfig
@@ -62,7 +63,8 @@ function lm.build(config)
   return setmetatable({
     embed = layer "Embedding"(#config.tok, config.embed),
     rnn = layer(class)(config.embed, config.hidden,
-                       {num_layers = config.layers, dropout = p}),
+                       {num_layers = config.layers, dropout = p,
+                        precision = config.precision}),
     drop = p > 0 and layer "Dropout"(p) or nil,
     out = layer "Linear"(config.hidden, config.tok:usable()),
   }, META)
