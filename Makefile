@@ -5,6 +5,7 @@ PREFIX    = /usr/local
 VARIANT   = release
 DATA      =
 OPT       = -O3
+BENCH     =
 NATIVE    =
 
 PKGS      = openblas libutf8proc jansson
@@ -157,9 +158,14 @@ demo:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@B=$(B) DATA='$(DATA)' scripts/demo.sh
 
+$(B)/stream: scripts/bench/stream.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARN) -O3 -march=native -o $@ $< -pthread
+
 .PHONY: bench
-bench: all
-	@$(B)/rnnlua scripts/bench.lua
+bench:
+	@$(MAKE) --no-print-directory -s -j2 all $(B)/stream
+	@$(B)/rnnlua scripts/bench/bench.lua $(BENCH)
 
 LUA_CDIR  = $(DESTDIR)$(PREFIX)/lib/lua/5.4
 SHARE     = $(DESTDIR)$(PREFIX)/share/rnnlua
@@ -192,7 +198,8 @@ help:
 	@echo 'make            build the module, the program and the C library'
 	@echo 'make demo       train a character model for a minute (DATA=file)'
 	@echo 'make test       the whole test suite'
-	@echo 'make bench      speed next to the peak of this machine'
+	@echo 'make bench      speed next to the limits of this machine'
+	@echo '                BENCH=--peer next to PyTorch, BENCH=--help'
 	@echo 'make asan       the suite under ASan and UBSan'
 	@echo 'make lint       style and layering'
 	@echo 'make install    into PREFIX ($(PREFIX)); uninstall removes it'

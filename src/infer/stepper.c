@@ -12,7 +12,7 @@
 #include "kernels/unit.h"
 
 enum {
-  SHARED = 1 << 15,   /* bytes of weights that make sharing a round pay */
+  SHARED = 3 << 16,   /* bytes of weights that make sharing a round pay */
   TABLE_IDS = 8       /* a table has at most that many rows per column of x */
 };
 

@@ -455,7 +455,7 @@ end)
 
 describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "sample.lua", "lstm_cell.lua",
-                           "bench.lua"} do
+                           "bench/bench.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
