@@ -24,7 +24,7 @@ local opts = cli.parse(arg, {
    default = "full", help = "of the weights: smaller is faster"},
   {"seed", type = "int", default = 1, help = "another seed, another text"},
   {"threads", type = "int", min = 0, max = 256, default = 1,
-   help = "worker threads; 0 = all cores"},
+   help = "worker threads; 0 = all cores this process may use"},
   {"config", type = "config", help = "file with a table of options"},
 })
 

@@ -28,7 +28,7 @@ options.training = {
    help = "how the learning rate falls"},
   {"seed", type = "int", default = 1, help = "seed of all randomness"},
   {"threads", type = "int", min = 0, max = 256, default = 0,
-   help = "worker threads; 0 = all cores"},
+   help = "worker threads; 0 = all cores this process may use"},
 }
 
 options.control = {

@@ -368,9 +368,24 @@ function rnn.random() end
 ---@return string state of the generator, 64 hex digits
 function rnn.random_state(state) end
 
----@param n? integer worker threads, 0 = all cores; results do not depend on it
+---@param n? integer worker threads, 0 = all cores this process may use;
+---results do not depend on it
 ---@return integer threads in use
 function rnn.threads(n) end
+
+---Instruction set of the recurrent kernels: "portable", "avx2", "avx512" or
+---"avx512bf16"; by default the best of the machine, or what the environment
+---variable RNNLUA_KERNELS says. Results differ in their last bits.
+---@param name? string not while a tape is open
+---@return string name in use
+function rnn.kernels(name) end
+
+---A stepper packs the weights of a model and runs it one token at a time, for
+---several streams, without tape or allocation: see lua/rnn/stepper.lua.
+---@param model {embed: rnn.Embedding, rnn: rnn.LSTM|rnn.GRU|rnn.RNN, out: rnn.Linear}
+---@param o? rnn.StepperOptions {precision = "full"|"bf16"|"int8", streams = 1}
+---@return rnn.Stepper
+function rnn.stepper(model, o) end
 
 ---@param dtype? "float32"|"float64"
 ---@return rnn.Dtype dtype new tensors and parameters get

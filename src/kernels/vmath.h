@@ -62,8 +62,8 @@ RNLI_INLINE float rnli_expm1_poly (float r) {
 
 /* 2^n for what rnli_reduce returned, n in [-126, 128]; 2^128 is infinity. */
 RNLI_INLINE float rnli_pow2 (float t) {
-  return rnli_from_bits((int32_t)((uint32_t)rnli_to_bits(t) << 23) +
-                        (127 << 23));
+  uint32_t n = (uint32_t)rnli_to_bits(t) << 23;
+  return rnli_from_bits((int32_t)(n + ((uint32_t)127 << 23)));
 }
 
 /*

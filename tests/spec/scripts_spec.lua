@@ -460,7 +460,8 @@ describe("help", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
       assert.equal("", err)
-      assert.truthy(out:find("Usage: rnnlua " .. script, 1, true), out)
+      assert.truthy(out:find("Usage: rnnlua " .. script:match "[^/]+$", 1,
+                             true), out)
       for line in out:gmatch "[^\n]+" do
         assert.truthy(utf8.len(line) <= 80, line)
       end
