@@ -43,16 +43,10 @@ local function feed(model, ids, state)
   return logits:select(1, shape[1]):reshape {shape[3]}, state
 end
 
----Ids of what follows, some at a time, from a stepper: the last id of the
----prime gives it its first scores.
+---Ids of what follows, some at a time, from a stepper.
 local function by_stepper(model, ids, o)
   local steps = stepper(model, {precision = o.precision})
-  local n = #ids
-  if n > 1 then
-    local _, state = feed(model, ids:slice(1, 1, n - 1))
-    steps:state(state)
-  end
-  steps:step(ids:slice(1, n, n))
+  for i = 1, #ids do steps:step(ids:slice(1, i, i)):close() end
   return function(most)
     return steps:sample(math.min(most, AT_ONCE), o.temperature):totable()
   end, steps
@@ -82,7 +76,8 @@ local function produce(model, tok, ids, o, emit)
 end
 
 ---Text that a model makes.
----@param model table with model:forward(x, state) -> logits, state
+---@param model table that rnn.stepper takes, or with
+---model:forward(x, state) -> logits, state
 ---@param tok rnn.Tokenizer
 ---@param o? rnn.SampleOptions
 ---@return string|nil text valid UTF-8

@@ -27,42 +27,58 @@ local function class_of(value)
   return type(class) == "table" and class.kind and class.kind.name
 end
 
----What keeps a model from being stepped, if anything.
-local function fault(model)
-  local net = model.rnn
-  if class_of(model.embed) ~= "Embedding" or class_of(model.out) ~= "Linear" or
-     not CELLS[class_of(net)] then
-    return "needs a model with layers embed (Embedding), rnn (RNN, LSTM or " ..
-           "GRU) and out (Linear)"
+---The one layer of a model that is of a class in 'classes'; nil and what is
+---wrong when there is none or more than one.
+local function find(model, what, classes)
+  local found
+  for _, value in pairs(model) do
+    if classes[class_of(value)] then
+      if found then return nil, "needs a model with one " .. what end
+      found = value
+    end
   end
-  local options = net.config.options
-  if options.bidirectional then
-    return "cannot step through a bidirectional layer"
-  end
-  if model.out.weight.dtype ~= "float32" then
-    return "needs a float32 model, got " .. model.out.weight.dtype
-  end
+  return found, "needs a model with one " .. what
 end
+
+---The three layers of a model; nil and what keeps it from being stepped.
+local function layers_of(model)
+  local embed, net, out, wrong
+  embed, wrong = find(model, "Embedding", {Embedding = true})
+  if not embed then return nil, wrong end
+  net, wrong = find(model, "RNN, LSTM or GRU", CELLS)
+  if not net then return nil, wrong end
+  out, wrong = find(model, "Linear", {Linear = true})
+  if not out then return nil, wrong end
+  if net.config.options.bidirectional then
+    return nil, "cannot step through a bidirectional layer"
+  end
+  if out.weight.dtype ~= "float32" then
+    return nil, "needs a float32 model, got " .. out.weight.dtype
+  end
+  return {embed = embed, net = net, out = out}
+end
+
+local stepper = {}
 
 ---Can rnn.stepper take this model? If not, also the reason.
 ---@param model table
 ---@return boolean
 ---@return string?
-local function fits(model)
-  local wrong = fault(model)
-  return not wrong, wrong
+function stepper.fits(model)
+  local layers, wrong = layers_of(model)
+  return layers ~= nil, wrong
 end
 
----A stepper of a model, such as rnn.load_model or the lm kind gives; it copies
----the weights.
----@param model {embed: rnn.Embedding, rnn: rnn.LSTM|rnn.GRU|rnn.RNN, out: rnn.Linear}
+---A stepper of a model: a table that has, under any names, one Embedding, one
+---RNN, LSTM or GRU and one Linear, in this order of work. Copies the weights.
+---@param model table
 ---@param o? rnn.StepperOptions
 ---@return rnn.Stepper
-local function stepper(model, o)
+local function new(_, model, o)
   o = o or {}
-  local wrong = fault(model)
-  if wrong then error("stepper: " .. wrong, 3) end
-  local net, layers = model.rnn, {}
+  local found, wrong = layers_of(model)
+  if not found then error("stepper: " .. wrong, 2) end
+  local net, layers = found.net, {}
   for l = 1, net.config.options.num_layers do
     local suffix = "_l" .. (l - 1)
     layers[l] = {
@@ -73,10 +89,8 @@ local function stepper(model, o)
     cell = CELLS[class_of(net)],
     relu = net.config.options.nonlinearity == "relu",
     precision = o.precision, streams = o.streams or 1,
-    embed = model.embed.weight, layers = layers,
-    out_w = model.out.weight, out_b = model.out.bias}
+    embed = found.embed.weight, layers = layers,
+    out_w = found.out.weight, out_b = found.out.bias}
 end
 
-return setmetatable({fits = fits}, {
-  __call = function(_, model, o) return stepper(model, o) end,
-})
+return setmetatable(stepper, {__call = new})

@@ -382,7 +382,7 @@ function rnn.kernels(name) end
 
 ---A stepper packs the weights of a model and runs it one token at a time, for
 ---several streams, without tape or allocation: see lua/rnn/stepper.lua.
----@param model {embed: rnn.Embedding, rnn: rnn.LSTM|rnn.GRU|rnn.RNN, out: rnn.Linear}
+---@param model table with one Embedding, one RNN, LSTM or GRU, one Linear
 ---@param o? rnn.StepperOptions {precision = "full"|"bf16"|"int8", streams = 1}
 ---@return rnn.Stepper
 function rnn.stepper(model, o) end

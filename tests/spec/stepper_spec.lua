@@ -168,7 +168,9 @@ describe("a stepper", function()
     raises("attempt to use a closed stepper", s.step, s, rnn.ids {1})
     raises("stepper: 'precision' must be full, bf16 or int8, got 'fp4'",
            rnn.stepper, model, {precision = "fp4"})
-    raises("stepper: needs a model with layers embed", rnn.stepper, {})
+    raises("stepper: needs a model with one Embedding", rnn.stepper, {})
+    raises("stepper: needs a model with one Linear", rnn.stepper,
+           {a = model.embed, b = model.rnn, c = model.out, d = model.out})
     local both = model_of("LSTM", {})
     both.rnn = rnn.LSTM(12, 19, {bidirectional = true})
     raises("stepper: cannot step through a bidirectional layer", rnn.stepper,
