@@ -66,7 +66,7 @@ local function produce(model, tok, ids, o, emit)
   local stream, left = tok:stream(), o.length
   local source = stepper.fits(model) and by_stepper or by_layers
   if left == 0 then return end
-  local more, steps <close> = source(model, ids, o)
+  local more, _ <close> = source(model, ids, o)
   while left > 0 do
     local made = more(left)
     for _, id in ipairs(made) do emit(stream(id[1])) end

@@ -15,7 +15,8 @@ local core = require "rnn.core"
 ---@field sample fun(self, steps: integer, temperature?: number): rnn.Tensor
 ---draws ids (steps,N) by softmax(logits / temperature), reading each; at
 ---temperature 0 the likeliest
----@field state fun(self, state?: table): table? {h, c}, each (L,N,H), or sets it
+---@field state fun(self, state?: table): table? {h, c}, each (L,N,H); or
+---sets it
 ---@field reset fun(self) states to 0
 ---@field bytes fun(self): integer bytes of weights that a step reads
 ---@field close fun(self)

@@ -3,7 +3,8 @@
 ---                      [threads] [precision] [seconds]
 ---       rnnlua row.lua peak [threads]
 ---Prints tokens (or, for peak, GFLOP) per second, the median of five passes;
----peak resident bytes; mallocs per step; bytes of weights a sampled token reads.
+---peak resident bytes; mallocs per step; bytes of weights that a sampled token
+---reads.
 local rnn = require "rnn"
 local core = require "rnn.core"
 
@@ -80,7 +81,7 @@ end
 
 math.randomseed(1)
 rnn.seed(1)
-local work, result = arg[1], nil
+local work, result = arg[1]
 if work == "peak" then
   rnn.threads(tonumber(arg[2]) or 0)
   result = table.pack(peak())

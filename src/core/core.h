@@ -75,6 +75,23 @@ void rnli_put (rnl_Context *ctx, void *block);   /* NULL is fine */
 size_t rnli_mul (size_t a, size_t b);
 size_t rnli_add (size_t a, size_t b);
 
+/*
+** A plan of one block: rnli_take counts bytes, and with 'at' set deals out the
+** block part by part, each aligned to 64 bytes. 'bytes' may become SIZE_MAX.
+*/
+typedef struct rnli_Room {
+  char *at;
+  size_t bytes;
+} rnli_Room;
+
+static inline void *rnli_take (rnli_Room *room, size_t n, size_t size) {
+  char *p = room->at ? room->at + room->bytes : NULL;
+  size_t part = rnli_add(rnli_mul(n, size), 63);
+  if (part != SIZE_MAX) part &= ~(size_t)63;
+  room->bytes = rnli_add(room->bytes, part);
+  return p;
+}
+
 /* }====================================================================== */
 
 /* {== Threads ============================================================ */

@@ -14,7 +14,8 @@
 enum { CLIP_NORM, CLIP_VALUE, NCLIP };
 enum {
   CHUNK = 4096,       /* elements clipped and updated at a time */
-  SHARE = 4 * CHUNK   /* elements of one parameter a worker takes */
+  SHARE = 4 * CHUNK,  /* elements of one parameter a worker takes */
+  MANY = 1 << 16      /* elements in all that are worth waking workers */
 };
 
 /* What of one parameter a worker takes; 'part' counts SHAREs. */
@@ -32,6 +33,7 @@ struct rnl_Optim {
   uint64_t *steps;
   Piece *piece;                 /* of all parameters, in order */
   int pieces;
+  size_t elements;              /* of all parameters */
   double norm;                  /* of the step that runs */
   double hyper[RNL_MAX_HYPER];
   double clip[NCLIP];
@@ -111,9 +113,11 @@ static int count_pieces (const rnl_Tensor *p) {
 
 static void make_pieces (rnl_Optim *opt) {
   Piece *piece = opt->piece;
-  for (int i = 0; i < opt->n; i++)
+  for (int i = 0; i < opt->n; i++) {
+    opt->elements += opt->param[i]->count;
     for (int k = 0; k < count_pieces(opt->param[i]); k++)
       *piece++ = (Piece){.param = i, .part = k};
+  }
   opt->pieces = (int)(piece - opt->piece);
 }
 
@@ -293,6 +297,15 @@ RNLI_WIDE static double squares_f64 (const double *x, size_t n) {
 }
 
 
+static void over_pieces (rnl_Optim *opt, void (*fn) (void *, int)) {
+  if (opt->elements >= MANY) {
+    rnli_parallel(opt->ctx, opt->pieces, fn, opt);
+    return;
+  }
+  for (int i = 0; i < opt->pieces; i++) fn(opt, i);
+}
+
+
 static void sum_piece (void *arg, int i) {
   rnl_Optim *opt = arg;
   Piece *piece = &opt->piece[i];
@@ -310,7 +323,7 @@ static void sum_piece (void *arg, int i) {
 static double grad_norm (rnl_Optim *opt, int *bad) {
   double sum = 0;
   *bad = -1;
-  rnli_parallel(opt->ctx, opt->pieces, sum_piece, opt);
+  over_pieces(opt, sum_piece);
   for (int i = 0; i < opt->pieces; i++) {
     const Piece *piece = &opt->piece[i];
     if (!isfinite(piece->squares) && *bad < 0) *bad = piece->param;
@@ -377,7 +390,7 @@ static void update_all (rnl_Optim *opt, double norm) {
   opt->norm = norm;
   for (int i = 0; i < opt->n; i++)
     opt->steps[i] += opt->param[i]->has_grad;
-  rnli_parallel(opt->ctx, opt->pieces, update_piece, opt);
+  over_pieces(opt, update_piece);
   for (int i = 0; i < opt->n; i++)
     if (opt->param[i]->has_grad) rnl_touch(opt->param[i]);
 }

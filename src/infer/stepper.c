@@ -54,58 +54,45 @@ struct rnl_Stepper {
 
 /* {== Memory ============================================================= */
 
-typedef struct Room {
-  char *at;
-  size_t bytes;
-} Room;
-
-
-static void *take (Room *room, size_t n, size_t size) {
-  char *p = room->at ? room->at + room->bytes : NULL;
-  room->bytes = rnli_add(room->bytes,
-                         rnli_add(rnli_mul(n, size), 63) & ~(size_t)63);
-  return p;
-}
-
-
-static void take_weights (const rnl_Stepper *s, Room *room, Weights *w, int n,
-                          int panels, int cols) {
+static void take_weights (const rnl_Stepper *s, rnli_Room *room, Weights *w,
+                          int n, int panels, int cols) {
   w->n = n;
   w->k = (size_t)rnli_ceil_div(n, s->k->word);
   w->size = rnli_mul(rnli_col_words(s->k, (size_t)n), (size_t)cols);
-  w->panels = take(room, rnli_mul(w->size, (size_t)panels),
-                   (size_t)s->k->word_bytes);
-  w->bias = take(room, (size_t)panels * (size_t)cols, sizeof(float));
+  w->panels = rnli_take(room, rnli_mul(w->size, (size_t)panels),
+                        (size_t)s->k->word_bytes);
+  w->bias = rnli_take(room, (size_t)panels * (size_t)cols, sizeof(float));
 }
 
 
 /* Deals out everything but the stepper itself. */
 static size_t make_room (rnl_Stepper *s, void *block, int table) {
-  Room room = {block, 0};
+  rnli_Room room = {block, 0};
   size_t N = (size_t)s->streams, np = (size_t)s->panels, W = (size_t)s->W;
-  s->layer = take(&room, (size_t)s->layers, sizeof *s->layer);
+  s->layer = rnli_take(&room, (size_t)s->layers, sizeof *s->layer);
   Layer unused;
   for (int l = 0; l < s->layers; l++) {
     Layer *layer = block ? &s->layer[l] : &unused;
     take_weights(s, &room, &layer->x, l ? s->H : s->D, s->panels, s->cols);
     take_weights(s, &room, &layer->h, s->H, s->panels, s->cols);
-    layer->hs = take(&room, N * (size_t)s->H, sizeof(float));
-    layer->cs = take(&room, s->u->cells ? N * (size_t)s->H : 0,
-                     sizeof(float));
-    if (!s->u->cells) layer->cs = NULL;
+    layer->hs = rnli_take(&room, N * (size_t)s->H, sizeof(float));
+    layer->cs = NULL;
+    if (s->u->cells)
+      layer->cs = rnli_take(&room, N * (size_t)s->H, sizeof(float));
   }
   take_weights(s, &room, &s->out, s->H, s->out_panels, s->W);
   if (table)
-    s->table = take(&room, rnli_mul(np * W, (size_t)s->V), sizeof(float));
+    s->table = rnli_take(&room, rnli_mul(np * W, (size_t)s->V), sizeof(float));
   s->ld = rnli_row_words(s->k, (size_t)(s->D > s->H ? s->D : s->H)) + 16;
-  s->x = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
-  s->h = take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
-  s->gates = take(&room, rnli_mul(np * W, N), sizeof(float));
-  s->rec = take(&room, s->u->split ? rnli_mul(np * W, N) : 0, sizeof(float));
-  s->logits = take(&room, rnli_mul((size_t)s->out_panels * W, N),
-                   sizeof(float));
-  s->work = take(&room, (size_t)s->U, sizeof(float));
-  s->ids = take(&room, N, sizeof *s->ids);
+  s->x = rnli_take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
+  s->h = rnli_take(&room, rnli_mul(N, s->ld), (size_t)s->k->word_bytes);
+  s->gates = rnli_take(&room, rnli_mul(np * W, N), sizeof(float));
+  s->rec = rnli_take(&room, s->u->split ? rnli_mul(np * W, N) : 0,
+                     sizeof(float));
+  s->logits = rnli_take(&room, rnli_mul((size_t)s->out_panels * W, N),
+                        sizeof(float));
+  s->work = rnli_take(&room, (size_t)s->U, sizeof(float));
+  s->ids = rnli_take(&room, N, sizeof *s->ids);
   return room.bytes;
 }
 

@@ -27,24 +27,25 @@ RNLI_INLINE ints load_ints (const int32_t *p) {
   return v;
 }
 
-#if defined(__AVX512VNNI__)
-
-/* q + 128 as bytes without sign; begins at minus 128 times the sum. */
+/* Where a sum begins: minus 128 times the column's with VNNI, see above. */
 RNLI_INLINE ints begin_sum (const int32_t *sums) {
+#if defined(__AVX512VNNI__)
   return -load_ints(sums);
+#else
+  (void)sums;
+  return (ints){0};
+#endif
 }
 
+#if defined(__AVX512VNNI__)
+
+/* q + 128 as bytes without sign. */
 RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
   __m512i bytes = _mm512_set1_epi32(a ^ (int32_t)0x80808080u);
   return (ints)_mm512_dpbusd_epi32((__m512i)sum, bytes, (__m512i)b);
 }
 
 #elif defined(__AVX512F__)
-
-RNLI_INLINE ints begin_sum (const int32_t *sums) {
-  (void)sums;
-  return (ints){0};
-}
 
 /* No pair of products, 2*127*127, leaves int16. */
 RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
@@ -58,11 +59,6 @@ RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
 
 #elif defined(__AVX2__)
 
-RNLI_INLINE ints begin_sum (const int32_t *sums) {
-  (void)sums;
-  return (ints){0};
-}
-
 RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
   __m256i bytes = _mm256_set1_epi32(a);
   __m256i by_sign = _mm256_sign_epi8((__m256i)b, bytes);
@@ -71,11 +67,6 @@ RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
 }
 
 #else
-
-RNLI_INLINE ints begin_sum (const int32_t *sums) {
-  (void)sums;
-  return (ints){0};
-}
 
 /* Byte i of a word, with its sign. */
 #define BYTE(w, i) (((w) << (24 - 8 * (i))) >> 24)
@@ -126,19 +117,7 @@ RNLI_INLINE void tile (const rnli_Tile *t, int rows, int vecs) {
   }
 }
 
-
-#define TILE_OF(r, v) case 8 * (v) + (r): tile(t, r, v); return;
-#define TILES_OF(r) TILE_OF(r, 1) TILE_OF(r, 2) TILE_OF(r, 3) TILE_OF(r, 4)
-
-static void RNLI_K(run_tile) (const rnli_Tile *t) {
-  switch (8 * t->vecs + t->rows) {
-    TILES_OF(1) TILES_OF(2) TILES_OF(3)
-#if defined(__AVX512F__)
-    TILES_OF(4) TILES_OF(5) TILES_OF(6) TILES_OF(7)
-#endif
-    default: return;
-  }
-}
+#include "kernels/tile.h"
 
 /* }====================================================================== */
 

@@ -25,21 +25,6 @@ extern RNLI_OP(embedding);
 
 /* {== Sizes and memory =================================================== */
 
-/* Counts bytes, or deals them out once there is a block. */
-typedef struct Room {
-  char *at;
-  size_t bytes;
-} Room;
-
-
-static void *take (Room *room, size_t n, size_t size) {
-  char *p = room->at ? room->at + room->bytes : NULL;
-  size_t bytes = rnli_mul(n, size);
-  room->bytes = rnli_add(room->bytes, rnli_add(bytes, 63) & ~(size_t)63);
-  return p;
-}
-
-
 /* Rows a little apart, so that they do not share cache sets. */
 static Side side (const Run *r, int n, int w, int b, const int *gate,
                   const int *dgate, int first) {
@@ -51,11 +36,10 @@ static Side side (const Run *r, int n, int w, int b, const int *gate,
 
 
 /* Ids whose products are worth making once: fewer than half the rows. */
-static int distinct_ids (const rnl_Call *c,
-                         const rnli_Unit *u) {
-  const rnl_Tensor *ids = c->in[table_input(u) + 1];
-  return c->in[table_input(u)]->dim[0] < (int)ids->count ? c->in[table_input(u)]->dim[0]
-                                                : (int)ids->count;
+static int distinct_ids (const rnl_Call *c, const rnli_Unit *u) {
+  const rnl_Tensor *table = c->in[table_input(u)];
+  int ids = (int)c->in[table_input(u) + 1]->count;
+  return table->dim[0] < ids ? table->dim[0] : ids;
 }
 
 
@@ -98,22 +82,24 @@ Run rnli_run_of (rnl_Call *c, int unit) {
 }
 
 
-static void forward_room (Run *r, Room *room) {
+static void forward_room (Run *r, rnli_Room *room) {
   size_t np = (size_t)r->panels, bytes = (size_t)r->k->word_bytes;
   size_t cols = (size_t)r->cols, distinct = (size_t)r->distinct;
   size_t x_rows = distinct ? distinct : r->rows;
-  r->x.panels = take(room, rnli_mul(np * cols, r->x.k), bytes);
-  r->h.panels = take(room, rnli_mul(np * cols, r->h.k), bytes);
-  r->x.bias_panels = take(room, np * cols, sizeof(real));
-  r->h.bias_panels = take(room, np * cols, sizeof(real));
-  r->x.operand = take(room, rnli_mul(x_rows, r->x.ld), bytes);
-  r->h.operand = take(room, rnli_mul((size_t)r->N, r->h.ld), bytes);
-  if (!r->keeps) r->gates = take(room, panel_reals(r, r->rows), sizeof(real));
+  r->x.panels = rnli_take(room, rnli_mul(np * cols, r->x.k), bytes);
+  r->h.panels = rnli_take(room, rnli_mul(np * cols, r->h.k), bytes);
+  r->x.bias_panels = rnli_take(room, np * cols, sizeof(real));
+  r->h.bias_panels = rnli_take(room, np * cols, sizeof(real));
+  r->x.operand = rnli_take(room, rnli_mul(x_rows, r->x.ld), bytes);
+  r->h.operand = rnli_take(room, rnli_mul((size_t)r->N, r->h.ld), bytes);
+  if (!r->keeps)
+    r->gates = rnli_take(room, panel_reals(r, r->rows), sizeof(real));
   if (!distinct) return;
-  r->map = take(room, r->c->in[table_input(r->u) + 1]->count, sizeof(int));
-  r->ids = take(room, distinct, sizeof(int));
-  r->seen = take(room, (size_t)r->c->in[table_input(r->u)]->dim[0], sizeof(int));
-  r->table = take(room, panel_reals(r, distinct), sizeof(real));
+  r->map = rnli_take(room, r->c->in[table_input(r->u) + 1]->count, sizeof(int));
+  r->ids = rnli_take(room, distinct, sizeof(int));
+  r->seen = rnli_take(room, (size_t)r->c->in[table_input(r->u)]->dim[0],
+                      sizeof(int));
+  r->table = rnli_take(room, panel_reals(r, distinct), sizeof(real));
 }
 
 
@@ -131,37 +117,38 @@ static size_t row_panels (const Run *r, const Side *s, size_t rows) {
 }
 
 
-static void backward_room (Run *r, Room *room) {
+static void backward_room (Run *r, rnli_Room *room) {
   size_t bytes = (size_t)r->k->word_bytes, state = (size_t)r->ld;
   size_t distinct = (size_t)r->distinct;
   size_t most = distinct > r->rows ? distinct : r->rows;
+  size_t x_rows = distinct ? distinct : r->rows;
   size_t gates = panel_reals(r, most + 1);   /* an odd row has a partner */
-  r->x.back = take(room, back_panels(r, &r->x), bytes);
-  r->h.back = take(room, back_panels(r, &r->h), bytes);
-  r->x.rows = take(room, row_panels(r, &r->x, distinct ? distinct : r->rows),
-                   bytes);
-  r->h.rows = take(room, row_panels(r, &r->h, r->rows), bytes);
-  r->dh = take(room, rnli_mul((size_t)r->N, state), sizeof(real));
+  r->x.back = rnli_take(room, back_panels(r, &r->x), bytes);
+  r->h.back = rnli_take(room, back_panels(r, &r->h), bytes);
+  r->x.rows = rnli_take(room, row_panels(r, &r->x, x_rows), bytes);
+  r->h.rows = rnli_take(room, row_panels(r, &r->h, r->rows), bytes);
+  r->dh = rnli_take(room, rnli_mul((size_t)r->N, state), sizeof(real));
   if (r->u->cells) {
-    r->dc = take(room, rnli_mul((size_t)r->N, state), sizeof(real));
-    r->cs = take(room, rnli_mul((size_t)r->steps + 1, r->slot), sizeof(real));
+    r->dc = rnli_take(room, rnli_mul((size_t)r->N, state), sizeof(real));
+    r->cs = rnli_take(room, rnli_mul((size_t)r->steps + 1, r->slot),
+                      sizeof(real));
     r->all_cs = 1;
   }
-  r->dgates = take(room, panel_reals(r, r->rows), sizeof(real));
+  r->dgates = rnli_take(room, panel_reals(r, r->rows), sizeof(real));
   r->dgate_words = (char *)r->dgates;
   r->dgate_pairs = (char *)r->dgates;
   if (r->k->word > 1) {
-    r->dgate_words = take(room, gates / 2, bytes);
-    r->dgate_pairs = take(room, gates / 2, bytes);
+    r->dgate_words = rnli_take(room, gates / 2, bytes);
+    r->dgate_pairs = rnli_take(room, gates / 2, bytes);
   }
   if (distinct)
-    r->dtable = take(room, panel_reals(r, distinct), sizeof(real));
+    r->dtable = rnli_take(room, panel_reals(r, distinct), sizeof(real));
 }
 
 
 /* What a run needs, and again with 'block' to deal it out. */
 size_t rnli_forward_memory (Run *r, void *block) {
-  Room room = {block, 0};
+  rnli_Room room = {block, 0};
   forward_room(r, &room);
   return room.bytes;
 }
@@ -169,7 +156,7 @@ size_t rnli_forward_memory (Run *r, void *block) {
 
 /* Backward makes gates again unless they were kept, and maps ids. */
 size_t rnli_backward_memory (Run *r, void *block) {
-  Room room = {block, 0};
+  rnli_Room room = {block, 0};
   forward_room(r, &room);
   backward_room(r, &room);
   return room.bytes;

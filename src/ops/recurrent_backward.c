@@ -36,7 +36,7 @@ static void step_cells (const Run *r, int i, int n0, int n1) {
     if (dy)
       c.dy = dy + (size_t)t * r->slot + (size_t)n0 * (size_t)r->H + u;
     c.dh = r->dh + (size_t)n0 * (size_t)r->ld + u;
-    c.dc = r->dc + (size_t)n0 * (size_t)r->ld + u;
+    if (r->dc) c.dc = r->dc + (size_t)n0 * (size_t)r->ld + u;
     c.dgates = dgates_at(r, p, row);
     cells_backward(r, &c, n0, t);
     if (r->k->word > 1) {
@@ -51,9 +51,9 @@ static void step_cells (const Run *r, int i, int n0, int n1) {
 
 /*
 ** to[j] += rows of gradients of gates times panel q of w, for a tile's rows;
-** 'words' is the first row, 'rows' the distance of panels in rows.
+** 'd' is the first row, as words, 'rows' the distance of panels in rows.
 */
-static void factor_tile (const Run *r, const Side *s, int q, const char *words_,
+static void factor_tile (const Run *r, const Side *s, int q, const char *d,
                          size_t rows, int m, real *const *to) {
   real part[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
   size_t ww = words(r, (size_t)r->W), k = words(r, (size_t)r->cols);
@@ -64,7 +64,7 @@ static void factor_tile (const Run *r, const Side *s, int q, const char *words_,
   rnli_Tile t = {.rows = m, .vecs = vecs, .a_row = (ptrdiff_t)ww, .a_k = 1,
                  .a_chunk = (ptrdiff_t)(rows * ww), .k = k,
                  .chunks = (size_t)r->panels};
-  t.a = words_ + first * (size_t)r->k->word_bytes;
+  t.a = d + first * (size_t)r->k->word_bytes;
   t.b = word_at(r, s->back, at);
   for (int j = 0; j < m; j++) {
     t.from[j] = whole ? to[j] + q * r->W : NULL;
@@ -143,7 +143,7 @@ static void backward_panels (const Run *r, int from) {
   make_again(r, from, 0, r->N);
   for (w.step = chunk_to(r, from); w.step-- > from;) {
     step_cells(r, w.step, 0, r->N);
-    rnli_parallel(r->c->ctx, state_panels(r), back_panel, &w);
+    over(r, state_panels(r), back_panel, &w);
   }
 }
 
@@ -372,9 +372,8 @@ static void chunk_backward (const Run *r, int from) {
   }
   if (few_rows(r)) backward_panels(r, from);
   else w.parts = row_parts(r);
-  rnli_parallel(r->c->ctx, w.parts + packs, steps_round, &w);
-  rnli_parallel(r->c->ctx, input_blocks(r, from) + r->panels, grads_round,
-                &w);
+  over(r, w.parts + packs, steps_round, &w);
+  over(r, input_blocks(r, from) + r->panels, grads_round, &w);
 }
 
 /* }====================================================================== */
@@ -424,14 +423,13 @@ static void id_rows (void *arg, int g) {
 
 
 static void ids_backward (Run *r) {
-  rnl_Context *ctx = r->c->ctx;
   if (rnli_din(r->c, W_IH)) {
-    rnli_parallel(ctx, rnli_ceil_div(r->x.n, r->W), pack_ids, r);
-    rnli_parallel(ctx, r->panels, id_weights, r);
+    over(r, rnli_ceil_div(r->x.n, r->W), pack_ids, r);
+    over(r, r->panels, id_weights, r);
   }
   if (!rnli_din(r->c, table_input(r->u))) return;
-  if (r->k->word > 1) rnli_parallel(ctx, r->panels, id_words, r);
-  rnli_parallel(ctx, tile_count(r, r->nids), id_rows, r);
+  if (r->k->word > 1) over(r, r->panels, id_words, r);
+  over(r, tile_count(r, r->nids), id_rows, r);
 }
 
 /* }====================================================================== */
@@ -482,11 +480,10 @@ static void pack_backward (void *arg, int q) {
 
 
 static void begin_backward (Run *r) {
-  rnl_Context *ctx = r->c->ctx;
   int packs = state_panels(r);
   if (rnli_din(r->c, X) || rnli_din(r->c, table_input(r->u)))
     packs += rnli_ceil_div(r->x.n, r->W);
-  rnli_parallel(ctx, packs, pack_backward, r);
+  over(r, packs, pack_backward, r);
   if (needs_gates(r)) rnli_run_begin(r);
   else if (r->distinct) rnli_map_ids(r);
   if (r->distinct)

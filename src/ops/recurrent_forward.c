@@ -214,10 +214,10 @@ static void forward_panels (const Run *r) {
     keep_cells(r, w.from, 0, r->N);
     for (int i = w.from; !r->distinct && i < w.to; i++)
       load_input(r, i, 0, r->N);
-    if (!r->distinct) rnli_parallel(ctx, r->panels, project_panel, &w);
+    if (!r->distinct) over(r, r->panels, project_panel, &w);
     for (w.step = w.from; w.step < w.to; w.step++) {
       load_state(r, w.step, 0, r->N);
-      rnli_parallel(ctx, w.parts, step_panels, &w);
+      over(r, w.parts, step_panels, &w);
     }
   }
 }
@@ -255,12 +255,11 @@ static void project_ids (void *arg, int p) {
 
 
 void rnli_run_begin (Run *r) {
-  rnl_Context *ctx = r->c->ctx;
-  rnli_parallel(ctx, r->panels, pack_forward, r);
+  over(r, r->panels, pack_forward, r);
   if (!r->distinct) return;
   rnli_map_ids(r);
   load_ids(r);
-  rnli_parallel(ctx, r->panels, project_ids, r);
+  over(r, r->panels, project_ids, r);
 }
 
 
@@ -310,7 +309,7 @@ void rnli_seq_forward (rnl_Call *c, int unit) {
   rnli_run_begin(&r);
   Round w = {.r = &r, .parts = row_parts(&r)};
   if (few_rows(&r)) forward_panels(&r);
-  else rnli_parallel(c->ctx, w.parts, forward_rows, &w);
+  else over(&r, w.parts, forward_rows, &w);
   end_state(&r);
   if (r.length) copy_y(&r);
 }

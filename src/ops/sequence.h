@@ -13,6 +13,7 @@
 
 enum {
   CHUNK_ROWS = 384,    /* rows of a chunk of steps, at least */
+  SHARE_FROM = 1 << 19,   /* multiply-adds that are worth waking workers */
   FEW_ROWS = 4,        /* per worker: below, workers share panels */
   LARGE = 1 << 17      /* bytes of weights that make sharing panels pay */
 };
@@ -159,6 +160,18 @@ static inline const rnl_Tensor *input (const rnl_Call *c) {
 static inline void share (int m, int parts, int i, int *from, int *to) {
   *from = (int)((int64_t)m * i / parts);
   *to = (int)((int64_t)m * (i + 1) / parts);
+}
+
+
+/* Runs fn(arg, i) for all i < n, shared among workers if it is much work. */
+static inline void over (const Run *r, int n, void (*fn) (void *, int),
+                         void *arg) {
+  double work = (double)r->T * r->N * r->H * r->u->gates * (r->x.n + r->H);
+  if (work >= SHARE_FROM) {
+    rnli_parallel(r->c->ctx, n, fn, arg);
+    return;
+  }
+  for (int i = 0; i < n; i++) fn(arg, i);
 }
 
 
