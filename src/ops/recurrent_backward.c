@@ -24,27 +24,25 @@ static void cells_backward (const Run *r, const rnli_Cell *c, int n, int t) {
 }
 
 
-/* Gradients of the gates of rows [n0, n1) at step i, also as words. */
-static void step_cells (const Run *r, int i, int n0, int n1) {
+/* Gradients of panel p of gates, rows [n0, n1) at step i; also as words. */
+static void panel_cells (const Run *r, int p, int i, int n0, int n1) {
   int t = time_of(r, i);
   const real *dy = rnli_dout(r->c, Y);
   size_t row = chunk_row(r, i, n0), W = (size_t)r->W;
-  for (int p = 0; p < r->panels; p++) {
-    rnli_Cell c = cell_at(r, p, i, n0);
-    size_t u = (size_t)(p * r->units);
-    c.rows = n1 - n0;
-    if (dy)
-      c.dy = dy + (size_t)t * r->slot + (size_t)n0 * (size_t)r->H + u;
-    c.dh = r->dh + (size_t)n0 * (size_t)r->ld + u;
-    if (r->dc) c.dc = r->dc + (size_t)n0 * (size_t)r->ld + u;
-    c.dgates = dgates_at(r, p, row);
-    cells_backward(r, &c, n0, t);
-    if (r->k->word > 1) {
-      size_t ww = words(r, W);
-      size_t at = ((size_t)p * r->rows + row) * ww;
-      r->k->operand(c.dgates, W, (size_t)(n1 - n0), W,
-                    word_at(r, r->dgate_words, at), ww);
-    }
+  size_t u = (size_t)(p * r->units), ld = (size_t)r->ld;
+  rnli_Cell c = cell_at(r, p, i, n0);
+  c.rows = n1 - n0;
+  if (dy)
+    c.dy = dy + (size_t)t * r->slot + (size_t)n0 * (size_t)r->H + u;
+  c.dh = r->dh + (size_t)n0 * ld + u;
+  if (r->dc) c.dc = r->dc + (size_t)n0 * ld + u;
+  c.dgates = dgates_at(r, p, row);
+  cells_backward(r, &c, n0, t);
+  if (r->k->word > 1) {
+    size_t ww = words(r, W);
+    size_t at = ((size_t)p * r->rows + row) * ww;
+    r->k->operand(c.dgates, W, (size_t)(n1 - n0), W,
+                  word_at(r, r->dgate_words, at), ww);
   }
 }
 
@@ -94,56 +92,71 @@ static void step_back (const Run *r, int q, int i, int n0, int n1) {
 }
 
 
-/* c of rows [n0, n1) after each step of a chunk, from the gates. */
-static void advance (const Run *r, int from, int n0, int n1) {
-  for (int i = from; i < chunk_to(r, from); i++)
-    for (int p = 0; p < r->panels; p++) {
-      rnli_Cell c = cell_at(r, p, i, n0);
-      c.rows = n1 - n0;
-      if (!r->length) r->k->advance(&c);
-      for (int n = 0; r->length && n < c.rows; n++) {
-        rnli_Cell row = row_of_cell(r, &c, n);
-        if (active(r, n0 + n, time_of(r, i))) r->k->advance(&row);
-        else rnli_carry(&row);
-      }
+/* c of rows [n0, n1) of panel p before the chunk, and after each step. */
+static void panel_states (const Run *r, int p, int from, int n0, int n1) {
+  rnli_Cell first = cell_at(r, p, from, n0);
+  const real *kept = first_cells(r, from) + (size_t)n0 * (size_t)r->H +
+                     (size_t)(p * r->units);
+  real *c_from = r->cs + (size_t)n0 * (size_t)r->H + (size_t)(p * r->units);
+  for (int n = 0; n < n1 - n0; n++)
+    memcpy(c_from + (size_t)n * (size_t)r->H, kept + (size_t)n * (size_t)r->H,
+           (size_t)first.units * sizeof *c_from);
+  if (needs_gates(r)) return;
+  for (int i = from; i < chunk_to(r, from); i++) {
+    rnli_Cell c = cell_at(r, p, i, n0);
+    c.rows = n1 - n0;
+    if (!r->length) r->k->advance(&c);
+    for (int n = 0; r->length && n < c.rows; n++) {
+      rnli_Cell row = row_of_cell(r, &c, n);
+      if (active(r, n0 + n, time_of(r, i))) r->k->advance(&row);
+      else rnli_carry(&row);
     }
-}
-
-
-/* What forward did not keep of a chunk, for rows [n0, n1). */
-static void make_again (const Run *r, int from, int n0, int n1) {
-  size_t at = (size_t)n0 * (size_t)r->H;
-  if (r->cs)
-    memcpy(r->cs + at, first_cells(r, from) + at,
-           (size_t)(n1 - n0) * (size_t)r->H * sizeof *r->cs);
-  if (needs_gates(r)) rnli_forward_chunk(r, from, n0, n1);
-  else if (r->cs) advance(r, from, n0, n1);
+  }
 }
 
 
 /* Rows [n0, n1) back through the chunk that begins at step 'from'. */
 static void backward_chunk (const Run *r, int from, int n0, int n1) {
-  make_again(r, from, n0, n1);
+  for (int p = 0; r->cs && p < r->panels; p++)
+    panel_states(r, p, from, n0, n1);
+  if (needs_gates(r)) rnli_forward_chunk(r, from, n0, n1);
   for (int i = chunk_to(r, from); i-- > from;) {
-    step_cells(r, i, n0, n1);
+    for (int p = 0; p < r->panels; p++) panel_cells(r, p, i, n0, n1);
     for (int q = 0; q < state_panels(r); q++) step_back(r, q, i, n0, n1);
   }
 }
 
 
-static void back_panel (void *arg, int q) {
+static void states_part (void *arg, int p) {
   const Round *w = arg;
-  step_back(w->r, q, w->step, 0, w->r->N);
+  panel_states(w->r, p, w->from, 0, w->r->N);
+}
+
+
+static void cells_part (void *arg, int part) {
+  const Round *w = arg;
+  int p0, p1;
+  share(w->r->panels, w->parts, part, &p0, &p1);
+  for (int p = p0; p < p1; p++) panel_cells(w->r, p, w->step, 0, w->r->N);
+}
+
+
+static void back_part (void *arg, int part) {
+  const Round *w = arg;
+  int q0, q1;
+  share(state_panels(w->r), w->parts, part, &q0, &q1);
+  for (int q = q0; q < q1; q++) step_back(w->r, q, w->step, 0, w->r->N);
 }
 
 
 /* The same for all rows, the panels of every step shared. */
 static void backward_panels (const Run *r, int from) {
-  Round w = {.r = r};
-  make_again(r, from, 0, r->N);
+  Round w = {.r = r, .from = from, .parts = panel_parts(r)};
+  if (r->cs) over(r, r->panels, states_part, &w);
+  if (needs_gates(r)) rnli_forward_chunk(r, from, 0, r->N);
   for (w.step = chunk_to(r, from); w.step-- > from;) {
-    step_cells(r, w.step, 0, r->N);
-    over(r, state_panels(r), back_panel, &w);
+    over(r, w.parts, cells_part, &w);
+    over(r, w.parts, back_part, &w);
   }
 }
 

@@ -206,9 +206,8 @@ static void step_panels (void *arg, int part) {
 
 /* Workers share the panels of every step. */
 static void forward_panels (const Run *r) {
-  rnl_Context *ctx = r->c->ctx;
   Round w = {.r = r};
-  w.parts = rnl_threads(ctx) < r->panels ? rnl_threads(ctx) : r->panels;
+  w.parts = panel_parts(r);
   for (w.from = 0; w.from < r->T; w.from += r->steps) {
     w.to = chunk_to(r, w.from);
     keep_cells(r, w.from, 0, r->N);

@@ -13,9 +13,9 @@
 
 enum {
   CHUNK_ROWS = 384,    /* rows of a chunk of steps, at least */
-  SHARE_FROM = 1 << 19,   /* multiply-adds that are worth waking workers */
-  FEW_ROWS = 4,        /* per worker: below, workers share panels */
-  LARGE = 1 << 17      /* bytes of weights that make sharing panels pay */
+  SHARE_FROM = 1 << 19,   /* multiply-adds worth waking workers for */
+  LARGE = 1 << 18      /* bytes of weights for each row a worker would take:
+                          beyond, workers share panels instead */
 };
 
 /* The input or the recurrent side: a factor of n columns and its weights. */
@@ -181,12 +181,19 @@ static inline int row_parts (const Run *r) {
 }
 
 
-/* Are rows too few, and weights too many, for each worker to take rows? */
+static inline int panel_parts (const Run *r) {
+  int threads = rnl_threads(r->c->ctx);
+  return threads < r->panels ? threads : r->panels;
+}
+
+
+/* Are rows too few, and weights too many, for each worker to take rows? Then
+** all weights would be read by each worker in every step for little work. */
 static inline int few_rows (const Run *r) {
   int threads = rnl_threads(r->c->ctx);
   size_t weights = (size_t)r->panels * (size_t)r->cols * r->h.k;
-  return threads > 1 && r->N / threads < FEW_ROWS &&
-         weights * (size_t)r->k->word_bytes > LARGE;
+  size_t rows = (size_t)rnli_ceil_div(r->N, threads);
+  return threads > 1 && weights * (size_t)r->k->word_bytes / rows > LARGE;
 }
 
 /* }====================================================================== */
