@@ -12,7 +12,7 @@
 #include "ops/recurrent.h"
 
 enum {
-  CHUNK_ROWS = 384,    /* rows of a chunk of steps, at least */
+  CHUNK_ROWS = 1024,   /* rows of a chunk of steps, at least */
   SHARE_FROM = 1 << 19,   /* multiply-adds worth waking workers for */
   LARGE = 1 << 18      /* bytes of weights for each row a worker would take:
                           beyond, workers share panels instead */
