@@ -105,6 +105,12 @@ void rnli_parallel (rnl_Context *ctx, int n, void (*fn) (void *, int),
                     void *arg);
 void rnli_pool_free (rnl_Context *ctx);
 
+/* Part i of [0, n), cut evenly into 'parts'. */
+static inline void rnli_share (int n, int parts, int i, int *from, int *to) {
+  *from = (int)((int64_t)n * i / parts);
+  *to = (int)((int64_t)n * (i + 1) / parts);
+}
+
 /* memset(p, 0, bytes), shared when it is much. */
 void rnli_clear (rnl_Context *ctx, void *p, size_t bytes);
 

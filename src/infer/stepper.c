@@ -333,12 +333,6 @@ static void run_round (Round *r, size_t words, void (*fn) (void *, int)) {
 }
 
 
-static void panels_of (const Round *r, int part, int *from, int *to) {
-  *from = (int)((int64_t)r->panels * part / r->parts);
-  *to = (int)((int64_t)r->panels * (part + 1) / r->parts);
-}
-
-
 static float *gates_of (const rnl_Stepper *s, int p, int n) {
   return s->gates + ((size_t)p * (size_t)s->streams + (size_t)n) *
                     (size_t)s->W;
@@ -421,7 +415,7 @@ static void layer_part (void *arg, int part) {
   const Layer *layer = &s->layer[r->l];
   rnli_Tile x = {.vecs = s->u->vecs}, h = x;
   int p0, p1;
-  panels_of(r, part, &p0, &p1);
+  rnli_share(r->panels, r->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) {
     for (int n = 0; n < s->streams; n += s->k->rows) {
       set_factor(s, &x, &layer->x, s->x, n);
@@ -441,7 +435,7 @@ static void out_part (void *arg, int part) {
   size_t W = (size_t)s->W;
   rnli_Tile t = {.vecs = RNLI_VECS};
   int p0, p1;
-  panels_of(r, part, &p0, &p1);
+  rnli_share(r->panels, r->parts, part, &p0, &p1);
   for (int n = 0; n < s->streams; n += s->k->rows) {
     set_factor(s, &t, &s->out, s->x, n);
     for (int p = p0; p < p1; p++) {

@@ -3,7 +3,8 @@
 ** et al. 2000); backward is BPTT. The equations and layout of torch.nn.LSTM:
 **   i,f,o = sigmoid(x w_ih' + b_ih + h w_hh' + b_hh)    g = tanh(...)
 **   c = f*c' + i*g      h = o*tanh(c)          gate order i f g o
-** Keeps the gates after their nonlinearity (T,N,4H) and c (T+1,N,H).
+** Keeps the gates after their nonlinearity (T,N,4H), and c before each
+** chunk of steps.
 */
 #include "ops/recurrent.h"
 

@@ -11,7 +11,7 @@
 ** chunk give the gradients of its gates, and these, still near, the gradients
 ** of weights and of x. So the gradients of gates never need all of (T,N,4H).
 **
-** When x is an embedding of few ids (TABLE at IDS), the input's product is
+** When x is an embedding of few ids, the input's product is
 ** made once for each distinct id instead of for each step and row, and so are
 ** its gradients.
 **

@@ -82,7 +82,7 @@ static void step_back (const Run *r, int q, int i, int n0, int n1) {
   int tiles = tile_count(r, n1 - n0);
   for (int g = 0; g < tiles; g++) {
     int a, b;
-    share(n1 - n0, tiles, g, &a, &b);
+    rnli_share(n1 - n0, tiles, g, &a, &b);
     for (int j = a; j < b; j++)
       to[j - a] = r->dh + (size_t)(n0 + j) * (size_t)r->ld;
     size_t row = chunk_row(r, i, n0 + a);
@@ -136,7 +136,7 @@ static void states_part (void *arg, int p) {
 static void cells_part (void *arg, int part) {
   const Round *w = arg;
   int p0, p1;
-  share(w->r->panels, w->parts, part, &p0, &p1);
+  rnli_share(w->r->panels, w->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) panel_cells(w->r, p, w->step, 0, w->r->N);
 }
 
@@ -144,7 +144,7 @@ static void cells_part (void *arg, int part) {
 static void back_part (void *arg, int part) {
   const Round *w = arg;
   int q0, q1;
-  share(state_panels(w->r), w->parts, part, &q0, &q1);
+  rnli_share(state_panels(w->r), w->parts, part, &q0, &q1);
   for (int q = q0; q < q1; q++) step_back(w->r, q, w->step, 0, w->r->N);
 }
 
@@ -251,7 +251,7 @@ static void weight_grad (const Run *r, const Side *s, int p, const char *d,
     t.b = word_at(r, s->rows, (size_t)q * (size_t)r->W * words(r, size));
     for (int g = 0; g < tiles; g++) {
       int a, b;
-      share(r->cols, tiles, g, &a, &b);
+      rnli_share(r->cols, tiles, g, &a, &b);
       t.rows = b - a;
       t.a = d + (size_t)(a + s->first * r->k->lanes) *
                 (size_t)r->k->word_bytes;
@@ -331,7 +331,7 @@ static void input_grads (const Run *r, int block, int from) {
   for (int q = 0; q < rnli_ceil_div(r->x.n, r->W); q++)
     for (int g = 0; g < tiles; g++) {
       int a, b;
-      share(len, tiles, g, &a, &b);
+      rnli_share(len, tiles, g, &a, &b);
       for (int j = a; j < b; j++) {
         int i = a0 + j, t = time_of(r, from + i / r->N);
         size_t row = (size_t)t * (size_t)r->N + (size_t)(i % r->N);
@@ -356,7 +356,7 @@ static void steps_round (void *arg, int i) {
   const Run *r = w->r;
   int n0, n1;
   if (i < w->parts) {
-    share(r->N, w->parts, i, &n0, &n1);
+    rnli_share(r->N, w->parts, i, &n0, &n1);
     backward_chunk(r, w->from, n0, n1);
     return;
   }
@@ -426,7 +426,7 @@ static void id_rows (void *arg, int g) {
   char *d = r->k->word > 1 ? r->dgate_words : (char *)r->dtable;
   size_t ww = words(r, (size_t)r->W);
   int a, b;
-  share(r->nids, tile_count(r, r->nids), g, &a, &b);
+  rnli_share(r->nids, tile_count(r, r->nids), g, &a, &b);
   for (int j = a; j < b; j++)
     to[j - a] = dtable + (size_t)r->ids[j] * (size_t)r->x.n;
   for (int q = 0; q < rnli_ceil_div(r->x.n, r->W); q++)

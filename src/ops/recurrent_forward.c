@@ -48,7 +48,7 @@ static void input_product (const Run *r, int p, const char *x, int m,
   int tiles = tile_count(r, m);
   for (int g = 0; g < tiles; g++) {
     int a, b;
-    share(m, tiles, g, &a, &b);
+    rnli_share(m, tiles, g, &a, &b);
     t.rows = b - a;
     t.a = x + (size_t)a * s->ld * (size_t)r->k->word_bytes;
     for (int j = 0; j < t.rows; j++) {
@@ -142,7 +142,7 @@ static void step_panel (const Run *r, int p, int i, int n0, int n1) {
   int tiles = tile_count(r, n1 - n0);
   for (int g = 0; g < tiles; g++) {
     int a, b;
-    share(n1 - n0, tiles, g, &a, &b);
+    rnli_share(n1 - n0, tiles, g, &a, &b);
     step_tile(r, p, i, n0 + a, n0 + b);
   }
 }
@@ -184,7 +184,7 @@ void rnli_forward_chunk (const Run *r, int from, int n0, int n1) {
 static void forward_rows (void *arg, int part) {
   const Round *w = arg;
   int n0, n1;
-  share(w->r->N, w->parts, part, &n0, &n1);
+  rnli_share(w->r->N, w->parts, part, &n0, &n1);
   for (int from = 0; from < w->r->T; from += w->r->steps)
     rnli_forward_chunk(w->r, from, n0, n1);
 }
@@ -199,7 +199,7 @@ static void project_panel (void *arg, int p) {
 static void step_panels (void *arg, int part) {
   const Round *w = arg;
   int p0, p1;
-  share(w->r->panels, w->parts, part, &p0, &p1);
+  rnli_share(w->r->panels, w->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) step_panel(w->r, p, w->step, 0, w->r->N);
 }
 

@@ -156,17 +156,11 @@ static inline const rnl_Tensor *input (const rnl_Call *c) {
 }
 
 
-/* Rows [from, to) of m, split evenly over parts. */
-static inline void share (int m, int parts, int i, int *from, int *to) {
-  *from = (int)((int64_t)m * i / parts);
-  *to = (int)((int64_t)m * (i + 1) / parts);
-}
-
-
 /* Runs fn(arg, i) for all i < n, shared among workers if it is much work. */
 static inline void over (const Run *r, int n, void (*fn) (void *, int),
                          void *arg) {
-  double work = (double)r->T * r->N * r->H * r->u->gates * (r->x.n + r->H);
+  double work = (double)r->T * r->N * r->H * r->u->gates *
+                ((double)r->x.n + r->H);
   if (work >= SHARE_FROM) {
     rnli_parallel(r->c->ctx, n, fn, arg);
     return;
@@ -187,8 +181,10 @@ static inline int panel_parts (const Run *r) {
 }
 
 
-/* Are rows too few, and weights too many, for each worker to take rows? Then
-** all weights would be read by each worker in every step for little work. */
+/*
+** Are rows too few, and weights too many, for each worker to take rows? Then
+** all weights would be read by each worker in every step for little work.
+*/
 static inline int few_rows (const Run *r) {
   int threads = rnl_threads(r->c->ctx);
   size_t weights = (size_t)r->panels * (size_t)r->cols * r->h.k;
