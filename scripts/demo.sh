@@ -10,4 +10,5 @@ if [ -z "$data" ]; then
 fi
 exec "$B/rnnlua" scripts/train_charlm.lua --data "$data" --out "$out" \
   --time 60 --steps 100000 --layers 1 --hidden 256 --embed 64 --batch 32 \
-  --seq 64 --lr 4e-3 --schedule cosine --seed 1 --plot "$out/loss.png" --sample-length 500
+  --seq 64 --lr 4e-3 --schedule cosine --seed 1 --overwrite \
+  --plot "$out/loss.png" --sample-length 500

@@ -1,34 +1,55 @@
----Trains a character language model on a text file and samples from it.
+---Trains a character language model on text files and samples from it.
 ---Usage: rnnlua train_charlm.lua --data FILE --out DIR [options]   (--help)
 local rnn = require "rnn"
-local checkpoint = require "rnn.checkpoint"
 local cli = require "rnn.cli"
 local json = require "rnn.json"
 local lm = require "rnn.models.lm"
+local memory = require "rnn.memory"
 local options = require "rnn.options"
-local run = require "rnn.run"
+local progress = require "rnn.progress"
 local text = require "rnn.text"
+
+local run = rnn.run
+
+local PRESETS = {
+  small = {hidden = 128, layers = 2, help = "a first look; texts up to a few "
+    .. "MB, minutes (these are the defaults)"},
+  medium = {hidden = 256, layers = 2, embed = 64, dropout = 0.1, seq = 100,
+    steps = 10000, schedule = "cosine", warmup = 100,
+    help = "good text from 1 to 20 MB in an hour or so"},
+  large = {hidden = 512, layers = 3, embed = 128, dropout = 0.2, batch = 64,
+    seq = 128, steps = 30000, schedule = "cosine", warmup = 500, clip = 1.0,
+    help = "the best this tool gives, for 10 MB and more: a night"},
+  awd = {hidden = 512, layers = 3, embed = 128, dropout = 0.4, batch = 32,
+    seq = 100, steps = 20000, random_seq = true, optim = "adamw",
+    weight_decay = 0.01, schedule = "plateau", patience = 10, clip = 1.0,
+    help = "much regularised, in the manner of AWD-LSTM: small texts that " ..
+      "are read many times"},
+}
 
 local SPEC = options.join({
   name = "train_charlm.lua", usage = "--data FILE --out DIR [options]",
-  summary = "Trains a character language model on a text file. Writes " ..
+  saved = "resume",
+  summary = "Trains a character language model on text files. Writes " ..
     "log.jsonl, last.safetensors and best.safetensors to DIR; prints a sample.",
+  notes = "Every option can be set by a variable too: RNNLUA_HIDDEN=256 for " ..
+    "--hidden 256. A flag goes before the variable, that before --config, " ..
+    "that before --preset. Ctrl-C finishes the step, saves, and says how to " ..
+    "go on; SIGUSR1 saves.",
   examples = {
     "train_charlm.lua --data book.txt --out runs/book --steps 2000",
+    "train_charlm.lua --data books/*.txt --out runs/all --preset medium",
     "train_charlm.lua --data book.txt --out runs/gru --cell gru --time 10m",
     "train_charlm.lua --out runs/book --resume --steps 4000",
+    "train_charlm.lua --data mine.txt --out runs/mine --init-from " ..
+      "runs/all/best.safetensors --extend-vocab --lr 5e-4",
   },
-  {group = "Data"},
-  {"data", type = "file", required = true, help = "text file; - is stdin"},
-  {"val", type = "number", min = 0, below = 1, default = 0.1,
-   help = "last part of the text, kept for validation"},
+}, options.data, {
   {"tokenizer", type = "choice", choices = {"char", "byte"}, default = "char",
    help = "what a token is"},
-  {"normal", type = "choice", choices = {"none", "nfc", "nfkc"},
-   default = "none", help = "Unicode normal form of the text"},
-  {"invalid", type = "choice", choices = {"error", "replace", "skip", "bytes"},
-   default = "error", help = "what to do with bytes that are not UTF-8"},
   {group = "Model"},
+  {"preset", type = "choice", choices = {"small", "medium", "large", "awd"},
+   presets = PRESETS, help = "sizes and schedule that go together"},
   {"cell", type = "choice", choices = {"lstm", "gru", "rnn"},
    default = "lstm", help = "kind of recurrent layer"},
   {"hidden", type = "int", min = 1, max = 65536, default = 128,
@@ -45,18 +66,33 @@ local SPEC = options.join({
    help = "characters of the sample at the end; 0 = none"},
 })
 
--- {== Options, and the run to go on with ==
+-- {== Options, and the run or the model to go on with ==
 
 local opts = cli.given(arg, SPEC)
-local last_path = (opts.out or "") .. "/last.safetensors"
-local saved, meta, wrong
+local saved, base, base_tok, wrong
 if opts.resume and opts.out then
-  saved, meta = rnn.load(last_path)
-  if not saved then cli.fail(3, "cannot resume: %s", meta) end
-  options.resume(SPEC, opts, json.decode(meta["rnnlua.config"] or "null"),
-                 last_path)
+  saved, wrong = run.find(opts.out, opts.resume)
+  if not saved and (wrong or opts.resume ~= "auto") then
+    cli.fail(3, "cannot resume: %s", wrong)
+  end
+end
+if saved then
+  options.resume(SPEC, opts, json.decode(saved.meta["rnnlua.config"] or
+                                         "null"), saved.path)
+elseif opts.init_from then
+  base, base_tok = lm.load(opts.init_from)
+  if not base then cli.fail(3, "%s", base_tok) end
+  for name, value in pairs(lm.sizes(base)) do
+    if opts[name] ~= nil and opts[name] ~= value then
+      cli.fail(2, "--%s %s does not fit %s, which has %s: leave it out", name,
+               opts[name], opts.init_from, value)
+    end
+    opts[name] = value
+  end
+  opts.tokenizer = opts.tokenizer or base_tok.kind
 end
 cli.complete(SPEC, opts)
+opts.embed = opts.embed or opts.hidden
 if not (opts.steps or opts.epochs or opts.time) then opts.steps = 2000 end
 rnn.threads(opts.threads)
 rnn.seed(opts.seed)
@@ -65,37 +101,44 @@ rnn.seed(opts.seed)
 
 -- {== Text -> ids: a part to train on and a part to validate with ==
 
-local function read_text()
-  local corpus, message, code = text.read(opts.data, {
-    invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid})
-  if not corpus then
-    cli.fail(3, "%s%s", (message:gsub("; set .*", "")), code == "EIO" and
-             "; --data takes a text file, or - for stdin" or
-             "; use --invalid replace, skip or bytes, or --tokenizer byte")
-  end
-  local tok
-  if saved then
-    tok, message = text.tokenizer_from(meta.tokenizer or "")
-    if not tok then cli.fail(3, "%s: %s", last_path, message) end
-  else
-    tok = text.tokenizer(opts.tokenizer, {
-      normal = opts.normal ~= "none" and opts.normal or nil}):fit(corpus)
-  end
-  return tok, tok:encode(corpus),
-         {bytes = #corpus, hash = checkpoint.fingerprint(corpus)}
+---Option names as they are typed, in a message about the text.
+local function in_options(message)
+  return (message:gsub("; set 'invalid' to .*", "; use --invalid replace, " ..
+    "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2"))
 end
 
-local tok, ids, about_corpus = read_text()
-local unit, M = opts.tokenizer, #ids
+local function open_corpus()
+  local tok = base_tok
+  if saved then
+    tok, wrong = text.tokenizer_from(saved.meta.tokenizer or "")
+    if not tok then cli.fail(3, "%s: %s", saved.path, wrong) end
+  end
+  local corpus, message, code = rnn.corpus.open(opts.data, {
+    tokenizer = tok or text.tokenizer(opts.tokenizer, {
+      normal = opts.normal ~= "none" and opts.normal or nil}),
+    fit = not tok and "new" or opts.extend_vocab and not saved and "extend" or
+          "keep",
+    invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid,
+    crlf = opts.crlf, separator = (opts.separator:gsub("\\n", "\n")),
+    cache = opts.out .. "/corpus.tokens",
+  })
+  if corpus then return corpus end
+  cli.fail(3, "%s%s", in_options(message), code ~= "EVOCAB" and "" or
+           base and "; --extend-vocab adds them" or
+           "; a run that goes on cannot learn new ones")
+end
+
+local corpus = open_corpus()
+local tok, unit, M = corpus.tokenizer, opts.tokenizer, #corpus.tokens
 if M < 2 then
   cli.fail(3, "%s: %s, training needs at least 2; give a longer text",
-           opts.data,
+           table.concat(opts.data, ", "),
            M == 0 and "is empty" or "has 1 " .. unit)
 end
 local M_val = math.floor(M * opts.val)
 if M_val < 2 or M - M_val < 2 then M_val = 0 end
-local train_ids = ids:slice(1, 1, M - M_val)
-local val_ids = M_val > 0 and ids:slice(1, M - M_val + 1, M) or nil
+local train_ids = corpus.tokens:slice(1, 1, M - M_val)
+local val_ids = M_val > 0 and corpus.tokens:slice(1, M - M_val + 1, M) or nil
 
 ---Streams and steps such that n tokens make at least one window.
 local function window(n, streams, steps)
@@ -104,89 +147,62 @@ local function window(n, streams, steps)
 end
 
 local batch, seq = window(#train_ids, opts.batch, opts.seq)
-local per_epoch = text.count_batches(#train_ids, seq, batch)
+local reader = rnn.reader(train_ids, {
+  steps = seq, streams = batch, stateless = opts.stateless,
+  vary = opts.random_seq, seed = opts.seed})
+local per_epoch = math.max(1, reader:per_epoch() // opts.accumulate)
+local by_epochs = opts.epochs and opts.epochs * per_epoch
 local total = math.min(opts.steps or math.maxinteger,
-                       opts.epochs and opts.epochs * per_epoch or
-                       math.maxinteger)
-local endless = total == math.maxinteger
+                       by_epochs or math.maxinteger)
+if total == math.maxinteger then total = nil end
 
 -- }==
 
--- {== Model, optimizer, run ==
+-- {== Model, optimizer, memory ==
 
-local model = lm.build {
-  tok = tok, cell = opts.cell, embed = opts.embed or opts.hidden,
-  hidden = opts.hidden, layers = opts.layers, dropout = opts.dropout,
-  precision = opts.precision,
+local config = {
+  tok = tok, cell = opts.cell, embed = opts.embed, hidden = opts.hidden,
+  layers = opts.layers, dropout = opts.dropout, precision = opts.precision,
 }
-local opt = rnn[options.OPTIM[opts.optim]](rnn.parameters(model), {
-  lr = opts.lr, clip_norm = opts.clip > 0 and opts.clip or nil,
-})
-
----Where training stands after a completed step: all that the next one needs.
-local at = {step = 0, rng = rnn.random_state(), extra = {}}
-if saved then
-  at, wrong = checkpoint.restore(last_path, saved, meta, model, opt)
-  if not at then cli.fail(3, "%s", wrong) end
-  if at.extra.corpus ~= about_corpus.hash then
-    cli.fail(3, "%s: is not the text that the run in %s was trained on",
-             opts.data, opts.out)
-  end
-  if at.state and not lm.fits(model, at.state, batch) then
-    cli.fail(3, "%s: its recurrent state does not fit the model", last_path)
-  end
+local SLOTS = {sgd = 1, adagrad = 1, rmsprop = 3, adam = 2, adamw = 2}
+local need, params = lm.memory(config, seq, batch, SLOTS[opts.optim])
+local have, limit = memory.available()
+if have and need > have then
+  cli.fail(1, "training needs about %s of memory, %s leaves %s; take fewer " ..
+           "units (--hidden), --batch or --seq", progress.bytes(need), limit,
+           progress.bytes(have))
 end
 
-local log
-log, wrong = run.open {
-  dir = opts.out, config = opts, start = {corpus = about_corpus},
-  step = opts.resume and at.step or nil, seconds = opts.time,
-  total = not endless and total or nil, keep = opts.keep,
-  unit = unit, quiet = opts.quiet,
-}
-if not log then cli.fail(5, "cannot write the run: %s", wrong) end
-log:set_best(at.extra)
-
-log:note("text    %d %ss, %d different; the last %d are for validation", M,
-         unit, tok:usable(), M_val)
-log:note("model   %s, %d parameters", model.rnn, lm.count(model))
-if opts.resume then
-  log:note("resume  from step %d%s", at.step, at.step < total and "" or
-           ": all steps are done, more are made with a larger --steps")
-else
-  if batch < opts.batch or seq < opts.seq then
-    log:warn("the text is short: training with --batch %d --seq %d", batch,
-             seq)
+---Tells what is to be trained on what.
+local function introduce(note)
+  note(("text    %d %ss, %d different; the last %d are for validation")
+       :format(M, unit, tok:usable(), M_val))
+  for _, remark in ipairs(corpus.notes) do
+    note("        " .. in_options(remark))
   end
-  if not val_ids and opts.val > 0 then
-    log:warn("no text is left for validation: only the training loss is told")
-  end
-  if tok:usable() == 1 then log:warn("the text is one %s repeated", unit) end
+  note(("model   %s of %d units, %d layer%s, %d parameters; needs about %s")
+       :format(opts.cell:upper(), opts.hidden, opts.layers,
+               opts.layers == 1 and "" or "s", params, progress.bytes(need)))
 end
 
-local horizon = endless and 10000 or total
-local schedule = rnn.schedule[opts.schedule](opts.lr, horizon)
-local plateau = opts.schedule == "plateau" or nil
-if plateau and at.extra.plateau then schedule:restore(at.extra.plateau) end
-
-local function describe()
-  local about = lm.describe(tok)
-  about["rnnlua.config"] = json.encode(options.lasting(opts))
-  return about
+if opts.dry_run then
+  introduce(print)
+  print(("steps   %s of %d streams x %d tokens, %d to an epoch; nothing was " ..
+         "trained"):format(total or "endless", batch, seq, per_epoch))
+  return
 end
 
-local function save_last(unlogged)
-  at.extra = log:get_best()
-  at.extra.corpus = about_corpus.hash
-  at.extra.plateau = plateau and schedule:state()
-  local all, about = checkpoint.pack(model, opt, at), describe()
-  about["rnnlua.train"] = checkpoint.numbers(opt, at)
-  return log:save("last", all, about, at.step, unlogged)
-end
+local model = lm.build(config)
+if base then lm.transfer(model, tok, base, base_tok) end
+local opt = options.optimizer(opts, rnn.parameters(model))
+
+-- }==
+
+-- {== The run ==
 
 ---Mean loss over the validation part: few streams, so that little of it is left
 ---out; the state is carried through all of it; no tape is open.
-local function validate()
+local function evaluate(r)
   local streams, steps = window(
     M_val, math.max(1, math.min(batch, M_val // (100 * seq))), seq)
   local sum, n, state = 0.0, 0, nil
@@ -194,136 +210,92 @@ local function validate()
     local logits
     logits, state = model:forward(x, state)
     sum, n = sum + rnn.cross_entropy(logits, y):item(), n + 1
-    if coroutine.isyieldable() then coroutine.yield() end
+    if r:stopping() then return nil end
   end
-  if plateau then schedule:observe(sum / n) end
-  if log:val(at.step, sum / n) then
-    log:save("best", model, describe(), at.step)
-  end
+  return sum / n
 end
 
--- }==
+---What a run knows its text by.
+local fingerprint = {
+  state = function() return {hash = corpus.hash} end,
+  restore = function(_, was)
+    if opts.allow_new_data or was.hash == corpus.hash then return true end
+    return nil, ("%s: is not the text that the run in %s was trained on; " ..
+                 "--allow-new-data goes on with it"):format(
+                 table.concat(opts.data, ", "), opts.out)
+  end,
+}
 
--- {== Training ==
-
----Where the schedule stands: at a step, or with --time at a part of the time.
-local function position()
-  if not opts.time then return at.step end
-  local by_time = log:elapsed() / opts.time * horizon
-  return endless and by_time or math.max(at.step, by_time)
+local meta = lm.describe(tok)
+local r, code
+r, wrong, code = run.open {
+  dir = opts.out, model = model, optim = opt, config = options.lasting(opts),
+  start = {corpus = {bytes = corpus.bytes, hash = corpus.hash}}, meta = meta,
+  parts = {reader = reader, corpus = fingerprint}, resume = saved,
+  new_data = opts.allow_new_data, overwrite = opts.overwrite,
+  schedule = options.schedule(opts, total or 10000), horizon = total or 10000,
+  steps = opts.random_seq and opts.steps or total, seconds = opts.time,
+  finished = by_epochs and opts.random_seq and
+             function() return reader.epoch > opts.epochs end or nil,
+  evaluate = val_ids and evaluate, accumulate = opts.accumulate,
+  save_every = opts.save_every, eval_every = opts.eval_every,
+  keep = opts.keep, patience = opts.patience, nan = opts.nan, unit = unit,
+  csv = opts.csv, quiet = opts.quiet,
+}
+if not r then
+  cli.fail(({EIO = 5, EUSE = 2})[code] or 3, "%s%s",
+           code == "EIO" and "cannot write the run: " or "", wrong)
 end
+if r.at.state and not lm.fits(model, r.at.state, batch) then
+  cli.fail(3, "%s: its recurrent state does not fit the model", saved.path)
+end
+introduce(function(line) r:note("%s", line) end)
+if saved then
+  r:note("resume  from step %d%s", r.at.step, r.at.step < (total or math.huge)
+         and "" or ": all steps are done, more are made with a larger --steps")
+elseif batch < opts.batch or seq < opts.seq then
+  r:warn("the text is short: training with --batch %d --seq %d", batch, seq)
+end
+if not val_ids and opts.val > 0 and not saved then
+  r:warn("no text is left for validation: only the training loss is told")
+end
+if tok:usable() == 1 then r:warn("the text is one %s repeated", unit) end
 
-local function train_step(x, y)
-  opt.lr = schedule(position())
+r:train(function(state)
+  local x, y, fresh = reader:next()
+  local steps = x:shape()[1]
   local tape <close> = rnn.tape()
-  local logits, state = model:forward(x, at.state)
-  local loss = rnn.cross_entropy(logits, y)
-  tape:backward(loss)
-  local norm = opt:step()
-  at = {step = at.step + 1, state = rnn.detach(state, at.state),
-        extra = at.extra, rng = rnn.random_state()}
-  log:step {step = at.step, epoch = (at.step - 1) // per_epoch + 1,
-            loss = loss:item(), lr = opt.lr, grad_norm = norm,
-            tokens = batch * seq}
-end
-
----Does what is due after a step; returns a reason to stop.
-local function after_step()
-  if val_ids and at.step % opts.eval_every == 0 and
-     log.val_step < at.step then
-    validate()
-  end
-  if at.step % opts.save_every == 0 then
-    save_last()
-    log:save_step(model, describe(), at.step)
-  end
-  if opts.patience > 0 and log.bad >= opts.patience then return "patience" end
-  if opts.time and log:elapsed() >= opts.time then return "time" end
-  if at.step >= total then return "done" end
-end
-
-local function train()
-  local reason = at.step > 0 and after_step() or nil
-  while not reason do
-    local first = at.step % per_epoch + 1
-    if first == 1 then at.state = nil end
-    for x, y in text.batches(train_ids, {steps = seq, streams = batch,
-                                         first = first}) do
-      train_step(x, y)
-      reason = after_step()
-      if reason then break end
-      coroutine.yield()
-    end
-  end
-  return reason
-end
-
-local ok, reason, signal = run.loop(train)
+  local logits, last = model:forward(x, not fresh and state or nil)
+  local loss = r:backward(tape, rnn.cross_entropy(logits, y))
+  return loss, not opts.stateless and r:carry(last) or nil, steps * batch,
+         steps / seq
+end)
 
 -- }==
 
 -- {== The end ==
 
----The command line of a script that lies beside this one.
-local function command(script, ...)
-  local program = 0
-  while arg[program - 1] do program = program - 1 end
-  local words = {arg[program], (arg[0]:gsub("[^/]+$", script)), ...}
-  for i, word in ipairs(words) do words[i] = run.quote(word) end
-  return table.concat(words, " ")
-end
-
-local function stop()
-  local could = save_last(true)
-  log:close("interrupted", {step = at.step})
-  cli.fail(could and signal or 5, "stopped after step %d; to go on: %s",
-           at.step, command("train_charlm.lua", "--out", opts.out, "--resume"))
-end
-
-local function diverged(why)
-  log:close("diverged", {step = at.step})
-  cli.fail(4, "training diverged at step %d (lr %g): %s; last checkpoint: " ..
-           "%s; try a smaller --lr or --clip", at.step + 1, opt.lr, why,
-           log.saved and last_path .. ", step " .. log.saved or "none")
-end
-
-if signal then stop() end
-if not ok then
-  local why = tostring(reason):match "[^\n]*":gsub("%S+:%d+: ", "")
-  if why:find "not finite" then diverged(why) end
-  log:close("error", {step = at.step, message = why})
-  error(reason, 0)
-end
-
-if log.saved ~= at.step then save_last() end
-if val_ids and log.val_step < at.step then validate() end
-if not val_ids then log:save("best", model, describe(), at.step) end
-log:close(reason, {step = at.step})
-
 local plotted
 if opts.plot then
-  local drawn
-  drawn, wrong = log:plot(opts.plot)
-  if not drawn then io.stderr:write("warning: no plot: ", wrong, "\n") end
-  if drawn and opts.plot ~= "-" then plotted = opts.plot end
+  plotted, wrong = r:plot(opts.plot)
+  if not plotted then io.stderr:write("warning: no plot: ", wrong, "\n") end
 end
-log:note("done    %d steps in %s%s", at.step, run.duration(log:elapsed()),
-         log.best and ("; best validation loss %.3f nats (%.2f bits) per %s, "
-         .. "step %d"):format(log.best, run.bits(log.best), unit,
-                              log.best_step) or "")
-log:note("log     %s/log.jsonl", opts.out)
-if plotted then log:note("plot    %s", plotted) end
-log:note("model   %s", log:path "best")
-log:note("sample  %s", command("sample.lua", log:path "best", "--length",
-                               "500"))
+r:check(run.command("train_charlm.lua", "--out", opts.out, "--resume"))
+local best = r:path "best"
+r:note("done    %d steps in %s%s", r.at.step, run.duration(r:elapsed()),
+       r.best and ("; best validation loss %.3f nats (%.2f bits) per %s, " ..
+       "step %d"):format(r.best, run.bits(r.best), unit, r.best_step) or "")
+r:note("log     %s/log.jsonl", opts.out)
+if plotted and opts.plot ~= "-" then r:note("plot    %s", opts.plot) end
+r:note("model   %s", best)
+r:note("sample  %s", run.command("sample.lua", best, "--length", "500"))
 if opts.sample_length > 0 then
-  log:note("")
+  r:note("")
   rnn.generate.sample(model, tok, {
     length = opts.sample_length, temperature = 0.8, seed = opts.seed,
     on_text = function(s) io.stdout:write(s) end,
   })
   io.stdout:write "\n"
 end
-if log:unsaved() then cli.fail(5, "could not save: %s", log:unsaved()) end
 
 -- }==

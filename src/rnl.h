@@ -138,6 +138,12 @@ RNL_API int rnl_threads (const rnl_Context *ctx);
 RNL_API int rnl_set_kernels (rnl_Context *ctx, const char *name);
 RNL_API const char *rnl_kernels (const rnl_Context *ctx);
 
+/*
+** Name, version and chosen core of the BLAS in use; bits of its products
+** differ from one to another.
+*/
+RNL_API void rnl_blas (char *text, size_t size);
+
 /* }====================================================================== */
 
 /* {== Random numbers ===================================================== */
@@ -201,6 +207,9 @@ RNL_API void rnl_touch (rnl_Tensor *t);
 /* Element i of the flat data as a double, any dtype. */
 RNL_API double rnl_get (const rnl_Tensor *t, size_t i);
 RNL_API void rnl_set (rnl_Tensor *t, size_t i, double value);
+
+/* 1 if no element is infinite or NaN. */
+RNL_API int rnl_all_finite (const rnl_Tensor *t);
 
 /* A copy of the same dtype, or converted; never part of a tape. */
 RNL_API int rnl_clone (rnl_Tensor *t, rnl_Dtype dtype, rnl_Tensor **out);
@@ -402,6 +411,13 @@ RNL_API int rnl_optim_set (rnl_Optim *opt, const char *name, double value);
 ** first such parameter.
 */
 RNL_API int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad);
+
+/*
+** Global norm of the gradients, in double, before clipping; '*bad' (may be
+** NULL) gets the position of the first parameter whose gradient is not finite,
+** -1 if all are.
+*/
+RNL_API double rnl_optim_norm (rnl_Optim *opt, int *bad);
 
 /* Clears the gradients without a step. */
 RNL_API void rnl_optim_clear (rnl_Optim *opt);

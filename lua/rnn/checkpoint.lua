@@ -14,6 +14,7 @@ local KEY = "rnnlua.train"
 ---@class rnn.Position
 ---@field step integer
 ---@field state? table<string, rnn.Tensor> recurrent state after the step
+---@field parts? table<string, table> states of the parts of the run
 ---@field rng string core.random_state() after the step
 ---@field extra table<string, any> counts of the script's own, as JSON
 
@@ -37,12 +38,27 @@ end
 ---All that is not a tensor, for the metadata key "rnnlua.train".
 ---@param opt rnn.Optim
 ---@param at rnn.Position
+---@param made_by table<string, string> versions that bits depend on
 ---@return string
-function checkpoint.numbers(opt, at)
+function checkpoint.numbers(opt, at, made_by)
   local steps = {}
   for _, entry in ipairs(opt:state()) do steps[entry.name] = entry.steps end
   return json.encode {step = at.step, rng = at.rng, extra = at.extra,
-                      optim_steps = steps}
+                      optim_steps = steps, made_by = made_by}
+end
+
+---The name of a tensor with an element that is not finite; nil if there is
+---none.
+---@param all table model, or what pack gave
+---@return string?
+function checkpoint.not_finite(all)
+  local params = model.parameters(all)
+  for i, t in ipairs(params) do
+    if not core.finite(t) then return params.names[i] end
+  end
+  for name, t in pairs(all) do
+    if core.is_tensor(t) and not core.finite(t) then return name end
+  end
 end
 
 ---Tensors of a file by what they are: parameters, slots, recurrent state.
@@ -78,6 +94,26 @@ local function read_numbers(text)
   return all
 end
 
+---Does a file hold training to go on with?
+---@param path string for messages
+---@param meta table<string, string>
+---@return table|nil numbers what checkpoint.numbers wrote
+---@return string? message
+function checkpoint.check(path, meta)
+  local numbers = read_numbers(meta[KEY])
+  if numbers then return numbers end
+  return nil, path .. ": holds no training to go on with"
+end
+
+---The versions a checkpoint was made by.
+---@param meta table<string, string>
+---@return table<string, string>
+function checkpoint.made_by(meta)
+  local numbers = read_numbers(meta[KEY])
+  local made_by = numbers and numbers.made_by
+  return type(made_by) == "table" and made_by or {}
+end
+
 ---Optimizer state in the order of the parameters, for opt:restore to check.
 local function optimizer_state(opt, slots, steps)
   local list = {}
@@ -98,10 +134,8 @@ end
 ---@return string? message
 ---@return string? code
 function checkpoint.restore(path, tensors, meta, m, opt)
-  local numbers = read_numbers(meta[KEY])
-  if not numbers then
-    return nil, path .. ": holds no training to go on with", "EFORMAT"
-  end
+  local numbers, unfit = checkpoint.check(path, meta)
+  if not numbers then return nil, unfit, "EFORMAT" end
   local params, slots, state = sort_out(tensors)
   local ok, wrong = model.restore(m, params)
   if ok then
@@ -113,19 +147,6 @@ function checkpoint.restore(path, tensors, meta, m, opt)
   end
   return {step = numbers.step, state = state, rng = numbers.rng,
           extra = numbers.extra}
-end
-
----A short text that differs when two texts differ, in all likelihood.
----@param s string
----@return string
-function checkpoint.fingerprint(s)
-  local h, n = #s, #s // 8
-  for i = 0, n - 1 do
-    h = (h ~ string.unpack("<i8", s, 8 * i + 1)) * 0x100000001b3
-    h = h ~ h >> 29
-  end
-  for i = 8 * n + 1, #s do h = (h ~ s:byte(i)) * 0x100000001b3 end
-  return ("%d-%016x"):format(#s, h)
 end
 
 return checkpoint

@@ -9,9 +9,11 @@
 ---      {"top", type = "int", min = 1, default = 10, help = "how many"},
 ---    })
 ---
----A value comes from the command line, else from `--config FILE.lua` (where
----there is an option of type "config"), else it is the default. What is wrong
----with them raises one line and exit code 2.
+---A value comes from the command line, else from the environment
+---(RNNLUA_TOP=3), else from `--config FILE.lua` (where there is an option of
+---type "config"), else from the preset chosen (where an option has presets),
+---else it is the default. What is wrong with them raises one line and exit
+---code 2.
 local argparse = require "argparse"
 
 local cli = {}
@@ -34,6 +36,11 @@ local cli = {}
 ---@field choices? string[] for type "choice"
 ---@field metavar? string what stands for the value in the help
 ---@field short? string one letter, as in -h
+---@field list? boolean may be given several times; the value is a list
+---@field many? boolean a list that also takes several words at once
+---@field bare? string the value of the option given without one
+---@field presets? table<string, table> for type "choice": values of other
+---options that each choice stands for, and under `help` when to use it
 
 local EXIT_USAGE = 2
 
@@ -166,9 +173,26 @@ local function read_value(option, text)
   return x
 end
 
----A value that was not typed as text: from a configuration file or a saved run.
-local function read_other(option, value)
+local WORD = {["true"] = true, ["1"] = true, ["false"] = false, ["0"] = false}
+
+local read_other
+
+local function read_list(option, values)
+  local list = {}
+  for i, value in ipairs(type(values) == "table" and values or {values}) do
+    local x, wrong = read_other({type = option.type}, value)
+    if x == nil then return nil, wrong end
+    list[i] = x
+  end
+  return list
+end
+
+---A value that was not typed as an option: from a configuration file, a saved
+---run or the environment.
+function read_other(option, value)
+  if option.list then return read_list(option, value) end
   if option.type == "flag" then
+    if WORD[value] ~= nil then value = WORD[value] end
     if type(value) == "boolean" then return value end
     return nil, ("must be true or false, got '%s'"):format(value)
   end
@@ -266,6 +290,22 @@ end
 
 -- {== The parser ==
 
+local PREFIX = "RNNLUA_"
+
+---Values from the environment: RNNLUA_EVAL_EVERY for --eval-every.
+local function merge_environment(spec, opts)
+  for _, option in ipairs(spec) do
+    local key = option[1] and not option.positional and key_of(option)
+    local name = key and PREFIX .. key:upper()
+    local text = key and opts[key] == nil and os.getenv(name)
+    if text and text ~= "" then
+      local x, wrong = read_other(option, text)
+      if x == nil then cli.fail(EXIT_USAGE, "%s %s", name, wrong) end
+      opts[key] = x
+    end
+  end
+end
+
 local METAVAR = {int = "N", number = "X", string = "TEXT", file = "FILE",
                  duration = "TIME", config = "FILE.lua"}
 
@@ -299,6 +339,17 @@ local function add_option(parser, option)
     element = make(parser, short .. "--" .. option[1], help_text(option))
     element:argname(option.metavar or METAVAR[option.type] or "NAME")
   end
+  if option.list and not option.positional then element:count "*" end
+  if option.many then
+    element:args "+"
+    if not option.positional then element:action "concat" end
+  end
+  if option.bare then
+    element:args "?"
+    element:action(function(result, target, args)
+      result[target] = args[1] or option.bare
+    end)
+  end
   element:target(key_of(option))
   if option.type ~= "flag" then
     element:convert(function(text)
@@ -311,13 +362,50 @@ local function add_option(parser, option)
   return element
 end
 
+---Text cut into lines of at most 'width' columns.
+local function wrap(text, width)
+  local lines, line = {}, nil
+  for word in text:gmatch "%S+" do
+    if line and #line + 1 + #word <= width then
+      line = line .. " " .. word
+    else
+      lines[#lines + 1] = line
+      line = word
+    end
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
+local WIDTH, MARGIN = 80, 24
+
+---What each preset stands for, and when to use it.
+local function preset_lines(lines, option)
+  lines[#lines + 1] = ("What --%s stands for:"):format(option[1])
+  for _, choice in ipairs(option.choices) do
+    local preset = option.presets[choice]
+    for i, line in ipairs(wrap(preset.help, WIDTH - MARGIN)) do
+      lines[#lines + 1] = ("  %-" .. MARGIN - 2 .. "s%s"):format(
+        i == 1 and choice or "", line)
+    end
+  end
+  lines[#lines + 1] = ""
+end
+
 local function epilog(spec)
-  if not spec.examples then return nil end
-  local lines = {"Examples:"}
-  for _, example in ipairs(spec.examples) do
+  local lines = {}
+  for _, option in ipairs(spec) do
+    if option.presets then preset_lines(lines, option) end
+  end
+  if spec.notes then
+    table.move(wrap(spec.notes, WIDTH), 1, 1000, #lines + 1, lines)
+    lines[#lines + 1] = ""
+  end
+  if spec.examples then lines[#lines + 1] = "Examples:" end
+  for _, example in ipairs(spec.examples or {}) do
     lines[#lines + 1] = "  rnnlua " .. example
   end
-  return table.concat(lines, "\n")
+  return #lines > 0 and table.concat(lines, "\n") or nil
 end
 
 ---The argparse parser of an option table; its help lists every option.
@@ -326,7 +414,8 @@ function cli.parser(spec)
   local parser = argparse(spec.name, spec.summary, epilog(spec))
   parser:usage(("Usage: rnnlua %s %s"):format(spec.name,
                                                spec.usage or "[options]"))
-  parser:help_description_margin(24):help_usage_margin(2):help_max_width(80)
+  parser:help_description_margin(MARGIN):help_usage_margin(2)
+  parser:help_max_width(WIDTH)
   parser:add_help {name = "-h --help", description = "show this and exit"}
   local group, members = nil, {}
   local function close_group()
@@ -377,11 +466,23 @@ local function merge_config(spec, opts)
   end
 end
 
----Fills what has no value yet with the defaults; asks for what is required.
+local function merge_presets(spec, opts)
+  for _, option in ipairs(spec) do
+    local chosen = option.presets and opts[key_of(option)]
+    for name, value in pairs(chosen and option.presets[chosen] or {}) do
+      if name ~= "help" and opts[name] == nil then opts[name] = value end
+    end
+  end
+end
+
+---Fills what has no value yet from the environment, the preset and the
+---defaults; asks for what is required.
 ---@param spec table
 ---@param opts table
 ---@return table opts
 function cli.complete(spec, opts)
+  merge_environment(spec, opts)
+  merge_presets(spec, opts)
   for _, option in ipairs(spec) do
     local key = option[1] and key_of(option)
     if key and opts[key] == nil then
@@ -395,25 +496,57 @@ function cli.complete(spec, opts)
   return opts
 end
 
----The options given in 'args' and in the configuration file named there, but no
----defaults: for scripts that have another source of values between the two.
+---A list that was not given has no value.
+local function drop_empty(spec, opts)
+  for _, option in ipairs(spec) do
+    local value = option.list and opts[key_of(option)]
+    if value and #value == 0 then opts[key_of(option)] = nil end
+  end
+end
+
+local collecting   -- set while cli.spec_of loads a script
+
+---The options given in 'args', the environment and the configuration file, but
+---no defaults: for scripts that have another source of values between them.
+---With the option that `spec.saved` names, what was saved comes before the
+---environment, which is then left to cli.complete.
 ---@param args string[]
 ---@param spec table
 ---@return table<string, any> opts
 function cli.given(args, spec)
+  if collecting then error(spec, 0) end
   local ok, opts = cli.parser(spec):pparse(args)
   if not ok then usage_error(spec, opts) end
+  drop_empty(spec, opts)
+  if not (spec.saved and opts[spec.saved]) then
+    merge_environment(spec, opts)
+  end
   merge_config(spec, opts)
   return opts
 end
 
 ---The options of a script.
 ---@param args string[] normally the global `arg`
----@param spec table name, usage, summary, examples, and a list of rnn.Option
----with {group = "Name"} between them
+---@param spec table name, usage, summary, notes, examples, and a list of
+---rnn.Option with {group = "Name"} between them
 ---@return table<string, any> opts by name
 function cli.parse(args, spec)
   return cli.complete(spec, cli.given(args, spec))
+end
+
+---The option table of a script, which is not run: it is stopped when it asks
+---for its options.
+---@param path string
+---@return table|nil spec
+---@return string? message
+function cli.spec_of(path)
+  local chunk, wrong = loadfile(path, "t")
+  if not chunk then return nil, wrong end
+  collecting = true
+  local _, spec = pcall(chunk)
+  collecting = nil
+  if type(spec) == "table" and spec.name then return spec end
+  return nil, path .. ": takes no options"
 end
 
 -- }==

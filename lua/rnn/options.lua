@@ -1,10 +1,30 @@
 ---Options that training scripts share, for their option tables:
 ---
 ---    local SPEC = options.join({name = ..., summary = ..., ...own options},
----                              options.training, options.control)
+---                              options.data, options.training,
+---                              options.control)
 local cli = require "rnn.cli"
 
 local options = {}
+
+options.data = {
+  {group = "Data"},
+  {"data", type = "file", required = true, list = true, many = true,
+   help = "text files; - is stdin, .gz is unpacked"},
+  {"separator", type = "string", default = "\\n",
+   help = "text put between files; \\n is a new line"},
+  {"val", type = "number", min = 0, below = 1, default = 0.1,
+   help = "last part of the text, kept for validation"},
+  {"normal", type = "choice", choices = {"none", "nfc", "nfkc"},
+   default = "none", help = "Unicode normal form of the text"},
+  {"invalid", type = "choice", choices = {"error", "replace", "skip", "bytes"},
+   default = "error", help = "what to do with bytes that are not UTF-8"},
+  {"crlf", type = "choice", choices = {"keep", "lf"}, default = "keep",
+   help = "line ends CR LF: keep them, or make them LF"},
+  {"stateless", type = "flag",
+   help = "windows in random order, each from state 0, instead of streams " ..
+     "that go on"},
+}
 
 options.training = {
   {group = "Training"},
@@ -17,15 +37,31 @@ options.training = {
    help = "streams trained side by side"},
   {"seq", type = "int", min = 1, max = 1 << 20, default = 50,
    help = "tokens of a stream in one step, the window of BPTT"},
-  {"lr", type = "number", above = 0, default = 2e-3, help = "learning rate"},
+  {"random-seq", type = "flag",
+   help = "vary --seq from step to step, and the learning rate with it"},
+  {"accumulate", type = "int", min = 1, default = 1,
+   help = "batches whose gradients make one step"},
   {"optim", type = "choice", default = "adam",
    choices = {"sgd", "adagrad", "rmsprop", "adam", "adamw"},
    help = "update rule"},
+  {"weight-decay", type = "number", min = 0, default = 0.0,
+   help = "pull of the weights towards 0"},
   {"clip", type = "number", min = 0, default = 5.0,
    help = "largest norm of the gradient; 0 = no limit"},
+  {"lr", type = "number", above = 0, default = 2e-3, help = "learning rate"},
   {"schedule", type = "choice", default = "constant",
    choices = {"constant", "step", "exponential", "cosine", "plateau"},
    help = "how the learning rate falls"},
+  {"warmup", type = "int", min = 0, default = 0,
+   help = "steps over which the learning rate rises from 0"},
+  {"lr-every", type = "int", min = 1,
+   help = "schedule step: steps between falls (default a quarter of all)"},
+  {"lr-factor", type = "number", above = 0, max = 1, default = 0.5,
+   help = "schedules step, plateau: what a fall multiplies with"},
+  {"lr-patience", type = "int", min = 0, default = 1,
+   help = "schedule plateau: validations without a new best before a fall"},
+  {"lr-final", type = "number", above = 0, max = 1, default = 0.01,
+   help = "schedules exponential, cosine: the last part of --lr"},
   {"seed", type = "int", default = 1, help = "seed of all randomness"},
   {"threads", type = "int", min = 0, max = 256, default = 0,
    help = "worker threads; 0 = all cores this process may use"},
@@ -35,10 +71,18 @@ options.control = {
   {group = "Control"},
   {"out", type = "file", metavar = "DIR", required = true,
    help = "folder of the run"},
+  {"resume", type = "file", bare = "last", metavar = "CHECKPOINT",
+   help = "go on from DIR/last.safetensors, with its options; auto: from " ..
+     "the newest sound checkpoint, or from the start; or a file"},
+  {"overwrite", type = "flag", help = "start anew in a folder with a run"},
+  {"init-from", type = "file", metavar = "MODEL",
+   help = "start with the weights and the sizes of a model"},
+  {"extend-vocab", type = "flag",
+   help = "--init-from: add the characters that are new in the text"},
+  {"allow-new-data", type = "flag",
+   help = "--resume: go on with another text, from its start"},
   {"config", type = "config",
    help = "file with a table of options: {hidden = 256}"},
-  {"resume", type = "flag",
-   help = "go on from DIR/last.safetensors, with its options"},
   {"eval-every", type = "int", min = 1, default = 250,
    help = "steps between validations"},
   {"save-every", type = "int", min = 1, default = 250,
@@ -47,21 +91,31 @@ options.control = {
    help = "numbered checkpoints to keep beside last and best"},
   {"patience", type = "int", min = 0, default = 0,
    help = "validations without a new best before stopping; 0 = never"},
+  {"nan", type = "choice", choices = {"stop", "skip", "rollback"},
+   default = "stop",
+   help = "when loss or gradient is not finite: stop, pass the batch over, " ..
+     "or go back to the last checkpoint with half the rate"},
   {"plot", type = "file", help = "draw the losses: .png, .svg or - (gnuplot)"},
+  {"csv", type = "flag", help = "write DIR/log.csv too"},
   {"quiet", type = "flag", help = "only warnings on stderr"},
+  {"dry-run", type = "flag",
+   help = "show text, model, memory and steps, and stop"},
 }
 
 ---Classes of the choices of --optim.
 options.OPTIM = {sgd = "SGD", adagrad = "Adagrad", rmsprop = "RMSprop",
                  adam = "Adam", adamw = "AdamW"}
 
----Options that say where, how long and how loud: files do not depend on them.
-local PASSING = {"out", "config", "resume", "threads", "time", "plot", "quiet",
-                 "sample_length"}
+---Options that say where and how loud: files do not depend on them.
+local PASSING = {"out", "config", "resume", "overwrite", "init_from",
+                 "extend_vocab", "allow_new_data", "threads", "plot", "csv",
+                 "quiet", "dry_run", "sample_length"}
 
 ---Options that may change when a run goes on; the others are what it is.
-local FREE = {"data", "steps", "epochs", "lr", "clip", "schedule",
-              "eval_every", "save_every", "keep", "patience"}
+local FREE = {"data", "steps", "epochs", "time", "lr", "clip", "schedule",
+              "warmup", "lr_every", "lr_factor", "lr_patience", "lr_final",
+              "weight_decay", "eval_every", "save_every", "keep", "patience",
+              "nan"}
 
 local function without(t, names)
   local copy = {}
@@ -107,9 +161,31 @@ function options.resume(spec, opts, saved, path)
   end
   saved = without(saved, PASSING)
   if opts.epochs or opts.time then saved.steps = nil end
-  if opts.steps then saved.epochs = nil end
+  if opts.steps then saved.epochs, saved.time = nil, nil end
   local wrong = cli.merge(spec, saved, opts)
   if wrong then cli.fail(3, "%s: %s", path, wrong) end
+end
+
+---The rate that the options ask for, as a schedule of rnn.schedule.
+---@param opts table<string, any>
+---@param horizon integer steps until the rate has fallen
+---@return rnn.Rate
+function options.schedule(opts, horizon)
+  local schedule = require "rnn.schedule"
+  local rate = schedule[opts.schedule](opts.lr, horizon, {
+    every = opts.lr_every, factor = opts.lr_factor, final = opts.lr_final,
+    patience = opts.lr_patience})
+  return opts.warmup > 0 and schedule.warmup(rate, opts.warmup) or rate
+end
+
+---The optimizer that the options ask for.
+---@param opts table<string, any>
+---@param params rnn.Tensor[]
+---@return rnn.Optim
+function options.optimizer(opts, params)
+  return require "rnn.optim"[options.OPTIM[opts.optim]](params, {
+    lr = opts.lr, clip_norm = opts.clip > 0 and opts.clip or nil,
+    weight_decay = opts.weight_decay})
 end
 
 return options

@@ -1,99 +1,57 @@
----A training run as people see it: its folder, log.jsonl, checkpoints, and the
----line of progress.
+---A training run: its folder, log.jsonl, checkpoints, progress, validation,
+---signals, and going on exactly where it stopped.
 ---
----A run folder holds `log.jsonl` (one JSON object a line: the first has
+---    local reader = rnn.reader(ids, {steps = 64, streams = 32})
+---    local run = assert(rnn.run.open {
+---      dir = "runs/mine", model = model, optim = opt, steps = 5000,
+---      parts = {reader = reader}, meta = {tokenizer = tok}, resume = "auto",
+---    })
+---    run:train(function(state)
+---      local x, y, fresh = reader:next()
+---      if fresh then state = nil end
+---      local tape <close> = rnn.tape()
+---      local h, last = model.lstm(model.embed(x), state)
+---      local loss = rnn.cross_entropy(model.out(h), y)
+---      return run:backward(tape, loss), run:carry(last), 64 * 32
+---    end)
+---
+---The folder holds `log.jsonl` (one JSON object a line: the first has
 ---"event":"start" and the whole configuration, then step, val, checkpoint and
 ---warn, the last one end; losses in nats), `last.safetensors` to go on from,
 ---`best.safetensors` with the lowest validation loss and, when asked for,
----`step-N.safetensors`.
+---`step-N.safetensors`. One run at a time works in a folder.
 ---
----On a terminal progress is one line that is drawn anew, elsewhere (or with
----NO_COLOR set) a plain line now and then; it goes to stderr.
+---In the program rnnlua, Ctrl-C, SIGTERM and SIGHUP let the step be finished
+---and save; a second one stops at once. SIGUSR1 saves. In other programs run
+---leaves signals alone.
+local checkpoint = require "rnn.checkpoint"
+local cli = require "rnn.cli"
 local core = require "rnn.core"
 local json = require "rnn.json"
 local lfs = require "lfs"
+local log = require "rnn.log"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
+local progress = require "rnn.progress"
 
-local run = {}
+local program = package.loaded["rnn.program"]   -- nil in other programs
 
-local REDRAW = 0.2           -- seconds between two drawings of the line
-local PLAIN = 10             -- seconds between two plain lines
+local run = {
+  duration = progress.duration, bits = progress.bits,
+  progress = progress.line, read_log = log.read,
+}
+
 local SMOOTH = 0.9           -- share of the past in the speed that is shown
-local LOG = "log.jsonl"
+local LOG, LOCK = "log.jsonl", ".lock"
+local MOST_SKIPS = 10        -- steps not applied in a row before giving up
+local MOST_ROLLBACKS = 5     -- returns to the same checkpoint
+
+---Exit codes of the reasons for which a run ends before it is done.
+local CODE = {interrupted = 130, terminated = 143, hangup = 143, diverged = 4}
 
 ---@return number seconds on a clock that only goes forward
 function run.clock()
   return core.sys.clock()
-end
-
--- {== Text for people ==
-
----"45s", "1m32s", "2h05m"
----@param seconds number
----@return string
-function run.duration(seconds)
-  local s = math.floor(seconds + 0.5)
-  if s < 60 then return ("%ds"):format(s) end
-  if s < 3600 then return ("%dm%02ds"):format(s // 60, s % 60) end
-  return ("%dh%02dm"):format(s // 3600, s % 3600 // 60)
-end
-
----"812", "41.2k", "1.20M"
-local function short(x)
-  if x < 1000 then return ("%.0f"):format(x) end
-  if x < 1e6 then return ("%.1fk"):format(x / 1e3) end
-  return ("%.2fM"):format(x / 1e6)
-end
-
----"2.0e-3"
-local function scientific(x)
-  return (("%.1e"):format(x):gsub("e([+-])0*(%d)", function(sign, digits)
-    return "e" .. (sign == "-" and "-" or "") .. digits
-  end))
-end
-
----Nats as bits.
----@param nats number
----@return number
-function run.bits(nats)
-  return nats / math.log(2)
-end
-
----@class rnn.Progress
----@field step integer
----@field total? integer steps to do
----@field done? number 0 to 1
----@field loss number nats
----@field val_loss? number
----@field unit string what a token is
----@field lr number
----@field grad_norm number
----@field tok_s number tokens a second
----@field eta? number seconds left
-
----The line of progress, without the parts that do not fit into 'width'.
----@param s rnn.Progress
----@param width? integer columns
----@return string
-function run.progress(s, width)
-  local parts = {
-    "step " .. s.step .. (s.total and "/" .. s.total or ""),
-    s.done and ("%d%%"):format((s.done * 100 + 1e-6) // 1) or "",
-    ("loss %.3f"):format(s.loss),
-    s.val_loss and ("(val %.3f)"):format(s.val_loss) or "",
-    ("%.2f bits/%s"):format(run.bits(s.loss), s.unit),
-    "lr " .. scientific(s.lr),
-    ("|g| %.2f"):format(s.grad_norm),
-    short(s.tok_s) .. " tok/s",
-    s.eta and "ETA " .. run.duration(s.eta) or "",
-  }
-  local line = ""
-  for _, part in ipairs(parts) do
-    if width and #line + 1 + #part > width then break end
-    if part ~= "" then line = line .. (line == "" and "" or " ") .. part end
-  end
-  return line
 end
 
 ---A word for a shell to read as one argument.
@@ -104,78 +62,92 @@ function run.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- }==
-
----Runs a training loop that yields between steps (coroutine.yield()). Signals
----reach a script as errors in the main thread; the loop runs in another, so a
----step is always done whole.
----@param train fun(): any
----@return boolean ok
----@return any result of train, or the error
----@return integer? signal exit code when the error stands for a signal
-function run.loop(train)
-  local thread = coroutine.create(train)
-  local ok, result = pcall(function()
-    while true do
-      local alive, value = coroutine.resume(thread)
-      if not alive then error(value, 0) end
-      if coroutine.status(thread) == "dead" then return value end
-    end
-  end)
-  if ok then return true, result end
-  local text = tostring(result)
-  if text:find "interrupted!$" then return false, result, 130 end
-  if text:find "terminated!$" then return false, result, 143 end
-  if type(result) == "string" then result = debug.traceback(thread, result) end
-  return false, result
+---The command line of a script that lies beside the one that runs.
+---@param script string
+---@param ... string arguments
+---@return string
+function run.command(script, ...)
+  local first = 0
+  while arg[first - 1] do first = first - 1 end
+  local words = {arg[first], (arg[0]:gsub("[^/]+$", script)), ...}
+  for i, word in ipairs(words) do words[i] = run.quote(word) end
+  return table.concat(words, " ")
 end
 
--- {== The log ==
+-- {== Finding what a run can go on from ==
 
----Events of a log; a last line that was cut short is passed over.
----@param path string log.jsonl
----@return table[]|nil events
+---@class rnn.Saved
+---@field path string
+---@field tensors table<string, rnn.Tensor>
+---@field meta table<string, string>
+---@field passed? string what was passed over, and why
+
+local function load(path)
+  local tensors, meta, code = model.load(path)
+  if not tensors then return nil, meta, code end
+  local ok, wrong = checkpoint.check(path, meta)
+  if not ok then return nil, wrong, "EFORMAT" end
+  return {path = path, tensors = tensors, meta = meta}
+end
+
+---Steps of the step-N files of a folder, ascending.
+local function numbered(dir)
+  local steps = {}
+  for name in lfs.dir(dir) do
+    local n = math.tointeger(name:match "^step%-(%d+)%.safetensors$")
+    steps[#steps + 1] = n
+  end
+  table.sort(steps)
+  return steps
+end
+
+local function file_of(dir, name)
+  return ("%s/%s.safetensors"):format(dir, name)
+end
+
+---The newest checkpoint that loads: last, or else of the step-N.
+local function newest(dir)
+  local names, passed = {"last"}, nil
+  if lfs.attributes(dir, "mode") ~= "directory" then return nil end
+  for _, n in ipairs(numbered(dir)) do
+    table.insert(names, 2, "step-" .. n)
+  end
+  for _, name in ipairs(names) do
+    local saved, wrong, code = load(file_of(dir, name))
+    if saved then
+      saved.passed = passed
+      return saved
+    end
+    if code == "EFORMAT" then passed = passed or wrong end
+  end
+  return nil, passed
+end
+
+---What a run can go on from.
+---@param dir string
+---@param how string "last"; "auto": the newest that is sound; or a path
+---@return rnn.Saved|nil saved nil for "auto" when there is none
 ---@return string? message
-function run.read_log(path)
-  local file, wrong = io.open(path, "rb")
-  if not file then return nil, wrong end
-  local events = {}
-  for line in file:lines "L" do
-    local event = line:sub(-1) == "\n" and json.decode(line)
-    if type(event) == "table" then events[#events + 1] = event end
-  end
-  file:close()
-  return events
-end
-
----Drops from a log what came after 'step', so that what follows continues it.
-local function rewind(path, step)
-  local events = run.read_log(path)
-  if not events or #events == 0 then return false end
-  local file = io.open(path .. ".tmp", "wb")
-  if not file then return false end
-  for _, event in ipairs(events) do
-    local at = math.tointeger(event.step) or 0
-    if event.event ~= "end" and at <= step then
-      file:write(json.encode(event), "\n")
-    end
-  end
-  return file:close() and os.rename(path .. ".tmp", path)
+---@return string? code
+function run.find(dir, how)
+  if how == "auto" then return newest(dir) end
+  return load(how == "last" and file_of(dir, "last") or how)
 end
 
 -- }==
 
 ---@class rnn.Run
 ---@field dir string
----@field total integer|nil steps to do
+---@field at rnn.Position where training stands after a completed step
+---@field accumulate integer
 ---@field val_loss number|nil of the last validation
 ---@field best number|nil lowest validation loss
 ---@field best_step integer|nil
----@field bad integer validations since the best one
----@field val_step integer step of the last validation, 0 before any
 ---@field saved integer|nil step of the last checkpoint
 local Run = {}
 Run.__index = Run
+
+-- {== The folder ==
 
 local function make_folder(path)
   local at = path:sub(1, 1) == "/" and "/" or ""
@@ -190,183 +162,105 @@ local function make_folder(path)
   return true
 end
 
+---Takes the folder for this process, for as long as it lives.
+local function lock(dir)
+  local path = dir .. "/" .. LOCK
+  local file, wrong = io.open(path, "a+b")
+  if not file then return nil, wrong end
+  local ok, reason = lfs.lock(file, "w")
+  if not ok and reason and reason:find "temporarily unavailable" then
+    file:seek "set"
+    local holder = file:read "n"
+    file:close()
+    return nil, ("%s: another run works in this folder%s; wait for it, or " ..
+                 "take another folder"):format(
+                 dir, holder and (" (process %d)"):format(holder) or "")
+  end
+  file:write(("%d\n"):format(core.sys.pid()))
+  file:flush()
+  return file
+end
+
 ---Temporary files that a killed run left behind.
 local function sweep(dir)
   for name in lfs.dir(dir) do
-    if name:find "^%..*%.safetensors%.tmp%.%d+$" or name == LOG .. ".tmp" then
+    if name:find "^%..*%.tmp%.%d+$" or name == LOG .. ".tmp" then
       os.remove(dir .. "/" .. name)
     end
   end
 end
 
----@class rnn.RunOptions
----@field dir string made when it is not there
----@field config table<string, any> what the log starts with
----@field start? table<string, any> more fields of the first line
----@field step? integer the run goes on from this step: the log is kept up to it
----@field total? integer steps to do
----@field seconds? number time to take
----@field keep? integer how many step-N checkpoints stay; default 0
----@field unit? string what a token is; default "char"
----@field quiet? boolean no progress and no notes, only warnings
-
----Starts a run, or goes on with one.
----@param o rnn.RunOptions
----@return rnn.Run|nil
----@return string? message
-function run.open(o)
-  local ok, wrong = make_folder(o.dir)
-  if not ok then return nil, wrong end
-  local self = setmetatable({
-    dir = o.dir, total = o.total, seconds = o.seconds, keep = o.keep or 0,
-    unit = o.unit or "char", quiet = o.quiet, bad = 0, val_step = 0,
-    kept = {}, saved = o.step, failed = {},
-  }, Run)
-  sweep(o.dir)
-  local path = o.dir .. "/" .. LOG
-  local going_on = o.step and rewind(path, o.step)
-  self.file, wrong = io.open(path, going_on and "ab" or "wb")
-  if not self.file then return nil, wrong end
-  self.file:setvbuf "line"
-  self.live = not o.quiet and core.sys.isatty "stderr" and
-              not os.getenv "NO_COLOR" and os.getenv "TERM" ~= "dumb"
-  self.began = run.clock()
-  self.mark, self.shown = self.began, self.began
-  self.from = o.step or 0
-  if o.step then self:find_kept(o.step) end
-  if not going_on then
-    local first = {config = o.config, version = core.version,
-                   threads = core.threads(), utc = core.sys.utc()}
-    for k, v in pairs(o.start or {}) do first[k] = v end
-    self:log("start", first)
+---Makes room for a new run, if there is none or it may go.
+local function vacate(dir, overwrite)
+  local last = file_of(dir, "last")
+  if lfs.attributes(last, "mode") ~= "file" then return true end
+  if not overwrite then
+    return nil, ("%s: holds a run; go on with it (--resume), start anew " ..
+                 "(--overwrite), or take another folder"):format(dir), "EUSE"
   end
-  return self
-end
-
----Seconds since the run was opened.
----@return number
-function Run:elapsed()
-  return run.clock() - self.began
-end
-
----Writes one line to log.jsonl. Numbers that JSON has no place for are left
----out. A log that cannot be written is a warning, once.
----@param event string
----@param fields table<string, any>
-function Run:log(event, fields)
-  local line = {event = event}
-  for key, value in pairs(fields) do
-    if type(value) ~= "number" or value == value and
-       math.abs(value) < math.huge then
-      line[key] = value
-    end
-  end
-  if not self.file then return end
-  local ok, wrong = self.file:write(json.encode(line), "\n")
-  if ok then return end
-  self.file = nil
-  self:warn("%s/%s cannot be written any more: %s", self.dir, LOG, wrong)
-end
-
--- {== Words on stderr ==
-
-local function clear(self)
-  if not self.drawn then return end
-  io.stderr:write "\r\27[K"
-  self.drawn = false
-end
-
----A line for the reader; not shown when quiet.
----@param message string format
----@param ... any
-function Run:note(message, ...)
-  if self.quiet then return end
-  clear(self)
-  io.stderr:write(message:format(...), "\n")
-end
-
----A warning, on stderr and in the log.
----@param message string format
----@param ... any
-function Run:warn(message, ...)
-  local text = message:format(...)
-  clear(self)
-  io.stderr:write("warning: ", text, "\n")
-  self:log("warn", {message = text, step = self.last and self.last.step})
-end
-
----How much is done, 0 to 1, and the seconds left; nil for what is not known.
-local function outlook(self, step)
-  local done, eta
-  local elapsed = self:elapsed()
-  if self.total and self.total > 0 then
-    done = step / self.total
-    eta = (self.total - step) * elapsed / math.max(1, step - self.from)
-  end
-  if self.seconds then
-    done = math.max(done or 0, math.min(1, elapsed / self.seconds))
-    eta = math.min(eta or math.huge, math.max(0, self.seconds - elapsed))
-  end
-  return done, eta
-end
-
-local function draw(self)
-  local s = self.last
-  local done, eta = outlook(self, s.step)
-  local line = {
-    step = s.step, total = not self.seconds and self.total or nil,
-    done = done, loss = s.loss, val_loss = self.val_loss, unit = self.unit,
-    lr = s.lr, grad_norm = s.grad_norm, tok_s = self.speed, eta = eta,
-  }
-  if self.live then
-    local width = core.sys.columns() - 1
-    io.stderr:write("\r\27[K", run.progress(line, width))
-    self.drawn = true
-  else
-    io.stderr:write(run.progress(line), "\n")
-  end
+  for _, n in ipairs(numbered(dir)) do os.remove(file_of(dir, "step-" .. n)) end
+  os.remove(file_of(dir, "best"))
+  os.remove(last)
+  return true
 end
 
 -- }==
 
----@class rnn.Step
----@field step integer
----@field epoch integer from 1
----@field loss number nats
----@field lr number
----@field grad_norm number
----@field tokens integer how many the step was about
+-- {== Opening ==
 
----Tells of one training step: a line in the log and, now and then, progress.
----@param s rnn.Step
-function Run:step(s)
-  local now = run.clock()
-  local tok_s = s.tokens / math.max(now - self.mark, 1e-9)
-  self.mark, self.last = now, s
-  self.speed = self.speed and
-               self.speed * SMOOTH + tok_s * (1 - SMOOTH) or tok_s
-  self:log("step", {
-    step = s.step, epoch = s.epoch, loss = s.loss, bpc = run.bits(s.loss),
-    lr = s.lr, grad_norm = s.grad_norm, tok_s = math.floor(tok_s),
-    time = math.floor(self:elapsed() * 1000) / 1000,
-  })
-  if self.quiet then return end
-  if now - self.shown >= (self.live and REDRAW or PLAIN) then
-    self.shown = now
-    draw(self)
-  end
+local function has(x, method)
+  return type(x) == "table" and x[method] ~= nil
+end
+
+---@class rnn.RunOptions
+---@field dir string made when it is not there
+---@field model table
+---@field optim rnn.Optim
+---@field steps? integer to do in all
+---@field seconds? number time to take in all
+---@field config? table<string, any> recorded in the log and in checkpoints
+---@field start? table<string, any> more fields of the log's first line
+---@field meta? table<string, any> kept in every file saved; see rnn.save
+---@field parts? table<string, table> what else has a state: state() gives a
+---table of plain values, restore(it) takes it back (rnn.reader, a schedule)
+---@field schedule? rnn.Rate learning rate by the steps done
+---@field horizon? integer steps the schedule is made for, when `seconds` ends
+---the run
+---@field evaluate? fun(run: rnn.Run): number? mean validation loss; nil when
+---it broke off because run:stopping()
+---@field finished? fun(): boolean whether training is done, beside `steps`
+---@field accumulate? integer calls of the step function whose gradients make
+---one step; default 1
+---@field save_every? integer steps between checkpoints, default 250
+---@field eval_every? integer steps between validations, default 250
+---@field keep? integer how many step-N checkpoints stay; default 0
+---@field patience? integer validations without a new best before it stops
+---@field nan? "stop"|"skip"|"rollback" when loss or gradient is not finite
+---@field resume? rnn.Saved|string what to go on from: from run.find, or for it
+---@field new_data? boolean parts.reader and the recurrent state start anew
+---@field overwrite? boolean start anew in a folder with a run
+---@field unit? string what a token is, when the loss is one per token
+---@field csv? boolean write log.csv too
+---@field quiet? boolean no progress and no notes, only warnings
+
+local DEFAULTS = {save_every = 250, eval_every = 250, keep = 0, accumulate = 1,
+                  patience = 0, nan = "stop", parts = {}, meta = {},
+                  config = {}}
+
+---Versions that bits depend on.
+local function made_by()
+  return {version = core.version, kernels = core.kernels(),
+          blas = core.blas()}
 end
 
 ---What validations have told, to be kept in a checkpoint.
----@return table<string, number>
-function Run:get_best()
+local function best_of(self)
   return {best = self.best, best_step = self.best_step, bad = self.bad,
           val_loss = self.val_loss, val_step = self.val_step}
 end
 
----Takes over what get_best returned.
----@param t table<string, any> from a checkpoint, so not trusted
-function Run:set_best(t)
+---Takes over what best_of returned; from a file, so not trusted.
+local function set_best(self, t)
   local function number(x) return type(x) == "number" and x or nil end
   self.best, self.best_step = number(t.best), math.tointeger(t.best_step)
   if not self.best_step then self.best = nil end
@@ -375,57 +269,283 @@ function Run:set_best(t)
   self.val_step = math.tointeger(t.val_step) or 0
 end
 
----Tells of a validation, and whether it is the best so far.
----@param step integer
----@param val_loss number nats per token
----@return boolean better
-function Run:val(step, val_loss)
-  if val_loss ~= val_loss then error("validation loss is not finite", 2) end
-  self.val_loss, self.val_step = val_loss, step
-  local better = not self.best or val_loss < self.best
-  if better then
-    self.best, self.best_step, self.bad = val_loss, step, 0
-  else
-    self.bad = self.bad + 1
-  end
-  self:log("val", {
-    step = step, val_loss = val_loss, bpc = run.bits(val_loss), best = better,
-    time = math.floor(self:elapsed() * 1000) / 1000,
-  })
-  self.mark = run.clock()
-  return better
+---The state of every part, as plain values.
+local function states_of(parts)
+  local states = {}
+  for name, part in pairs(parts) do states[name] = part:state() end
+  return states
 end
+
+---Puts model, optimizer, generator and parts back to a checkpoint.
+local function go_back(self, saved)
+  local o = self.o
+  local at, wrong, code = checkpoint.restore(saved.path, saved.tensors,
+                                             saved.meta, o.model, o.optim)
+  if not at then return nil, wrong, code end
+  local parts = type(at.extra.parts) == "table" and at.extra.parts or {}
+  if o.new_data then parts.reader, at.state = nil, nil end
+  for name, part in pairs(o.parts) do
+    if parts[name] ~= nil then
+      local ok
+      ok, wrong = part:restore(parts[name])
+      if not ok then return nil, saved.path .. ": " .. wrong, "EFORMAT" end
+    end
+  end
+  at.parts = states_of(o.parts)
+  self.at = at
+  self.lr_scale = tonumber(at.extra.lr_scale) or 1.0
+  set_best(self, at.extra)
+  return true
+end
+
+---Says when bits cannot be those of a run that was never stopped.
+local function compare_makers(self, saved)
+  local before = checkpoint.made_by(saved.meta)
+  for name, now in pairs(made_by()) do
+    if before[name] ~= nil and before[name] ~= now then
+      self:warn("the run goes on, but not bit for bit: %s was %s, is %s",
+                name, before[name], now)
+    end
+  end
+end
+
+---Opens the files of the log, for more or anew.
+local function open_files(self, mode)
+  local path, wrong = self.dir .. "/" .. LOG, nil
+  self.file, wrong = io.open(path, mode)
+  if not self.file then return nil, wrong, "EIO" end
+  self.file:setvbuf "line"
+  if not self.o.csv then return true end
+  self.csv, wrong = log.start_csv(self.dir .. "/log.csv", path)
+  if not self.csv then return nil, wrong, "EIO" end
+  return true
+end
+
+local function close_files(self)
+  if self.file then self.file:close() end
+  if self.csv then self.csv:close() end
+  self.file, self.csv = nil, nil
+end
+
+---Opens the log: one that goes on, or a new one.
+local function open_log(self)
+  local path = self.dir .. "/" .. LOG
+  local past = self.resumed and log.rewind(path, self.at.step, self.val_step)
+  local ok, wrong, code = open_files(self, past and "ab" or "wb")
+  if not ok then return nil, wrong, code end
+  self.past = past or 0.0
+  if past then return true end
+  local first = {config = self.o.config, threads = core.threads(),
+                 utc = core.sys.utc()}
+  for k, v in pairs(made_by()) do first[k] = v end
+  for k, v in pairs(self.o.start or {}) do first[k] = v end
+  self:log("start", first)
+  return true
+end
+
+---Takes the folder and, if there is something to go on from, goes back to it.
+local function settle(self)
+  local o = self.o
+  local ok, wrong, code = make_folder(o.dir)
+  if not ok then return nil, wrong, "EIO" end
+  self.lock, wrong = lock(o.dir)
+  if not self.lock then return nil, wrong, "EUSE" end
+  sweep(o.dir)
+  local saved = o.resume
+  if type(saved) == "string" then
+    saved, wrong, code = run.find(o.dir, saved)
+    if not saved and wrong then return nil, wrong, code end
+  end
+  if not saved then return vacate(o.dir, o.overwrite) end
+  ok, wrong, code = go_back(self, saved)
+  if not ok then return nil, wrong, code end
+  self.resumed = saved
+  self.saved = saved.path == self:path "last" and self.at.step or nil
+  for _, n in ipairs(numbered(o.dir)) do
+    if n <= self.at.step then self.kept[#self.kept + 1] = n end
+  end
+  return true
+end
+
+---Starts a run, or goes on with one.
+---@param o rnn.RunOptions
+---@return rnn.Run|nil
+---@return string? message
+---@return string? code "EIO", "EFORMAT", or "EUSE" when the folder is taken
+function run.open(o)
+  o = setmetatable(o, {__index = DEFAULTS})
+  local parts = {schedule = has(o.schedule, "state") and o.schedule or nil}
+  for name, part in pairs(o.parts) do parts[name] = part end
+  o.parts = parts
+  local self = setmetatable({
+    o = o, dir = o.dir, accumulate = o.accumulate, bad = 0, val_step = 0,
+    kept = {}, failed = {}, lr_scale = 1.0, skipped = 0, rollbacks = 0,
+    at = {step = 0, rng = core.random_state(), extra = {}}, buffers = {},
+    teller = progress.teller(o.quiet),
+  }, Run)
+  local ok, wrong, code = settle(self)
+  if ok then ok, wrong, code = open_log(self) end
+  if not ok then return nil, wrong, code end
+  self.began, self.mark = run.clock(), run.clock()
+  self.from, self.before = self.at.step, self.past
+  if self.resumed then
+    if self.resumed.passed then
+      self:warn("%s; going on from %s", self.resumed.passed,
+                self.resumed.path)
+    end
+    compare_makers(self, self.resumed)
+  end
+  return self
+end
+
+-- }==
+
+-- {== Telling ==
+
+---Seconds this run has taken, those before it was last stopped included.
+---@return number
+function Run:elapsed()
+  return self.past + run.clock() - self.began
+end
+
+---Writes one line to log.jsonl. Numbers that JSON has no place for are left
+---out. A log that cannot be written is a warning, once.
+---@param event string
+---@param fields table<string, any>
+function Run:log(event, fields)
+  if not self.file then return end
+  local line = log.event(event, fields)
+  local ok, wrong = self.file:write(json.encode(line), "\n")
+  local row = ok and self.csv and log.csv(line)
+  if row then ok, wrong = self.csv:write(row) end
+  if ok then return end
+  self.file = nil
+  self:warn("%s/%s cannot be written any more: %s", self.dir, LOG, wrong)
+end
+
+---A line for the reader; not shown when quiet.
+---@param message string format
+---@param ... any
+function Run:note(message, ...)
+  self.teller:note(message:format(...))
+end
+
+---A warning, on stderr and in the log.
+---@param message string format
+---@param ... any
+function Run:warn(message, ...)
+  local text = message:format(...)
+  self.teller:warn(text)
+  self:log("warn", {message = text, step = self.at.step})
+end
+
+---How much is done, 0 to 1, and the seconds left; nil for what is not known.
+local function outlook(self)
+  local done, eta
+  local step, total, seconds = self.at.step, self.o.steps, self.o.seconds
+  local elapsed = self:elapsed()
+  if total and total > 0 then
+    done = step / total
+    eta = (total - step) * (elapsed - self.before) /
+          math.max(1, step - self.from)
+  end
+  if seconds then
+    done = math.max(done or 0, math.min(1, elapsed / seconds))
+    eta = math.min(eta or math.huge, math.max(0, seconds - elapsed))
+  end
+  return done, eta
+end
+
+---What the line of progress shows.
+local function outline(self)
+  local s = self.last
+  local done, eta = outlook(self)
+  return {
+    step = s.step, total = not self.o.seconds and self.o.steps or nil,
+    done = done, loss = s.loss, val_loss = self.val_loss, unit = self.o.unit,
+    lr = s.lr, grad_norm = s.grad_norm, tok_s = self.speed, eta = eta,
+  }
+end
+
+local function seconds_of(self)
+  return math.floor(self:elapsed() * 1000) / 1000
+end
+
+---Tells of one training step: a line in the log and, now and then, progress.
+local function tell_step(self, loss, norm, tokens)
+  local now = run.clock()
+  local tok_s = tokens / math.max(now - self.mark, 1e-9)
+  self.mark = now
+  self.speed = self.speed and
+               self.speed * SMOOTH + tok_s * (1 - SMOOTH) or tok_s
+  self.last = {step = self.at.step, loss = loss, lr = self.o.optim.lr,
+               grad_norm = norm}
+  local reader = self.o.parts.reader
+  self:log("step", {
+    step = self.at.step, epoch = reader and reader.epoch, loss = loss,
+    bpc = self.o.unit and run.bits(loss), lr = self.last.lr,
+    grad_norm = norm, tok_s = math.floor(tok_s), time = seconds_of(self),
+  })
+  if self.teller:due() then self.teller:draw(outline(self)) end
+end
+
+-- }==
 
 -- {== Checkpoints ==
 
 ---@param name string "last", "best", "step-100"
 ---@return string path
 function Run:path(name)
-  return ("%s/%s.safetensors"):format(self.dir, name)
+  return file_of(self.dir, name)
 end
 
----Saves a checkpoint. A failure is a warning: training can go on, and the
----checkpoint before stays as it was.
----@param name string "last", "best", "step-100"
----@param m table model and other tensors
----@param meta table<string, string>
----@param step integer
----@param unlogged? boolean leave no line in the log
----@return boolean saved
-function Run:save(name, m, meta, step, unlogged)
+local function metadata(self)
+  local meta = {["rnnlua.config"] = json.encode(self.o.config)}
+  for key, value in pairs(self.o.meta) do meta[key] = value end
+  return meta
+end
+
+---Saves one file. A failure is a warning: training can go on, and the file
+---before stays as it was. Numbers that are not finite are never saved.
+local function save(self, name, tensors, meta, unlogged)
   local path = self:path(name)
-  local ok, wrong = model.save(path, m, meta)
+  local bad = checkpoint.not_finite(tensors)
+  local ok, wrong
+  if bad then
+    wrong = ("%s: '%s' is not finite; the file before is kept"):format(path,
+                                                                       bad)
+  else
+    ok, wrong = model.save(path, tensors, meta)
+  end
   self.failed[name] = not ok and wrong or nil
   if not ok then
     self:warn("could not save: %s", wrong)
-    return false
-  end
-  if name == "last" then self.saved = step end
-  if not unlogged then
-    self:log("checkpoint", {step = step, path = path})
+  elseif not unlogged then
+    self:log("checkpoint", {step = self.at.step, path = path})
   end
   self.mark = run.clock()
-  return true
+  return ok
+end
+
+local function save_last(self, unlogged)
+  local at, o = self.at, self.o
+  at.extra = best_of(self)
+  at.extra.parts = at.parts
+  at.extra.lr_scale = self.lr_scale
+  local meta = metadata(self)
+  meta["rnnlua.train"] = checkpoint.numbers(o.optim, at, made_by())
+  local all = checkpoint.pack(o.model, o.optim, at)
+  if save(self, "last", all, meta, unlogged) then
+    self.saved, self.rollbacks = at.step, 0
+  end
+  if o.keep == 0 or unlogged then return end
+  if not save(self, "step-" .. at.step, all, meta) then return end
+  if self.kept[#self.kept] ~= at.step then
+    self.kept[#self.kept + 1] = at.step
+  end
+  while #self.kept > o.keep do
+    os.remove(self:path("step-" .. table.remove(self.kept, 1)))
+  end
 end
 
 ---Why the last or the best checkpoint could not be saved; nil if they are.
@@ -434,55 +554,303 @@ function Run:unsaved()
   return self.failed.last or self.failed.best
 end
 
----Saves step-N and removes the oldest ones beyond `keep`.
----@param m table
----@param meta table<string, string>
----@param step integer
-function Run:save_step(m, meta, step)
-  if self.keep == 0 then return end
-  if not self:save("step-" .. step, m, meta, step) then return end
-  if self.kept[#self.kept] ~= step then
-    self.kept[#self.kept + 1] = step
-  end
-  while #self.kept > self.keep do
-    os.remove(self:path("step-" .. table.remove(self.kept, 1)))
-  end
+-- }==
+
+-- {== Steps ==
+
+---Where the schedule stands: at a step, or with `seconds` at a part of them.
+local function position(self)
+  local o = self.o
+  if not o.seconds then return self.at.step end
+  local by_time = self:elapsed() / o.seconds * (o.horizon or 1)
+  return o.steps and math.max(self.at.step, by_time) or by_time
 end
 
----The step-N files up to 'step' that an earlier part of this run left.
-function Run:find_kept(step)
-  for name in lfs.dir(self.dir) do
-    local n = tonumber(name:match "^step%-(%d+)%.safetensors$" or "x")
-    if n and n <= step then self.kept[#self.kept + 1] = n end
+---Walks the tape back from the loss, as one of `accumulate` parts of a step.
+---@param tape rnn.Tape
+---@param loss rnn.Tensor scalar
+---@return number loss
+function Run:backward(tape, loss)
+  local part = self.accumulate > 1 and loss / self.accumulate or loss
+  tape:backward(part)
+  return loss:item()
+end
+
+---A copy of a recurrent state that outlives the tape, for the next step. The
+---memory of states that nobody needs any more is used again.
+---@param state table<string, rnn.Tensor>
+---@return table
+function Run:carry(state)
+  local into = 1
+  while self.buffers[into] and (self.buffers[into] == self.at.state or
+                                self.buffers[into] == state or
+                                self.buffers[into] == self.carried) do
+    into = into + 1
   end
-  table.sort(self.kept)
+  self.carried = model.detach(state, self.buffers[into])
+  self.buffers[into] = self.carried
+  return self.carried
+end
+
+---One step of the user's: mean loss, state, tokens, factor of the rate.
+local function gather(self, one_step)
+  local state, tokens, sum, scale = self.at.state, 0, 0.0, 0.0
+  for _ = 1, self.accumulate do
+    local loss, n, factor
+    loss, state, n, factor = one_step(state)
+    sum, tokens = sum + loss, tokens + (n or 0)
+    scale = scale + (factor or 1)
+  end
+  return sum / self.accumulate, state, tokens, scale / self.accumulate
+end
+
+local function finite(x)
+  return x == x and math.abs(x) < math.huge
+end
+
+---Applies the gradients; the norm, or nil and why not.
+local function apply(self, loss)
+  local opt = self.o.optim
+  if not finite(loss) then
+    local norm, bad = opt:norm()
+    opt:zero()
+    return nil, ("the loss is %s%s"):format(loss ~= loss and "nan" or "inf",
+                bad and ", first bad gradient that of '" .. bad .. "'" or
+                (", |g| %.3g"):format(norm))
+  end
+  local ok, norm = pcall(opt.step, opt)
+  if ok then return norm end
+  norm = tostring(norm):gsub("^[^\n]-:%d+: ", "")
+  if not norm:find "not finite" then error(norm, 0) end
+  return nil, norm:match "gradient of '.-' is not finite" or norm
+end
+
+---The step was not applied: back to before it.
+local function undo(self, before)
+  for name, part in pairs(self.o.parts) do part:restore(before[name]) end
+  core.random_state(self.at.rng)
+end
+
+local function refused(self, why)
+  return ("step %d was not applied: %s (lr %g, |g| %.3g the step before)")
+         :format(self.at.step + 1, why, self.o.optim.lr,
+                 self.last and self.last.grad_norm or 0)
+end
+
+local function last_good(self)
+  return self.saved and ("%s, step %d"):format(self:path "last", self.saved)
+         or "none"
+end
+
+---Passes the batch over: the step counts, nothing else has happened.
+local function skip(self, why)
+  self.skipped = self.skipped + 1
+  if self.skipped > MOST_SKIPS then return nil end
+  self:warn("%s; the batch is passed over", refused(self, why))
+  self.at = {step = self.at.step + 1, state = self.at.state, extra = {},
+             rng = core.random_state(), parts = states_of(self.o.parts)}
+  return true
+end
+
+---Back to the last checkpoint, with half the learning rate.
+local function roll_back(self, why)
+  self.rollbacks = self.rollbacks + 1
+  local saved = self.saved and self.rollbacks <= MOST_ROLLBACKS and
+                run.find(self.dir, "last")
+  if not saved then return nil end
+  local text, scale = refused(self, why), self.lr_scale / 2
+  local ok = go_back(self, saved)
+  if not ok then return nil end
+  self.lr_scale = scale
+  close_files(self)
+  log.rewind(self.dir .. "/" .. LOG, self.at.step, self.val_step)
+  open_files(self, "ab")
+  self:warn("%s; back to step %d with the learning rate times %g", text,
+            self.at.step, self.lr_scale)
+  return true
+end
+
+---What --nan says; a reason to stop, or nil.
+local function refuse(self, why, before)
+  if self.o.nan == "skip" and skip(self, why) then return nil end
+  undo(self, before)
+  if self.o.nan == "rollback" and roll_back(self, why) then return nil end
+  self.why = ("training diverged at %s; weights and checkpoints are those " ..
+              "of step %d, last checkpoint: %s; try a smaller --lr or --clip")
+             :format(refused(self, why), self.at.step, last_good(self))
+  return "diverged"
+end
+
+---One step; returns a reason to stop.
+local function attempt(self, one_step)
+  local o = self.o
+  local before = self.at.parts
+  local rate = o.schedule and o.schedule(position(self)) or self.rate
+  local loss, state, tokens, scale = gather(self, one_step)
+  o.optim.lr = rate * self.lr_scale * scale
+  local norm, why = apply(self, loss)
+  if not norm then return refuse(self, why, before) end
+  self.skipped = 0
+  self.at = {step = self.at.step + 1, state = state, extra = {},
+             rng = core.random_state(), parts = states_of(o.parts)}
+  tell_step(self, loss, norm, tokens)
 end
 
 -- }==
 
----Ends the log and leaves the cursor on a new line.
----@param reason string "done", "time", "patience", "interrupted", "diverged"
----@param fields table<string, any>
-function Run:close(reason, fields)
-  if not self.quiet and self.last and self.drawn then
-    draw(self)
-    io.stderr:write "\n"
-    self.drawn = false
-  end
-  local line = {reason = reason, best = self.best, best_step = self.best_step,
-                time = math.floor(self:elapsed() * 1000) / 1000}
-  for k, v in pairs(fields) do line[k] = v end
-  self:log("end", line)
-  if self.file then self.file:close() end
-  self.file = nil
+-- {== Between steps ==
+
+---Asks for signals; "save" is remembered, so is one that stops.
+local function poll(self)
+  local signal = program and program.signal()
+  if signal == "save" then self.save_asked = true
+  elseif signal then self.signal = signal end
+  return self.signal
 end
+
+---Is the run about to stop because of a signal? For loops of validation.
+---@return boolean
+function Run:stopping()
+  return poll(self) ~= nil
+end
+
+---Runs the validation; nothing has happened if it breaks off.
+local function validate(self)
+  local o = self.o
+  local val_loss = o.evaluate(self)
+  self.mark = run.clock()
+  if not val_loss or poll(self) then return end
+  if not finite(val_loss) then
+    self:warn("the validation loss is %s", val_loss)
+    val_loss = math.huge
+  end
+  if has(o.schedule, "observe") then o.schedule:observe(val_loss) end
+  self.at.parts = states_of(o.parts)
+  local better = not self.best or val_loss < self.best
+  self.val_loss, self.val_step = val_loss, self.at.step
+  if better then
+    self.best, self.best_step, self.bad = val_loss, self.at.step, 0
+  else
+    self.bad = self.bad + 1
+  end
+  self:log("val", {step = self.at.step, val_loss = val_loss, best = better,
+                   bpc = o.unit and run.bits(val_loss),
+                   time = seconds_of(self)})
+  if better then save(self, "best", o.model, metadata(self)) end
+end
+
+---Does what is due after a step; returns a reason to stop.
+local function after_step(self)
+  local o, step = self.o, self.at.step
+  if poll(self) then return self.signal end
+  if o.evaluate and step % o.eval_every == 0 and self.val_step < step then
+    validate(self)
+  end
+  if self.signal then return self.signal end
+  if step % o.save_every == 0 then save_last(self) end
+  if self.save_asked then
+    self.save_asked = nil
+    save_last(self, true)
+    if self.saved == step then
+      self:note("saved   %s, step %d", self:path "last", step)
+    end
+  end
+  if o.patience > 0 and self.bad >= o.patience then return "patience" end
+  if o.seconds and self:elapsed() >= o.seconds then return "time" end
+  if o.steps and step >= o.steps or o.finished and o.finished() then
+    return "done"
+  end
+end
+
+---The last files of a run.
+local function finish(self, reason)
+  local o = self.o
+  if CODE[reason] then
+    if self.saved ~= self.at.step or self.failed.last then
+      save_last(self, true)
+    end
+    return
+  end
+  if self.saved ~= self.at.step or self.failed.last then save_last(self) end
+  if o.evaluate and self.val_step < self.at.step then validate(self) end
+  if not o.evaluate or not self.best or self.failed.best then
+    save(self, "best", o.model, metadata(self))
+  end
+end
+
+local function loop(self, one_step)
+  local reason = self.at.step > 0 and after_step(self) or nil
+  while not reason do
+    reason = attempt(self, one_step) or after_step(self)
+  end
+  finish(self, reason)
+  return reason
+end
+
+---Ends the log, leaves the cursor on a new line, gives the folder back.
+local function close(self, reason, message)
+  if self.last then self.teller:finish(outline(self)) end
+  self:log("end", {reason = reason, message = message, step = self.at.step,
+                   best = self.best, best_step = self.best_step,
+                   time = seconds_of(self)})
+  close_files(self)
+  os.remove(self.dir .. "/" .. LOCK)
+  self.lock:close()
+end
+
+---Trains: calls one_step(state) again and again; it reads a batch, walks back
+---from its loss by run:backward and returns
+---
+---    loss (number), state for the next call or nil, tokens read, factor that
+---    the learning rate is multiplied with (default 1)
+---
+---The run applies the gradients, logs, validates and saves. Returns why it
+---ended: "done", "time", "patience", "interrupted", "terminated", "hangup" or
+---"diverged" (then run.why says how).
+---@param one_step fun(state: table?): number, table?, integer?, number?
+---@return string reason
+function Run:train(one_step)
+  self.rate = self.o.optim.lr
+  self.at.parts = self.at.parts or states_of(self.o.parts)
+  if program then program.defer(true) end
+  local ok, reason = xpcall(loop, function(wrong)
+    return type(wrong) == "string" and debug.traceback(wrong, 2) or wrong
+  end, self, one_step)
+  if ok then
+    close(self, reason)
+  else
+    close(self, "error", tostring(reason):match "[^\n]*")
+  end
+  if program and not self.signal then program.defer(false) end
+  if not ok then error(reason, 0) end
+  self.reason = reason
+  return reason
+end
+
+---Fails with the exit code of a run that was stopped, diverged or could not
+---save.
+---@param command string what to type to go on
+function Run:check(command)
+  if self.reason == "diverged" then cli.fail(CODE.diverged, "%s", self.why) end
+  local code = CODE[self.reason]
+  if self:unsaved() then
+    cli.fail(5, "could not save: %s%s", self:unsaved(), code and
+             ("; stopped after step %d"):format(self.at.step) or "")
+  end
+  if code then
+    cli.fail(code, "stopped after step %d; to go on: %s", self.at.step,
+             command)
+  end
+end
+
+-- }==
 
 ---Draws the losses of the log.
 ---@param path string as for rnn.plot.lines
 ---@return true|nil ok
 ---@return string? message
 function Run:plot(path)
-  local events, wrong = run.read_log(self.dir .. "/" .. LOG)
+  local events, wrong = log.read(self.dir .. "/" .. LOG)
   if not events then return nil, wrong end
   local train = {name = "training", x = {}, y = {}}
   local val = {name = "validation", x = {}, y = {}}
@@ -495,7 +863,8 @@ function Run:plot(path)
   end
   return plot.lines(path, {
     lines = {train, #val.x > 0 and val or nil}, xlabel = "step",
-    ylabel = "nats per " .. self.unit, title = self.dir})
+    ylabel = "loss" .. (self.o.unit and ", nats per " .. self.o.unit or ""),
+    title = self.dir})
 end
 
 return run

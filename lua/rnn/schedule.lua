@@ -59,14 +59,21 @@ function schedule.cosine(lr, total, opts)
   end
 end
 
----Rises linearly to another schedule over the first 'steps' steps.
+---Rises linearly to another schedule over the first 'steps' steps. What the
+---other one is told and asked goes through: observe, state, restore.
 ---@param rate rnn.Rate
 ---@param steps integer
 ---@return rnn.Rate
 function schedule.warmup(rate, steps)
-  return function(step)
-    return rate(step) * math.min(1, (step + 1) / math.max(1, steps))
-  end
+  return setmetatable({}, {
+    __call = function(_, step)
+      return rate(step) * math.min(1, (step + 1) / math.max(1, steps))
+    end,
+    __index = type(rate) == "table" and function(_, name)
+      local method = rate[name]
+      return method and function(_, ...) return method(rate, ...) end
+    end or nil,
+  })
 end
 
 ---@class rnn.Plateau
@@ -94,8 +101,17 @@ function Plateau:state()
   return {lr = self.lr, best = self.best, bad = self.bad}
 end
 
+---@param state any from a file, so not trusted
+---@return true|nil ok
+---@return string? message
 function Plateau:restore(state)
+  if type(state) ~= "table" or type(state.lr) ~= "number" or
+     math.type(state.bad) ~= "integer" or
+     state.best ~= nil and type(state.best) ~= "number" then
+    return nil, "the state of the schedule is damaged"
+  end
   self.lr, self.best, self.bad = state.lr, state.best, state.bad
+  return true
 end
 
 ---Falls when the validation loss, told by :observe(loss), stops falling.

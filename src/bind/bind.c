@@ -152,6 +152,15 @@ static int l_kernels (lua_State *L) {
 }
 
 
+/* blas() -> name, version and core of the BLAS */
+static int l_blas (lua_State *L) {
+  char text[256];
+  rnl_blas(text, sizeof text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+
 static int l_seed (lua_State *L) {
   rnl_rng_seed(rnl_rng(rnnlua_context(L)), (uint64_t)luaL_checkinteger(L, 1));
   return 0;
@@ -199,6 +208,7 @@ static const luaL_Reg core[] = {
   {"trim", l_trim},
   {"threads", l_threads},
   {"kernels", l_kernels},
+  {"blas", l_blas},
   {"seed", l_seed},
   {"random", l_random},
   {"random_state", l_random_state},

@@ -141,6 +141,20 @@ static int l_step (lua_State *L) {
 }
 
 
+/* norm() -> norm of all gradients, name of the first that is not finite */
+static int l_norm (lua_State *L) {
+  Optim *h = check_optim(L);
+  int bad;
+  double norm = rnl_optim_norm(h->opt, &bad);
+  lua_settop(L, 1);
+  if (bad >= 0) push_name(L, bad);
+  else lua_pushnil(L);
+  lua_pushnumber(L, norm);
+  lua_insert(L, -2);
+  return 2;
+}
+
+
 /* Clears the gradients: what a step does, without the step. */
 static int l_zero (lua_State *L) {
   Optim *h = check_optim(L);
@@ -305,7 +319,7 @@ static int l_fill_orthogonal (lua_State *L) {
 /* }====================================================================== */
 
 static const luaL_Reg methods[] = {
-  {"step", l_step}, {"zero", l_zero}, {"hyper", l_hyper},
+  {"step", l_step}, {"norm", l_norm}, {"zero", l_zero}, {"hyper", l_hyper},
   {"state", l_state}, {"set_steps", l_set_steps}, {"close", l_close},
   {NULL, NULL}
 };

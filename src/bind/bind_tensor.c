@@ -308,6 +308,13 @@ static int l_param (lua_State *L) {
 }
 
 
+/* finite(t) -> whether no element is infinite or NaN */
+static int l_finite (lua_State *L) {
+  lua_pushboolean(L, rnl_all_finite(rnnlua_checktensor(L, 1)));
+  return 1;
+}
+
+
 static int l_is_param (lua_State *L) {
   rnnlua_Handle *h = luaL_testudata(L, 1, TENSOR);
   lua_pushboolean(L, h && h->ctx && h->owned && rnl_is_param(h->t));
@@ -591,6 +598,7 @@ static const luaL_Reg functions[] = {
   {"arange", l_arange},
   {"param", l_param},
   {"is_param", l_is_param},
+  {"finite", l_finite},
   {"is_tensor", l_is_tensor},
   {"default_dtype", l_default_dtype},
   {"get", l_get},

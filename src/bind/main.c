@@ -6,7 +6,8 @@
 ** tree or of the installation. An error that is a table {exit=, message=} is
 ** printed as one line and sets the exit status; other errors print a
 ** traceback. Ctrl-C raises "interrupted!" in the script, SIGTERM "terminated!";
-** uncaught, they end it with 130 and 143.
+** uncaught, they end it with 130 and 143. A script that must not be stopped
+** just anywhere asks for signals itself, through the module rnn.program.
 */
 #include <editline/readline.h>
 #include <limits.h>
@@ -49,6 +50,12 @@ static lua_State *global_L = NULL;
 /* The last signal caught, 0 since a call or a prompt began. */
 static volatile sig_atomic_t caught = 0;
 
+/* While set, a script polls with program.signal() and is not interrupted. */
+static volatile sig_atomic_t deferring = 0;
+
+/* SIGUSR1 came while deferring. */
+static volatile sig_atomic_t save_asked = 0;
+
 /* {== Signals ============================================================ */
 
 static void stop_hook (lua_State *L, lua_Debug *ar) {
@@ -58,13 +65,79 @@ static void stop_hook (lua_State *L, lua_Debug *ar) {
 }
 
 
-/* Only sets a hook: a handler cannot raise. A second signal is not caught. */
-static void on_signal (int sig) {
-  signal(sig, SIG_DFL);
-  caught = sig;
+static void set_hook (void) {
   lua_sethook(global_L, stop_hook,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
+
+
+/* A handler cannot raise, only set a hook. A second signal is not caught. */
+static void on_signal (int sig) {
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  if (deferring) signal(SIGHUP, SIG_DFL);
+  caught = sig;
+  if (!deferring) set_hook();
+}
+
+
+static void on_save (int sig) {
+  (void)sig;
+  save_asked = 1;
+}
+
+
+/* What nohup does stays done. System calls go on after a handler. */
+static void handle (int sig, void (*handler) (int)) {
+  struct sigaction now;
+  if (sig == SIGHUP && sigaction(sig, NULL, &now) == 0 &&
+      now.sa_handler == SIG_IGN)
+    return;
+  memset(&now, 0, sizeof now);
+  now.sa_handler = handler;
+  now.sa_flags = SA_RESTART;
+  sigaction(sig, &now, NULL);
+}
+
+
+/*
+** program.defer(on): while on, Ctrl-C, SIGTERM and SIGHUP wait to be asked for
+** (a second one still ends the process at once), SIGUSR1 too, and writing to a
+** closed pipe or beyond a limit of file size fails instead of killing. Off:
+** what was not asked for interrupts the script now.
+*/
+static int l_defer (lua_State *L) {
+  deferring = lua_toboolean(L, 1);
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
+  handle(SIGHUP, deferring ? on_signal : SIG_DFL);
+  handle(SIGUSR1, deferring ? on_save : SIG_DFL);
+  signal(SIGPIPE, deferring ? SIG_IGN : SIG_DFL);
+  signal(SIGXFSZ, deferring ? SIG_IGN : SIG_DFL);
+  if (!deferring && caught) set_hook();
+  return 0;
+}
+
+
+/*
+** program.signal() -> "interrupted" (Ctrl-C), "terminated" (SIGTERM), "hangup",
+** "save" (SIGUSR1), or nil. One that stops stays until the end of the script.
+*/
+static int l_signal (lua_State *L) {
+  const char *name = caught == SIGINT ? "interrupted"
+                   : caught == SIGTERM ? "terminated"
+                   : caught == SIGHUP ? "hangup" : NULL;
+  if (!name && save_asked) {
+    save_asked = 0;
+    name = "save";
+  }
+  lua_pushstring(L, name);
+  return 1;
+}
+
+
+static const luaL_Reg program_functions[] = {
+  {"defer", l_defer}, {"signal", l_signal}, {NULL, NULL}};
 
 
 /* At the prompt nothing runs: it is enough that reading ends. */
@@ -121,11 +194,12 @@ static int call (lua_State *L, int nargs, int nresults) {
   lua_pushcfunction(L, message_handler);
   lua_insert(L, base);
   caught = 0;
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
   int status = lua_pcall(L, nargs, nresults, base);
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  lua_sethook(L, NULL, 0, 0);   /* of a signal that came too late */
+  handle(SIGINT, SIG_DFL);
+  handle(SIGTERM, SIG_DFL);
   lua_remove(L, base);
   return status;
 }
@@ -449,6 +523,10 @@ static void open_libraries (lua_State *L, const Options *o) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_rnn);
   lua_setfield(L, -2, "rnn");
+  lua_pop(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  luaL_newlib(L, program_functions);
+  lua_setfield(L, -2, "rnn.program");
   lua_pop(L, 1);
 }
 

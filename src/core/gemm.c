@@ -6,6 +6,7 @@
 ** of K in it, so every thread count gives the same bits.
 */
 #include <cblas.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "core/core.h"
@@ -42,6 +43,12 @@ int rnli_blas_ready (rnl_Context *ctx) {
   openblas_set_num_threads(1);
   ctx->blas_ready = 1;
   return RNL_OK;
+}
+
+
+void rnl_blas (char *text, size_t size) {
+  snprintf(text, size, "%s, %s", openblas_get_config(),
+           openblas_get_corename());
 }
 
 

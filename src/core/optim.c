@@ -401,11 +401,17 @@ void rnl_optim_clear (rnl_Optim *opt) {
 }
 
 
-int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
+double rnl_optim_norm (rnl_Optim *opt, int *bad) {
   int first_bad;
-  double norm_now = grad_norm(opt, &first_bad);
-  if (norm) *norm = norm_now;
+  double norm = grad_norm(opt, &first_bad);
   if (bad) *bad = first_bad;
+  return norm;
+}
+
+
+int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
+  double norm_now = rnl_optim_norm(opt, bad);
+  if (norm) *norm = norm_now;
   if (!isfinite(norm_now)) {
     rnl_optim_clear(opt);
     return rnli_error(opt->ctx, RNL_EDIVERGED, "%s: the gradient is not "

@@ -6,6 +6,8 @@
 ** header gets a new serial number: a weak reference (pointer, serial) stays
 ** safe after the tensor is gone, however late its holder notices.
 */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,6 +207,18 @@ double rnl_get (const rnl_Tensor *t, size_t i) {
     case RNL_F64: return ((const double *)t->data)[i];
     default: return (double)((const int32_t *)t->data)[i];
   }
+}
+
+
+int rnl_all_finite (const rnl_Tensor *t) {
+  const float *f = t->data;
+  const double *d = t->data;
+  int bad = 0;   /* no way out of the loops, so that they vectorise */
+  if (t->dtype == RNL_F32)
+    for (size_t i = 0; i < t->count; i++) bad |= !(fabsf(f[i]) <= FLT_MAX);
+  if (t->dtype == RNL_F64)
+    for (size_t i = 0; i < t->count; i++) bad |= !(fabs(d[i]) <= DBL_MAX);
+  return !bad;
 }
 
 

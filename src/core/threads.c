@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,16 +109,24 @@ static void wake_all (rnli_Pool *p) {
 
 
 /* Workers that cannot be started are done without. */
+static void start_workers (rnli_Pool *p, int want) {
+  sigset_t all, before;   /* signals are for the host's threads */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (p->workers < want &&
+         pthread_create(&p->thread[p->workers], NULL, worker, p) == 0)
+    p->workers++;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+
 static rnli_Pool *pool_new (rnl_Context *ctx) {
   rnli_Pool *p = rnli_get(ctx, sizeof *p);
   if (!p) return NULL;
   *p = (rnli_Pool){.pid = getpid()};
   pthread_mutex_init(&p->lock, NULL);
   pthread_cond_init(&p->wake, NULL);
-  int want = rnl_threads(ctx) - 1;
-  while (p->workers < want &&
-         pthread_create(&p->thread[p->workers], NULL, worker, p) == 0)
-    p->workers++;
+  start_workers(p, rnl_threads(ctx) - 1);
   return p;
 }
 

@@ -7,6 +7,7 @@
 ---unlearn first, which more than doubles the steps to a given loss.
 ---A model is a plain table of these layers; its file describes them, so that
 ---`lm.load` rebuilds it. Sizes in a file are not trusted.
+local core = require "rnn.core"
 local model = require "rnn.model"
 
 local lm = {}
@@ -50,25 +51,111 @@ end
 ---@field dropout? number between layers and before the output
 ---@field precision? "full"|"bf16" of products in recurrent layers
 
+---The layers of a model: name, class, sizes, options.
+local function plan(config)
+  local class = lm.CELLS[config.cell]
+  if not class then
+    error(("lm: 'cell' must be lstm, gru or rnn, got %s"):format(config.cell),
+          3)
+  end
+  local p = (config.dropout or 0) + 0.0
+  local layers = {
+    {"embed", layer "Embedding", {#config.tok, config.embed}},
+    {"rnn", layer(class), {config.embed, config.hidden},
+     {num_layers = config.layers, dropout = p, precision = config.precision}},
+    {"out", layer "Linear", {config.hidden, config.tok:usable()}},
+  }
+  if p > 0 then table.insert(layers, 3, {"drop", layer "Dropout", {}, p}) end
+  return layers
+end
+
 ---A new model.
 ---@param config rnn.LMConfig
 ---@return rnn.LM
 function lm.build(config)
-  local class = lm.CELLS[config.cell]
-  if not class then
-    error(("lm: 'cell' must be lstm, gru or rnn, got %s"):format(config.cell),
-          2)
+  local m = {}
+  for _, one in ipairs(plan(config)) do
+    local name, class, sizes, options = table.unpack(one, 1, 4)
+    if #sizes == 0 then
+      m[name] = class(options)
+    else
+      m[name] = class(sizes[1], sizes[2], options)
+    end
   end
-  local p = (config.dropout or 0) + 0.0
-  return setmetatable({
-    embed = layer "Embedding"(#config.tok, config.embed),
-    rnn = layer(class)(config.embed, config.hidden,
-                       {num_layers = config.layers, dropout = p,
-                        precision = config.precision}),
-    drop = p > 0 and layer "Dropout"(p) or nil,
-    out = layer "Linear"(config.hidden, config.tok:usable()),
-  }, META)
+  return setmetatable(m, META)
 end
+
+---Bytes that training a model is likely to need, before any is taken: weights,
+---gradients, the optimizer's slots, packed weights, and what backward needs of
+---each step.
+---@param config rnn.LMConfig
+---@param steps integer T
+---@param streams integer N
+---@param slots integer of the optimizer, per parameter
+---@return integer bytes
+---@return integer parameters
+function lm.memory(config, steps, streams, slots)
+  local V, U, D = #config.tok, config.tok:usable(), config.embed
+  local H, L = config.hidden, config.layers
+  local gates = ({lstm = 4, gru = 3, rnn = 1})[config.cell]
+  local recurrent = gates * H * (D + H + (L - 1) * 2 * H + 2 * L)
+  local params = V * D + recurrent + U * (H + 1)
+  local kept = config.cell == "gru" and 4 or gates
+  local per_token = L * H * (kept + 1) + 2 * H + U + D
+  local floats = params * (2 + slots) + 2 * recurrent +
+                 steps * streams * per_token
+  return 4 * floats + (10 << 20), params
+end
+
+-- {== Going on with another text ==
+
+---What each id of a tokenizer stands for.
+local function symbols(tok)
+  local list = tok.kind == "char" and tok.vocab:codes() or {}
+  for byte = 0, #tok - #list - 1 do
+    list[#list + 1] = ("byte %d"):format(byte)
+  end
+  return list
+end
+
+---Copies rows of 'from' to those rows of 'to' that stand for the same.
+local function copy_rows(to, new, from, old)
+  local row_of = {}
+  local rows, width = from:shape()[1], from:shape()[2] or 1
+  for i = 1, rows do row_of[old[i]] = i end
+  for i = 1, to:shape()[1] do
+    local row = row_of[new[i]]
+    for k = 1, row and width or 0 do
+      core.set(to, (i - 1) * width + k, core.get(from, (row - 1) * width + k))
+    end
+  end
+end
+
+---The sizes of a model, as lm.build takes them.
+---@param m rnn.LM
+---@return {cell: string, embed: integer, hidden: integer, layers: integer}
+function lm.sizes(m)
+  local net = m.rnn.config
+  return {cell = net.class:lower(), embed = net.sizes[1],
+          hidden = net.sizes[2], layers = net.options.num_layers}
+end
+
+---Takes over the weights of a model of the same sizes. Rows that stand for
+---characters are found again by character; those of new ones stay as they are.
+---@param m rnn.LM
+---@param tok rnn.Tokenizer of m
+---@param from rnn.LM
+---@param from_tok rnn.Tokenizer
+function lm.transfer(m, tok, from, from_tok)
+  local new, old = symbols(tok), symbols(from_tok)
+  copy_rows(m.embed.weight, new, from.embed.weight, old)
+  copy_rows(m.out.weight, new, from.out.weight, old)
+  copy_rows(m.out.bias, new, from.out.bias, old)
+  local weights = model.parameters(from.rnn)
+  for i, p in ipairs(model.parameters(m.rnn)) do p:copy(weights[i]) end
+end
+
+-- }==
 
 ---What a checkpoint of the model says of itself, beside its layers.
 ---@param tok rnn.Tokenizer
