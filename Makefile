@@ -6,6 +6,7 @@ VARIANT   = release
 DATA      =
 OPT       = -O3
 BENCH     =
+SOAK      =
 NATIVE    =
 
 PKGS      = openblas libutf8proc jansson
@@ -141,6 +142,12 @@ asan:
 	@ASAN_OPTIONS=detect_leaks=1 \
 	  $(MAKE) --no-print-directory -s VARIANT=asan check
 
+# many random stops and kills of training runs (SOAK="50 200")
+.PHONY: soak
+soak:
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(B)/rnnlua tests/soak.lua $(SOAK)
+
 .PHONY: lint
 lint:
 	@scripts/setup.sh lint
@@ -201,6 +208,7 @@ help:
 	@echo 'make bench      speed next to the limits of this machine'
 	@echo '                BENCH=--peer next to PyTorch, BENCH=--help'
 	@echo 'make asan       the suite under ASan and UBSan'
+	@echo 'make soak       many random stops of training runs'
 	@echo 'make lint       style and layering'
 	@echo 'make install    into PREFIX ($(PREFIX)); uninstall removes it'
 	@echo 'make setup      install missing packages   make clean'

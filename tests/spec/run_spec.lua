@@ -1,0 +1,782 @@
+---rnn.run and what training scripts make of it: going on exactly, signals,
+---faults of disks and numbers, one run to a folder.
+local rnn = require "rnn"
+local checkpoint = require "rnn.checkpoint"
+local core = require "rnn.core"
+local json = require "rnn.json"
+local lfs = require "lfs"
+local log = require "rnn.log"
+
+local sandbox = require "tests.sandbox"
+local stops = require "tests.stops"
+local dir, quote = sandbox.dir, sandbox.quote
+local read, write, shell = sandbox.read, sandbox.write, sandbox.shell
+
+local text = write("text", read "README.md")
+local root = shell "test $(id -u) = 0" == 0
+
+teardown(sandbox.remove)
+
+local function exists(path)
+  return lfs.attributes(path, "mode") == "file"
+end
+
+local SMALL = ("--data %s --hidden 8 --layers 1 --batch 4 --seq 8 --threads 1 "
+  .. "--sample-length 0"):format(quote(text))
+
+---A shell command that trains into a folder.
+local function command(out, options)
+  return ("%s scripts/train_charlm.lua %s --out %s %s"):format(
+    quote(sandbox.program), SMALL, quote(out), options or "")
+end
+
+local function train(out, options)
+  return shell(command(out, options))
+end
+
+local function events(out, kind)
+  local list = {}
+  assert(log.each(out .. "/log.jsonl", function(e)
+    if not kind or e.event == kind then list[#list + 1] = e end
+  end))
+  return list
+end
+
+local function step_of(out)
+  local _, meta = rnn.load(out .. "/last.safetensors")
+  return json.decode(meta["rnnlua.train"]).step
+end
+
+-- {== A loop of one's own ==
+
+---A run over random ids; 'spoil' may change the loss of a step.
+local function own_loop(o)
+  rnn.seed(7)
+  local ids = rnn.zeros({400}, "int32")
+  for i = 1, 400 do core.set(ids, i, 1 + (i * i) % 5) end
+  local m = {embed = rnn.Embedding(5, 4), net = rnn.LSTM(4, 6),
+             out = rnn.Linear(6, 5)}
+  local opt = rnn.Adam(rnn.parameters(m), {lr = 1e-2, clip_norm = 1})
+  local reader = rnn.reader(ids, {steps = 5, streams = 3, vary = o.vary,
+                                  stateless = o.stateless})
+  local r, wrong, code = rnn.run.open {
+    dir = o.dir, model = m, optim = opt, steps = o.steps, quiet = true,
+    parts = {reader = reader}, resume = o.resume, save_every = o.save_every,
+    nan = o.nan, accumulate = o.accumulate, patience = o.patience,
+    eval_every = o.eval_every, evaluate = o.evaluate, keep = o.keep,
+    schedule = o.schedule,
+  }
+  if not r then return nil, wrong, code end
+  local reason = r:train(function(state)
+    local x, y, fresh = reader:next()
+    local tape <close> = rnn.tape()
+    local h, last = m.net(m.embed(x), not fresh and state or nil)
+    local loss = rnn.cross_entropy(m.out(h), y)
+    if o.spoil then loss = o.spoil(loss, r.at.step + 1) end
+    return r:backward(tape, loss), r:carry(last), #x:shape()
+  end)
+  return r, reason, m
+end
+
+describe("a loop of one's own", function()
+  for name, o in pairs {
+    streams = {}, windows = {stateless = true}, lengths = {vary = true},
+    accumulated = {accumulate = 3},
+  } do
+    it("goes on as if it had not stopped: " .. name, function()
+      local whole, parts = dir .. "/own-" .. name, dir .. "/own2-" .. name
+      local function with(more)
+        for k, v in pairs(o) do more[k] = v end
+        return own_loop(more)
+      end
+      assert(with {dir = whole, steps = 60})
+      for _, steps in ipairs {13, 14, 41, 60} do
+        local r, reason = with {dir = parts, steps = steps, resume = "auto"}
+        assert.equal("done", reason)
+        assert.equal(steps, r.at.step)
+      end
+      assert.truthy(read(whole .. "/last.safetensors") ==
+                    read(parts .. "/last.safetensors"))
+      assert.equal(stops.losses(whole), stops.losses(parts))
+    end)
+  end
+
+  it("ends when validation gets no better", function()
+    local losses = {3, 2, 2.5, 2, 4}
+    local r, reason = own_loop {
+      dir = dir .. "/own-patience", steps = 100, eval_every = 2, patience = 3,
+      evaluate = function(r) return losses[r.at.step // 2] end}
+    assert.equal("patience", reason)
+    assert.equal(10, r.at.step)
+    assert.equal(4, r.best_step)
+  end)
+
+  it("keeps the last numbered checkpoints, those of before a stop too",
+     function()
+    local out = dir .. "/own-keep"
+    own_loop {dir = out, steps = 6, save_every = 2, keep = 2}
+    own_loop {dir = out, steps = 10, save_every = 2, keep = 2,
+              resume = "last"}
+    for n = 2, 10, 2 do
+      assert.equal(n >= 8, exists(("%s/step-%d.safetensors"):format(out, n)))
+    end
+  end)
+
+  it("may raise, and the log says so", function()
+    local out = dir .. "/own-error"
+    local ok, wrong = pcall(own_loop, {
+      dir = out, steps = 9, spoil = function(loss, step)
+        if step == 4 then error "the loop is broken" end
+        return loss
+      end})
+    assert.falsy(ok)
+    assert.truthy(tostring(wrong):find "the loop is broken")
+    local list = events(out)
+    assert.equal("error", list[#list].reason)
+    assert.truthy(own_loop {dir = out, steps = 9})   -- the lock is gone
+  end)
+end)
+
+-- }==
+
+-- {== Numbers that are not finite ==
+
+describe("a loss that is not finite", function()
+  local function nan_at(k)
+    return function(loss, step) return step == k and loss * (0 / 0) or loss end
+  end
+
+  ---Tensors of a checkpoint by name, as bytes.
+  local function tensors(path)
+    local all = {}
+    for name, t in pairs((assert(rnn.load(path)))) do
+      all[name] = table.concat(t:reshape {-1}:totable(), " ")
+    end
+    return all
+  end
+
+  it("stops before the step is applied", function()
+    local out, before = dir .. "/nan", dir .. "/before"
+    local r, reason, m = own_loop {dir = out, steps = 50, spoil = nan_at(13)}
+    assert.equal("diverged", reason)
+    local _, _, m2 = own_loop {dir = before, steps = 12}
+    for i, p in ipairs(rnn.parameters(m)) do
+      assert.same(rnn.parameters(m2)[i]:totable(), p:totable())
+    end
+    assert.same(tensors(before .. "/last.safetensors"),
+                tensors(out .. "/last.safetensors"))
+    assert.equal(12, step_of(out))
+    for _, word in ipairs {"step 13 ", "loss is nan", "lr 0.01", "|g| ",
+                           "'embed.weight'", "step 12",
+                           out .. "/last.safetensors"} do
+      assert.truthy(r.why:find(word, 1, true), r.why)
+    end
+    -- and goes on from there as if there had been no such step
+    own_loop {dir = out, steps = 20, resume = "last"}
+    own_loop {dir = before, steps = 20, resume = "last"}
+    assert.truthy(read(out .. "/last.safetensors") ==
+                  read(before .. "/last.safetensors"))
+  end)
+
+  it("of a gradient alone is caught too", function()
+    local r, reason = own_loop {
+      dir = dir .. "/inf", steps = 50,
+      spoil = function(loss, step)   -- sqrt has no slope at 0
+        return step == 5 and loss + (loss - loss):sqrt():sum() or loss
+      end}
+    assert.equal("diverged", reason)
+    assert.truthy(r.why:find("is not finite", 1, true), r.why)
+    assert.equal(4, r.at.step)
+  end)
+
+  it("can be passed over", function()
+    local r, reason = own_loop {dir = dir .. "/skip", steps = 20,
+                                nan = "skip", spoil = nan_at(9)}
+    assert.equal("done", reason)
+    assert.equal(20, r.at.step)
+    assert.equal(19, #events(dir .. "/skip", "step"))
+    local warned = events(dir .. "/skip", "warn")[1].message
+    assert.truthy(warned:find("step 9 was not applied", 1, true), warned)
+  end)
+
+  it("ends a run that has nothing else", function()
+    local r, reason = own_loop {
+      dir = dir .. "/only", steps = 100, nan = "skip",
+      spoil = function(loss, k) return k > 5 and loss * (0 / 0) or loss end}
+    assert.equal("diverged", reason)
+    assert.truthy(r.at.step < 20)
+  end)
+
+  it("can lead back to the last checkpoint with half the rate", function()
+    local out, spoilt = dir .. "/back", false
+    local r, reason = own_loop {
+      dir = out, steps = 20, save_every = 5, nan = "rollback",
+      spoil = function(loss, step)
+        if step ~= 8 or spoilt then return loss end
+        spoilt = true
+        return loss * (0 / 0)
+      end}
+    assert.equal("done", reason)
+    assert.equal(20, r.at.step)
+    local steps = events(out, "step")
+    assert.equal(20, #steps)
+    for i, e in ipairs(steps) do
+      assert.equal(i, e.step)
+      assert.equal(i > 5 and 0.005 or 0.01, e.lr)
+    end
+    spoilt = false
+    r, reason = own_loop {
+      dir = dir .. "/hopeless", steps = 20, save_every = 5, nan = "rollback",
+      spoil = function(loss, k) return k == 8 and loss * (0 / 0) or loss end}
+    assert.equal("diverged", reason)
+    assert.equal(7, r.at.step)
+  end)
+
+  it("never gets into a file", function()
+    local out = dir .. "/poisoned"
+    local m = {w = rnn.param(rnn.ones {3})}
+    local opt = rnn.SGD(rnn.parameters(m), {lr = 1})
+    local function go(steps)
+      local r = assert(rnn.run.open {dir = out, model = m, optim = opt,
+        steps = steps, save_every = 1, quiet = true, resume = "auto"})
+      r:train(function()
+        local tape <close> = rnn.tape()
+        local loss = m.w:sum()
+        if r.at.step == 2 then opt.lr = 3e38 r.rate = 3e38 end
+        return r:backward(tape, loss * (r.at.step > 1 and 1e38 or 1))
+      end)
+      return r
+    end
+    local _, _, err = nil, nil, nil
+    local r = go(2)
+    assert.equal(2, r.saved)
+    r = go(3)
+    assert.falsy(core.finite(m.w), err)
+    assert.truthy(r:unsaved():find("'w' is not finite", 1, true))
+    assert.equal(2, step_of(out))
+  end)
+end)
+
+-- }==
+
+-- {== Signals ==
+
+---Starts a run that would not end, waits for some lines of its log, then runs
+---'script' with its process in $pid; what that printed and the exit code.
+local function with_run(out, options, script)
+  local _, printed, err = shell(([[
+    %s 2>%s >/dev/null & pid=$!
+    while [ $(wc -l 2>/dev/null <%s || echo 0) -lt 20 ]; do
+      sleep 0.02; kill -0 $pid || exit 99
+    done
+    %s
+    wait $pid 2>/dev/null; echo $?]]):format(
+    command(out, "--steps 100000000 " .. options), quote(dir .. "/err"),
+    quote(out .. "/log.jsonl"), script))
+  assert.equal("", err)
+  return printed, read(dir .. "/err")
+end
+
+describe("signals", function()
+  for signal, expected in pairs {TERM = {143, "terminated"},
+                                 HUP = {143, "hangup"},
+                                 INT = {130, "interrupted"}} do
+    it("SIG" .. signal .. " saves and says how to go on", function()
+      local out = dir .. "/sig" .. signal
+      local code, err = with_run(out, "", "kill -" .. signal .. " $pid")
+      assert.equal(expected[1] .. "\n", code)
+      assert.truthy(err:find("to go on: .* %-%-out " .. out .. " %-%-resume"),
+                    err)
+      local list = events(out)
+      assert.equal(expected[2], list[#list].reason)
+      assert.equal(list[#list].step, step_of(out))
+      assert.equal(list[#list].step, #events(out, "step"))
+    end)
+  end
+
+  it("SIGUSR1 saves now, and training goes on", function()
+    local out = dir .. "/usr1"
+    local printed, err = with_run(out, "--save-every 100000000", [[
+      kill -USR1 $pid
+      while [ ! -e ]] .. out .. [[/last.safetensors ]; do sleep 0.02; done
+      sleep 0.1; kill -0 $pid && echo alive; kill -9 $pid]])
+    assert.equal("alive\n137\n", printed)
+    assert.truthy(err:find "\nsaved +%S+last.safetensors, step %d+\n", err)
+    assert.truthy(step_of(out) > 0)
+  end)
+
+  it("two stop at once", function()
+    local out = dir .. "/twice"
+    local slow = "--hidden 700 --layers 3 --batch 64 --seq 200 --data " ..
+                 quote(write("long", read "README.md":rep(8)))
+    local printed = ([[
+      %s --steps 99999 >/dev/null 2>&1 & pid=$!
+      while [ ! -s %s/log.jsonl ]; do sleep 0.05; done
+      sleep 0.3; kill -INT $pid; sleep 0.1; kill -INT $pid; wait $pid
+      echo $?]]):format(command(out, slow), quote(out))
+    local _, code = shell(printed)
+    assert.equal("130\n", code)
+    assert.falsy(exists(out .. "/last.safetensors"))
+  end)
+
+  it("leave a run alone that nohup started", function()
+    local out = dir .. "/nohup"
+    local _, printed = shell(([[
+      trap '' HUP; %s >/dev/null 2>&1 & pid=$!
+      while [ ! -s %s/log.jsonl ]; do sleep 0.02; done
+      kill -HUP $pid; sleep 0.2; kill -0 $pid && echo alive
+      kill -TERM $pid; wait $pid; echo $?]]):format(
+      command(out, "--steps 100000000"), quote(out)))
+    assert.equal("alive\n143\n", printed)
+  end)
+
+  it("are not caught in other programs", function()
+    local script = write("stock.lua", [[
+      local function caught()
+        local file <close> = io.open "/proc/self/status"
+        return file:read "a":match "SigCgt:%s*(%x+)"
+      end
+      local before = caught()
+      local rnn = require "rnn"
+      local m = {w = rnn.param(rnn.ones {2})}
+      local r = assert(rnn.run.open {dir = arg[1], model = m, steps = 3,
+        optim = rnn.SGD(rnn.parameters(m), {lr = 0.1}), quiet = true})
+      local during
+      r:train(function()
+        during = caught()
+        local tape <close> = rnn.tape()
+        return r:backward(tape, m.w:sum())
+      end)
+      assert(before == during and before == caught())
+      print "untouched"]])
+    local code, out, err = shell(("LUA_CPATH='%s/?.so' lua5.4 %s %s"):format(
+      sandbox.build, quote(script), quote(dir .. "/stock")))
+    assert.equal(0, code, err)
+    assert.equal("untouched\n", out)
+  end)
+end)
+
+-- }==
+
+-- {== Stops at random moments ==
+
+describe("stops at random moments", function()
+  local options = ("--data %s --hidden 24 --layers 2 --steps 250 --batch 8 " ..
+    "--seq 20 --dropout 0.1 --eval-every 37 --save-every 29 --schedule plateau "
+    .. "--random-seq --keep 2"):format(quote(text))
+
+  for threads = 1, 2 do
+    it("change nothing, threads: " .. threads, function()
+      local whole, parts = dir .. "/w" .. threads, dir .. "/p" .. threads
+      local o = options .. " --threads " .. threads
+      local code, _, err = stops.whole(o, whole)
+      assert.equal(0, code, err)
+      local n, wrong = stops.interrupted(o, parts, 6, 0.4)
+      assert.falsy(wrong, wrong)
+      assert.truthy(n >= 3, n .. " stops")
+      assert.truthy(read(whole .. "/last.safetensors") ==
+                    read(parts .. "/last.safetensors"))
+      assert.equal(stops.losses(whole), stops.losses(parts))
+    end)
+  end
+
+  it("lose no checkpoint", function()
+    local _, wrong = stops.killed(("--data %s --hidden 128 --batch 4 --seq 8 "
+      .. "--steps 1000000"):format(quote(text)), dir .. "/killed", 10, 0.4)
+    assert.falsy(wrong, wrong)
+  end)
+end)
+
+-- }==
+
+-- {== Disks ==
+
+describe("a disk", function()
+  local place = dir .. "/disk"
+  local mounted = root and lfs.mkdir(place) and shell(
+    ("mount -t tmpfs -o size=600k tmpfs %s"):format(quote(place))) == 0
+
+  teardown(function()
+    if mounted then shell(("umount %s"):format(quote(place))) end
+  end)
+
+  ---A checkpoint of 128 units takes about 350 kB: the next does not fit beside.
+  local MIDDLE = " --hidden 80 --save-every 5 --eval-every 1000 --val 0 "
+
+  if mounted then
+    it("that is full stops no training, and loses nothing", function()
+      local out = place .. "/run"
+      local code, _, err = train(out, MIDDLE .. "--steps 5")
+      assert.equal(0, code, err)
+      local before = read(out .. "/last.safetensors")
+      shell(("head -c 600k /dev/zero >%s/filler 2>&1"):format(quote(place)))
+      code, _, err = train(out, "--resume --steps 20")
+      assert.equal(5, code, err)
+      assert.truthy(err:find "warning: could not save: .*No space left", err)
+      assert.truthy(before == read(out .. "/last.safetensors"))
+      os.remove(place .. "/filler")
+      code, _, err = train(out, "--resume --steps 20")
+      assert.equal(0, code, err)
+      assert.equal(20, step_of(out))
+    end)
+
+    it("that has room again is written again", function()
+      local out = place .. "/again"
+      shell("rm -rf " .. quote(place) .. "/*")
+      shell(("head -c 500k /dev/zero >%s/filler"):format(quote(place)))
+      local printed, err = with_run(out, MIDDLE, ([[
+        while ! grep -q 'could not save' %s; do sleep 0.02; done
+        rm %s/filler; sleep 0.3; kill -TERM $pid]]):format(
+        quote(dir .. "/err"), quote(place)))
+      assert.equal("143\n", printed, err)
+      assert.truthy(step_of(out) > 5)
+    end)
+
+    it("that may not be written is refused, or borne", function()
+      local out = place .. "/ro"
+      shell("rm -rf " .. quote(place) .. "/*")
+      assert.equal(0, (train(out, MIDDLE .. "--steps 5")))
+      shell("mount -o remount,ro " .. quote(place))
+      local code, _, err = train(out, "--resume --steps 20")
+      shell("mount -o remount,rw " .. quote(place))
+      assert.equal(5, code, err)
+      assert.truthy(err:find("Read-only file system", 1, true), err)
+      assert.equal(5, step_of(out))
+    end)
+  end
+
+  it("with a limit of file size stops no training", function()
+    local out = dir .. "/efbig"
+    assert.equal(0, (train(out, MIDDLE .. "--steps 5")))
+    local before = read(out .. "/last.safetensors")
+    local code, _, err = shell("ulimit -f 60; " ..
+                               command(out, "--resume --steps 30"))
+    assert.equal(5, code, err)
+    assert.truthy(err:find("File too large", 1, true), err)
+    assert.truthy(before == read(out .. "/last.safetensors"))
+  end)
+
+  it("holds nothing of what a killed run left half done", function()
+    local out = dir .. "/swept"
+    assert.equal(0, (train(out, "--steps 2")))
+    local left = out .. "/.last.safetensors.tmp.123"
+    write("swept/.last.safetensors.tmp.123", "half")
+    local file = io.open(out .. "/log.jsonl", "ab")
+    file:write '{"event":"step","st'
+    file:close()
+    local code, _, err = train(out, "--resume --steps 4")
+    assert.equal(0, code, err)
+    assert.falsy(exists(left))
+    assert.equal(4, #events(out, "step"))
+  end)
+end)
+
+-- }==
+
+-- {== Folders, checkpoints, texts ==
+
+describe("a folder", function()
+  it("is for one run at a time", function()
+    local out = dir .. "/locked"
+    local printed = with_run(out, "", ([[
+      %s --resume auto 2>&1; echo $?
+      kill -TERM $pid]]):format(command(out)))
+    assert.truthy(printed:find("another run works in this folder (process", 1,
+                               true), printed)
+    assert.truthy(printed:find "\n2\n", printed)
+    assert.equal(0, (train(out, "--resume --steps " .. step_of(out) + 1)))
+  end)
+
+  it("that holds a run is not written over by mistake", function()
+    local out = dir .. "/mine"
+    assert.equal(0, (train(out, "--steps 3 --keep 1 --save-every 1")))
+    local before = read(out .. "/last.safetensors")
+    local code, _, err = train(out, "--steps 2")
+    assert.equal(2, code, err)
+    assert.truthy(err:find("holds a run; go on with it (--resume), start anew "
+                           .. "(--overwrite)", 1, true), err)
+    assert.truthy(before == read(out .. "/last.safetensors"))
+    assert.equal(0, (train(out, "--steps 2 --overwrite")))
+    assert.equal(2, step_of(out))
+    assert.falsy(exists(out .. "/step-3.safetensors"))
+  end)
+end)
+
+describe("resuming", function()
+  local out = dir .. "/from"
+
+  it("takes the newest checkpoint that is sound, when asked to", function()
+    assert.equal(0, (train(out, "--steps 9 --save-every 3 --keep 2")))
+    local last = read(out .. "/last.safetensors")
+    write("from/last.safetensors", last:sub(1, #last - 50))
+    local code, _, err = train(out, "--resume --steps 12")
+    assert.equal(3, code)
+    assert.truthy(err:find("last.safetensors", 1, true), err)
+    write("from/step-9.safetensors", last:gsub(".$", "x"))
+    code, _, err = train(out, "--resume auto --steps 12")
+    assert.equal(0, code, err)
+    assert.truthy(err:find "going on from %S+step%-6.safetensors", err)
+    assert.truthy(err:find "resume  from step 6\n", err)
+    assert.equal(12, #events(out, "step"))
+    assert.equal(0, (train(dir .. "/fresh", "--resume auto --steps 2")))
+  end)
+
+  it("takes a checkpoint by name", function()
+    local code, _, err = train(out, ("--resume %s/step-9.safetensors --steps "
+                                     .. "10"):format(out))
+    assert.equal(0, code, err)
+    assert.equal(10, step_of(out))
+  end)
+
+  it("says when bits cannot be the same", function()
+    local code, _, err = shell("RNNLUA_KERNELS=portable " ..
+                               command(out, "--resume --steps 11"))
+    assert.equal(0, code, err)
+    if rnn.kernels() ~= "portable" then
+      assert.truthy(err:find "not bit for bit: kernels was %w+, is portable",
+                    err)
+    end
+  end)
+
+  it("refuses another text, unless told", function()
+    local other = quote(write("other", read "README.md":upper():lower()))
+    local code, _, err = train(out, "--resume --steps 14 --data " .. other)
+    assert.equal(3, code)
+    assert.truthy(err:find("--allow-new-data", 1, true), err)
+    code, _, err = train(out, "--resume --allow-new-data --steps 14 --data " ..
+                         other)
+    assert.equal(0, code, err)
+    assert.equal(14, step_of(out))
+    local new = quote(write("new", read "README.md" .. "\u{4F60}"))
+    code, _, err = train(out, "--resume --allow-new-data --steps 14 --data " ..
+                         new)
+    assert.equal(3, code)
+    assert.truthy(err:find("\u{4F60}", 1, true), err)
+  end)
+
+  it("keeps to the time it was given in all", function()
+    local timed = dir .. "/timed"
+    local code, err = with_run(timed, "--time 3600", "kill -TERM $pid")
+    assert.equal("143\n", code, err)
+    assert.falsy(events(timed, "start")[1].config.steps == nil and false)
+    local _
+    code, _, err = train(timed, "--resume --time 0.001")
+    assert.equal(0, code, err)
+    local list = events(timed)
+    assert.equal("time", list[#list].reason)
+  end)
+end)
+
+describe("a model to start from", function()
+  local base = dir .. "/base"
+  local model = base .. "/best.safetensors"
+
+  it("lends weights and sizes", function()
+    assert.equal(0, (train(base, "--steps 40 --hidden 12 --layers 2")))
+    local out = dir .. "/tuned"
+    local code, _, err = shell(("%s scripts/train_charlm.lua --data %s --out %s"
+      .. " --steps 1 --lr 1e-9 --init-from %s --sample-length 0"):format(
+      quote(sandbox.program), quote(text), quote(out), quote(model)))
+    assert.equal(0, code, err)
+    assert.truthy(err:find "LSTM of 12 units, 2 layers", err)
+    local a, b = rnn.load(model), rnn.load(out .. "/best.safetensors")
+    for name, t in pairs(a) do
+      local worst = (t - b[name]):abs():max():item()
+      assert.truthy(worst < 1e-6, name)
+    end
+    code, _, err = train(dir .. "/tuned2", "--steps 1 --hidden 13 --init-from "
+                         .. model)
+    assert.equal(2, code)
+    assert.truthy(err:find("does not fit", 1, true), err)
+  end)
+
+  it("learns new characters when asked to", function()
+    local new = write("chinese", read(text) .. ("\u{4F60}\u{597D}\n"):rep(50))
+    local options = ("--steps 1 --lr 1e-9 --hidden 12 --layers 2 --init-from "
+                     .. "%s --data %s"):format(model, new)
+    local code, _, err = train(dir .. "/ext", options)
+    assert.equal(3, code)
+    assert.truthy(err:find("--extend-vocab adds them", 1, true), err)
+    code, _, err = train(dir .. "/ext", options .. " --extend-vocab")
+    assert.equal(0, code, err)
+    local _, tok = require "rnn.models.lm".load(model)
+    local m2, tok2 = require "rnn.models.lm".load(dir ..
+                                                  "/ext/best.safetensors")
+    assert.equal(tok:usable() + 2, tok2:usable())
+    local old = rnn.load(model)["embed.weight"]
+    local i, k = tok:encode "e", tok2:encode "e"
+    i, k = core.get(i, 1), core.get(k, 1)
+    local worst = (old:select(1, i) - m2.embed.weight:select(1, k)):abs()
+                  :max():item()
+    assert.truthy(worst < 1e-6)
+  end)
+end)
+
+-- }==
+
+-- {== Options ==
+
+describe("options", function()
+  local cli = require "rnn.cli"
+  local SPEC = {name = "x.lua", summary = "x",
+    {"preset", type = "choice", choices = {"big"}, help = "sizes",
+     presets = {big = {help = "when it is big", a = 4, b = 4, c = 4, d = 4}}},
+    {"a", type = "int", default = 5, help = "a"},
+    {"b", type = "int", default = 5, help = "b"},
+    {"c", type = "int", default = 5, help = "c"},
+    {"d", type = "int", default = 5, help = "d"},
+    {"e", type = "int", default = 5, help = "e"},
+    {"flag", type = "flag", help = "a flag"},
+    {"stop", type = "string", list = true, help = "texts"},
+    {"again", type = "string", bare = "last", help = "again"},
+    {"config", type = "config", help = "file"}}
+
+  it("come from flag, environment, config, preset, default, in this order",
+     function()
+    local config = write("c.lua", "{b = 3, c = 3, a = 3, stop = {'u', 'v'}}")
+    local getenv = os.getenv
+    os.getenv = function(name)   -- luacheck: ignore
+      return ({RNNLUA_B = "2", RNNLUA_A = "2", RNNLUA_FLAG = "1"})[name]
+    end
+    local ok, opts = pcall(cli.parse, {"--a", "1", "--config", config,
+                                       "--preset", "big"}, SPEC)
+    os.getenv = getenv           -- luacheck: ignore
+    assert.truthy(ok, opts)
+    assert.same({1, 2, 3, 4, 5}, {opts.a, opts.b, opts.c, opts.d, opts.e})
+    assert.truthy(opts.flag)
+    assert.same({"u", "v"}, opts.stop)
+  end)
+
+  it("may be lists, or stand without a value", function()
+    local opts = cli.parse({"--stop", "x", "--again", "--stop", "y"}, SPEC)
+    assert.same({"x", "y"}, opts.stop)
+    assert.equal("last", opts.again)
+    opts = cli.parse({"--again", "z"}, SPEC)
+    assert.equal("z", opts.again)
+    assert.equal(nil, opts.stop)
+  end)
+
+  it("of the environment are checked", function()
+    local code, _, err = shell("RNNLUA_HIDDEN=many " .. command(dir .. "/no",
+                               "--steps 1"):gsub("%-%-hidden 8", ""))
+    assert.equal(2, code)
+    assert.truthy(err:find("RNNLUA_HIDDEN must be an integer", 1, true), err)
+  end)
+
+  it("that cannot fit into memory are refused before any is taken", function()
+    local code, out, err = train(dir .. "/vast", "--hidden 40000 --layers 9")
+    assert.equal(1, code)
+    assert.equal("", out)
+    assert.truthy(err:find "needs about [%d.]+ GiB of memory", err)
+    assert.falsy(lfs.attributes(dir .. "/vast"))
+    code, _, err = shell("ulimit -v 2000000; " .. command(dir .. "/vast",
+      "--hidden 2000 --layers 4 --batch 50 --seq 50"):gsub("%-%-hidden 8 ", "")
+      :gsub("%-%-layers 1 ", ""))
+    assert.equal(1, code, err)
+    assert.truthy(err:find("ulimit -v leaves", 1, true), err)
+  end)
+
+  it("can be looked at without training", function()
+    local code, out, err = train(dir .. "/dry", "--dry-run")
+    assert.equal(0, code, err)
+    for _, word in ipairs {"text ", "model ", "needs about", "steps "} do
+      assert.truthy(out:find(word, 1, true), out)
+    end
+    assert.falsy(lfs.attributes(dir .. "/dry"))
+  end)
+end)
+
+-- }==
+
+-- {== Parts ==
+
+describe("the reader", function()
+  local reader = rnn.reader
+
+  it("permutes each number once, and otherwise for another key", function()
+    for _, n in ipairs {1, 2, 3, 5, 16, 17, 100, 1000} do
+      local seen, moved = {}, 0
+      for i = 0, n - 1 do
+        local k = reader.permuted(i, n, 42)
+        assert.truthy(k >= 0 and k < n and not seen[k])
+        seen[k] = true
+        if k ~= reader.permuted(i, n, 43) then moved = moved + 1 end
+      end
+      assert.truthy(n < 16 or moved > n / 2)
+    end
+  end)
+
+  it("reads every window of an epoch once when stateless", function()
+    local ids = rnn.arange(1, 101):to "int32"
+    local r = reader(ids, {steps = 10, streams = 2, stateless = true})
+    local seen = {}
+    for _ = 1, 5 do
+      local x, y, fresh = r:next()
+      assert.truthy(fresh)
+      for _, first in ipairs(x:totable()[1]) do
+        assert.falsy(seen[first])
+        seen[first] = true
+      end
+      assert.equal(x:totable()[1][1] + 1, y:totable()[1][1])
+    end
+    assert.equal(1, r.epoch)
+    r:next()
+    assert.equal(2, r.epoch)
+  end)
+
+  it("varies lengths about the one asked for, the same each time", function()
+    local ids = rnn.zeros({20001}, "int32")
+    local function lengths(seed)
+      local r = reader(ids, {steps = 40, streams = 1, vary = true,
+                             seed = seed})
+      local list, sum = {}, 0
+      for i = 1, 400 do
+        list[i] = r:next():shape()[1]
+        sum = sum + list[i]
+      end
+      return list, sum / 400
+    end
+    local list, mean = lengths(1)
+    assert.truthy(mean > 37 and mean < 41, mean)
+    assert.same(list, (lengths(1)))
+    assert.not_same(list, (lengths(2)))
+    for _, n in ipairs(list) do assert.truthy(n >= 5 and n <= 80) end
+  end)
+
+  it("refuses a place that is none", function()
+    local r = reader(rnn.zeros({100}, "int32"), {steps = 5, streams = 2})
+    for _, state in ipairs {false, {}, {epoch = 0, at = 1},
+                            {epoch = 1, at = 1000}, {epoch = 1.5, at = 0}} do
+      assert.falsy(r:restore(state))
+    end
+    assert.truthy(r:restore {epoch = 3, at = 10})
+  end)
+end)
+
+describe("schedules", function()
+  it("warm up, and let the one within be told", function()
+    local rate = rnn.schedule.warmup(rnn.schedule.plateau(1, 10,
+                                     {patience = 0}), 4)
+    assert.equal(0.25, rate(0))
+    assert.equal(1, rate(3))
+    rate:observe(1)
+    rate:observe(2)
+    assert.equal(0.5, rate(10))
+    local state = rate:state()
+    local other = rnn.schedule.warmup(rnn.schedule.plateau(1, 10), 4)
+    assert.truthy(other:restore(state))
+    assert.equal(0.5, other(10))
+    assert.falsy(other:restore {lr = "x"})
+  end)
+end)
+
+describe("checkpoints", function()
+  it("name the first tensor that is not finite", function()
+    local m = {a = rnn.param(rnn.ones {2}), b = rnn.param(rnn.tensor {1, 1})}
+    assert.equal(nil, checkpoint.not_finite(m))
+    core.set(m.b, 2, math.huge)
+    assert.equal("b", checkpoint.not_finite(m))
+  end)
+end)
+
+-- }==
