@@ -13,7 +13,7 @@ local stops = require "rnn.stops"
 ---@field length_penalty? number texts are ordered by logp / tokens ^ this;
 ---default 0
 ---@field stop? string|string[] ends a text, which does not have it
----@field unknown? "error"|"skip" characters of the prime the model does not know
+---@field unknown? "error"|"skip" characters of the prime not learnt
 ---@field precision? "full"|"bf16"|"int8"
 
 ---@class rnn.Beam
@@ -97,9 +97,11 @@ return function(model, tok, o)
   if n > width then
     error(("beam: 'n' must be at most 'width', %d, got %d"):format(width, n), 2)
   end
-  if o.temperature == 0 or type(power) ~= "number" or not (power >= 0) then
-    error("beam: 'temperature' must be above 0 and 'length_penalty' 0 or more",
-          2)
+  if type(power) ~= "number" or power ~= power or power < 0 then
+    error(("beam: 'length_penalty' must be 0 or more, got %s"):format(power), 2)
+  end
+  if o.temperature == 0 then
+    error("beam: 'temperature' must be above 0", 2)
   end
   local s <close>, wrong, code = session.new(model, tok, o, width)
   if not s then return nil, wrong, code end

@@ -12,8 +12,8 @@ local generate = {
 ---@class rnn.OpenOptions: rnn.DrawOptions
 ---@field prime? string text to go on from; it is not part of the result
 ---@field precision? "full"|"bf16"|"int8" of the weights: see rnn.stepper
----@field seed? integer text i of n is that of the seed n+i-1 made alone; default
----one from the generator of rnn.seed
+---@field seed? integer of the first text; the i-th is that of the seed i-1
+---further, made alone. Default: one from the generator of rnn.seed
 ---@field stop? string|string[] the text ends before the first of these that is
 ---complete
 ---@field unknown? "error"|"skip" what to do with characters of a prime that the

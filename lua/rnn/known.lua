@@ -10,7 +10,9 @@ local PREFIX = "^characters not in the vocabulary: "
 ---Text without the characters that the model has not learnt.
 local function known_part(tok, s)
   local is_known, parts = {}, {}
-  for _, code in ipairs(tok.vocab:codes()) do is_known[utf8.char(code)] = true end
+  for _, code in ipairs(tok.vocab:codes()) do
+    is_known[utf8.char(code)] = true
+  end
   if tok.normal then s = core.normalise(s, tok.normal) end
   for c in s:gmatch(utf8.charpattern) do
     if is_known[c] then parts[#parts + 1] = c end
@@ -37,7 +39,7 @@ function known.encode(tok, s, unknown)
   if unknown == "skip" then return tok:encode(known_part(tok, s)) end
   if ids then
     local vocab = core.vocab_new(tok.vocab:codes(), false)
-    _, wrong = vocab:encode(tok:decode(ids))
+    wrong = select(2, vocab:encode(tok:decode(ids)))
   end
   return nil, "not among the characters of the model: " ..
          wrong:gsub(PREFIX, "") .. "; set 'unknown' to skip to leave them out",

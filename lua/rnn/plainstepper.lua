@@ -11,7 +11,8 @@ local CHUNK = 256   -- ids that go through the model at once
 local Plain = {}
 Plain.__index = Plain
 
----One stream reads ids (T).
+---One stream reads ids (T). What it has is replaced, not changed: after a
+---select streams may share it.
 local function read(self, i, ids)
   local n, logits = #ids, nil
   for from = 1, n, CHUNK do
@@ -22,7 +23,7 @@ local function read(self, i, ids)
   if n == 0 then return end
   local shape = logits:shape()
   self.scores[i] = logits:select(1, shape[1]):reshape {shape[3]}:to "float32"
-  local seen = self.seen[i]
+  local seen = table.move(self.seen[i], 1, #self.seen[i], 1, {})
   for k = math.max(1, n - self.history + 1), n do
     seen[#seen + 1] = core.get(ids, k)
   end

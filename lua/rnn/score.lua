@@ -42,16 +42,21 @@ local function log_probabilities(self, ids)
          :gather(ids:reshape {T, 1}, 2):totable()
 end
 
----Scores ids that are whole chunks, but for the last ones of a text.
+---Scores a chunk of ids, a whole one but for the last of a text.
 local function score_ids(self, ids)
   for i, row in ipairs(log_probabilities(self, ids)) do
     local id, logp = core.get(ids, i), row[1]
+    if logp ~= logp then
+      return nil, "the logits are not finite: the model has diverged or is " ..
+             "damaged", "EFORMAT"
+    end
     local bytes = self.tok:decode {id}
     self.sum.logp = self.sum.logp + logp
     self.sum.tokens = self.sum.tokens + 1
     self.sum.chars = self.sum.chars + select(2, bytes:gsub("[^\x80-\xBF]", ""))
     if self.on_token then self.on_token(bytes, logp) end
   end
+  return true
 end
 
 ---Adds ids to those that wait for a whole chunk, and scores the whole ones.
@@ -59,9 +64,12 @@ local function add_ids(self, ids)
   if self.waiting then ids = self.waiting:cat(ids, 1) end
   local n = #ids - #ids % CHUNK
   for from = 1, n, CHUNK do
-    score_ids(self, ids:slice(1, from, from + CHUNK - 1))
+    local ok, wrong, code = score_ids(self, ids:slice(1, from,
+                                                      from + CHUNK - 1))
+    if not ok then return nil, wrong, code end
   end
   self.waiting = n < #ids and ids:slice(1, n + 1, #ids):clone() or nil
+  return true
 end
 
 -- }==
@@ -85,23 +93,26 @@ local function check_utf8(self, s)
          self.bytes + byte, self.lines + line), "EFORMAT"
 end
 
+---A message about a piece, with its bytes counted from the start of the text.
+function Scorer:place(message, piece)
+  return (message:gsub(" at byte (%d+)", function(n)
+    local lines = select(2, piece:sub(1, n):gsub("\n", ""))
+    return (" at byte %d (line %d)"):format(self.bytes + n,
+                                            self.lines + lines + 1)
+  end))
+end
+
 ---Scores text that ends where a character does.
 local function add_text(self, s)
   local whole, ids, wrong, code
   whole, wrong, code = check_utf8(self, s)
   if not whole then return nil, wrong, code end
   ids, wrong, code = known.encode(self.tok, whole, self.unknown)
-  if not ids then
-    local line = self.lines + select(2, s:gsub("\n", ""))
-    return nil, wrong:gsub(" at byte (%d+)", function(n)
-      return (" at byte %d"):format(self.bytes + n)
-    end):gsub("; set", (", in lines %d to %d%%0"):format(self.lines + 1,
-                                                         line + 1), 1), code
-  end
+  if not ids then return nil, self:place(wrong, whole), code end
   self.bytes = self.bytes + #s
   self.lines = self.lines + select(2, s:gsub("\n", ""))
-  if #ids > 0 then add_ids(self, ids) end
-  return true
+  if #ids == 0 then return true end
+  return add_ids(self, ids)
 end
 
 ---Takes the next piece of the text.
@@ -125,8 +136,10 @@ end
 ---@return string? code "EFORMAT"
 function Scorer:finish()
   local ok, wrong, code = add_text(self, self.held)
+  if ok and self.waiting then
+    ok, wrong, code = score_ids(self, self.waiting)
+  end
   if not ok then return nil, wrong, code end
-  if self.waiting then score_ids(self, self.waiting) end
   local sum = self.sum
   local bits = -sum.logp / math.log(2)
   if sum.chars > 0 then sum.bits_per_char = bits / sum.chars end

@@ -444,9 +444,10 @@ static rnl_Tensor *state_field (lua_State *L, const char *name,
   for (int i = 0; same && i < ndim; i++)   /* -1: any extent */
     same = dim[i] < 0 || rnl_shape(t)[i] == dim[i];
   if (!same)
-    luaL_error(L, "stepper: state.%s must be %s (%d, %d%s)", name,
-               rnl_dtype_name(dtype), dim[0], dim[1], ndim > 2 ?
-               lua_pushfstring(L, ", %d", dim[2]) : "");
+    luaL_error(L, "stepper: state.%s must be %s (%d, %s%s)", name,
+               rnl_dtype_name(dtype), dim[0],
+               dim[1] < 0 ? "M" : lua_pushfstring(L, "%d", dim[1]),
+               ndim > 2 ? lua_pushfstring(L, ", %d", dim[2]) : "");
   return t;
 }
 

@@ -102,7 +102,7 @@ static void penalise (const float *logits, int n, const rnl_Draw *d,
 }
 
 
-/* Deals out 'work'; returns the likeliest id, -1 if that score is not finite. */
+/* Deals out 'work'; returns the likeliest id, -1 if its score is not finite. */
 static int32_t prepare (Scores *s, const float *logits, int n,
                         const rnl_Draw *d, const int32_t *recent, int nrecent,
                         void *work) {
