@@ -22,7 +22,7 @@ local opts = cli.parse(arg, {
   },
   {"model", positional = true, type = "file", required = true,
    help = "a checkpoint: best.safetensors or last.safetensors"},
-  {"files", positional = true, type = "file", list = true,
+  {"files", positional = true, type = "file", list = true, many = true,
    help = "texts; without any, or for -, stdin"},
   {"tokens", type = "flag", help = "a row for each token"},
   {"lines", type = "flag", help = "a row for each line, each by itself"},

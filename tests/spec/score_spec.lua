@@ -3,7 +3,9 @@
 
 local rnn = require "rnn"
 local core = require "rnn.core"
+local json = require "rnn.json"
 local lm = require "rnn.models.lm"
+local sandbox = require "tests.sandbox"
 local score = require "rnn.score"
 local text = require "rnn.text"
 
@@ -128,5 +130,117 @@ describe("a score", function()
       assert.is_nil(got)
       assert.truthy(why:find "^the logits are not finite")
     end
+  end)
+end)
+
+describe("score.lua", function()
+  local model, tok = new_model "char"
+  local path = sandbox.dir .. "/model.safetensors"
+  assert(rnn.save(path, model, lm.describe(tok)))
+  teardown(sandbox.remove)
+
+  ---Runs the script on text from stdin; returns exit code, stdout, stderr.
+  local function run(input, options)
+    return sandbox.shell(("%s scripts/score.lua %s - %s"):format(
+      sandbox.quote(sandbox.program), sandbox.quote(path), options or ""),
+      input)
+  end
+
+  ---Rows of a table: {column = cell}.
+  local function rows(out)
+    local names, list = nil, {}
+    for line in out:gmatch "([^\n]*)\n" do
+      local cells = {}
+      for cell in (line .. "\t"):gmatch "([^\t]*)\t" do
+        cells[#cells + 1] = cell
+      end
+      if not names then
+        names = cells
+      else
+        list[#list + 1] = {}
+        for i, name in ipairs(names) do list[#list][name] = cells[i] end
+      end
+    end
+    return list
+  end
+
+  it("scores a text that is longer than a block", function()
+    local long = CORPUS:rep(40)
+    local want = score.text(model, tok, long)
+    local code, out, err = run(long)
+    assert.equal(0, code, err)
+    local row = rows(out)[1]
+    assert.equal("stdin", row.file)
+    assert.equal(want.tokens, tonumber(row.tokens))
+    for _, name in ipairs {"logp", "bits_per_char", "perplexity"} do
+      near(tonumber(row[name]), want[name], 1e-6 * math.abs(want[name]))
+    end
+    code, out = run(long, "--json")
+    assert.equal(0, code)
+    want.file = "stdin"
+    local got = json.decode(out)
+    for name, value in pairs(want) do assert.equal(value, got[name], name) end
+    local file = sandbox.write("long.txt", long)
+    code, out = sandbox.shell(("%s scripts/score.lua %s %s"):format(
+      sandbox.program, path, file))
+    assert.equal(0, code)
+    assert.equal(file, rows(out)[1].file)
+    assert.equal(row.logp, rows(out)[1].logp)
+  end)
+
+  it("scores each token", function()
+    local sum = 0.0
+    local code, out = run("cab\n\u{E9}", "--tokens")
+    assert.equal(0, code)
+    local list = rows(out)
+    for i, token in ipairs {"c", "a", "b", "\\n", "\u{E9}"} do
+      assert.equal(token, list[i].token)
+      near(tonumber(list[i].logp), -math.log(2) * tonumber(list[i].bits), 1e-6)
+      sum = sum + tonumber(list[i].logp)
+    end
+    near(sum, score.text(model, tok, "cab\n\u{E9}").logp, 1e-6)
+    code, out = run("cab\n\u{E9}", "--tokens --json")
+    assert.equal(0, code)
+    local i = 0
+    for line in out:gmatch "[^\n]+" do
+      i = i + 1
+      near(json.decode(line).logp, tonumber(list[i].logp), 1e-6)
+    end
+    assert.equal(5, i)
+  end)
+
+  it("scores each line by itself", function()
+    local code, out = run("cab\n\nabc \u{4EBA}\ncab", "--lines")
+    assert.equal(0, code)
+    local list = rows(out)
+    assert.equal(4, #list)
+    for i, line in ipairs {"cab", "", "abc \u{4EBA}", "cab"} do
+      local want = score.text(model, tok, line)
+      assert.equal(line, list[i].text)
+      assert.equal(tostring(want.tokens), list[i].tokens)
+      near(tonumber(list[i].logp), want.logp, 1e-6)
+      assert.equal(line == "", list[i].perplexity == "")
+    end
+    assert.same(list[1], list[4])
+  end)
+
+  it("refuses what it cannot score, in one line", function()
+    for input, row in pairs {
+      ["ab\nZ"] = {"", "'Z' (U+005A) at byte 4 (line 2); use --unknown skip"},
+      ["ab\n\xFF"] = {"", "stdin: invalid UTF-8 at byte 4 (line 2); use"},
+      ["ab\nZ\n"] = {"--lines", "stdin: line 2: not among"},
+    } do
+      local code, _, err = run(input, row[1])
+      assert.equal(3, code)
+      assert.truthy(err:find(row[2], 1, true), err)
+      assert.equal(1, select(2, err:gsub("\n", "")))
+    end
+    local code, out = run("ab\nZ\xFF", "--unknown skip --invalid replace")
+    assert.equal(0, code)
+    assert.equal("3", rows(out)[1].tokens)
+    assert.equal(2, (run("", "--lines --tokens")))
+    code = sandbox.shell(("%s scripts/score.lua %s %s/none"):format(
+      sandbox.program, path, sandbox.dir))
+    assert.equal(3, code)
   end)
 end)
