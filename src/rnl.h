@@ -61,7 +61,7 @@ enum {
   RNL_ESTATE = -5,     /* not now: tape closed, tape already open, ... */
   RNL_EIO = -6,        /* the system refused: path and reason in the text */
   RNL_EFORMAT = -7,    /* a file or text that is not what it should be */
-  RNL_EDIVERGED = -8   /* a gradient is not finite; nothing was applied */
+  RNL_EDIVERGED = -8   /* a gradient or a score is not finite */
 };
 
 /* Version of the library in use, "MAJOR.MINOR.PATCH". */
@@ -448,6 +448,56 @@ RNL_API int rnl_fill_orthogonal (rnl_Tensor *t, double gain);
 
 /* }====================================================================== */
 
+/* {== Drawing ============================================================ */
+
+/*
+** How an id is drawn from the scores of all. In this order: the scores of ids
+** among the last 'window' ones are made smaller, l / penalty above 0 and
+** l * penalty below (Keskar et al. 2019); all are divided by the temperature;
+** of the ids only the top_k likeliest stay; of these the fewest that together
+** have top_p of their probability (Holtzman et al. 2020), at least one; of
+** these the ones that are at least min_p times as likely as the likeliest.
+** Between equal scores the lower id comes first.
+*/
+typedef struct rnl_Draw {
+  double temperature;      /* 0: the likeliest id */
+  int top_k;               /* 0: all */
+  double top_p;            /* in (0,1]; 1: all */
+  double min_p;            /* in [0,1]; 0: all */
+  double penalty;          /* above 0; 1: none, more makes repeats rarer */
+  int window;              /* 0 or more */
+} rnl_Draw;
+
+#define RNL_DRAW {1, 0, 1, 0, 1, 64}   /* the defaults */
+
+/* RNL_EARG for a field out of range: the functions below take it as right. */
+RNL_API int rnl_draw_check (rnl_Context *ctx, const rnl_Draw *d);
+
+/* Bytes of work memory, aligned for a float, to draw one of n ids. */
+#define RNL_DRAW_WORK(n) (12 * (size_t)(n))
+
+/*
+** One of n > 0 ids, drawn with one number of 'rng', or without at temperature
+** 0. 'recent' are the ids so far, the last 'window' of which are penalised;
+** those beyond n are passed over. Returns -1, and draws nothing, when the
+** scores are not finite: one is NaN or infinity, or all are -infinity.
+*/
+RNL_API int32_t rnl_draw (const float *logits, int n, const rnl_Draw *d,
+                          const int32_t *recent, int nrecent, rnl_Rng *rng,
+                          void *work);
+
+/*
+** The ids that rnl_draw could return, likeliest first and at most 'most' of
+** them, with the logarithms of their probabilities before top_k, top_p and
+** min_p. At temperature 0 the probabilities are those of temperature 1.
+** Returns how many there are; -1 when the scores are not finite.
+*/
+RNL_API int rnl_rank (const float *logits, int n, const rnl_Draw *d,
+                      const int32_t *recent, int nrecent, int most,
+                      int32_t *ids, float *logp, void *work);
+
+/* }====================================================================== */
+
 /* {== Stepping =========================================================== */
 
 /*
@@ -465,6 +515,7 @@ typedef struct rnl_StepperSpec {
                               NULL), "bf16", or "int8" with a scale for each
                               unit; sums, gates and states are float32 */
   int layers, streams;
+  int history;             /* ids that each stream remembers, to penalise */
   rnl_Tensor *embed;       /* (V,D); all tensors are float32 */
   rnl_Tensor *const *weight;       /* 4 each layer: w_ih w_hh b_ih b_hh; the
                                       biases may be NULL */
@@ -472,7 +523,7 @@ typedef struct rnl_StepperSpec {
 } rnl_StepperSpec;
 
 typedef struct rnl_StepperSizes {
-  int layers, streams, V, D, H, U;
+  int layers, streams, history, V, D, H, U;
   int cells;               /* states have a c beside h */
   size_t weight_bytes;     /* read in each step */
 } rnl_StepperSizes;
@@ -483,7 +534,7 @@ RNL_API int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
 RNL_API void rnl_stepper_free (rnl_Stepper *s);   /* NULL is fine */
 RNL_API void rnl_stepper_sizes (const rnl_Stepper *s, rnl_StepperSizes *out);
 
-/* States and scores to 0. */
+/* States and scores to 0, nothing read yet. */
 RNL_API void rnl_stepper_reset (rnl_Stepper *s);
 
 /* h (streams,H) of a layer, or with 'cell' its c; to read and to write. */
@@ -492,22 +543,32 @@ RNL_API float *rnl_stepper_state (rnl_Stepper *s, int layer, int cell);
 /* Reads one id for each stream; RNL_EARG for one that is not in 0 .. V-1. */
 RNL_API int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids);
 
-/* Scores (U) of what follows in a stream, after its last step. */
-RNL_API const float *rnl_stepper_logits (const rnl_Stepper *s, int stream);
+/* Scores (U) of what follows in a stream, after its last step; as above. */
+RNL_API float *rnl_stepper_logits (rnl_Stepper *s, int stream);
 
 /*
-** One of n ids, drawn by softmax(logits / temperature) with one number of
-** 'rng'; at temperature 0 the likeliest, without. 'work' has room for n.
+** Ids that a stream read last, oldest first: at most 'history' of them; their
+** count, the same for all streams, goes to '*n'. To put them back: the last
+** ones of n for each stream, (streams,n), checked as rnl_stepper_step does.
 */
-RNL_API int32_t rnl_draw (const float *logits, int n, double temperature,
-                          rnl_Rng *rng, float *work);
+RNL_API const int32_t *rnl_stepper_recent (const rnl_Stepper *s, int stream,
+                                           int *n);
+RNL_API int rnl_stepper_set_recent (rnl_Stepper *s, const int32_t *ids, int n);
 
 /*
-** Draws 'steps' ids (steps,streams) by softmax(logits / temperature), reading
-** each; at temperature 0 the likeliest. One number of 'rng' for each id.
+** Draws 'steps' ids (steps,streams) by 'd', reading each; rng[i] is the
+** generator of stream i and gives one number for each of its ids, so that a
+** stream does not depend on those beside it. RNL_EDIVERGED for scores that
+** are not finite: the steps before are done then.
 */
-RNL_API int rnl_stepper_sample (rnl_Stepper *s, rnl_Rng *rng,
-                                double temperature, int steps, int32_t *ids);
+RNL_API int rnl_stepper_sample (rnl_Stepper *s, const rnl_Draw *d,
+                                rnl_Rng *rng, int steps, int32_t *ids);
+
+/*
+** Stream i becomes a copy of what stream from[i] was: states, scores and
+** recent ids. RNL_EARG for one that is not in 0 .. streams-1.
+*/
+RNL_API int rnl_stepper_select (rnl_Stepper *s, const int32_t *from);
 
 /* }====================================================================== */
 

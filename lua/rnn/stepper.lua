@@ -7,17 +7,45 @@ local core = require "rnn.core"
 ---@class rnn.StepperOptions
 ---@field precision? "full"|"bf16"|"int8" of the weights and what they are
 ---multiplied with; default "full". int8 has a scale for each unit
----@field streams? integer texts side by side, default 1
+---@field streams? integer texts side by side, default 1. What a stream gives
+---does not depend on the others
+---@field history? integer ids that each stream remembers, for a penalty;
+---default 64
+
+---How ids are drawn, the filters in this order. Between equal scores the lower
+---id comes first. Raises when the scores are not finite.
+---@class rnn.DrawOptions
+---@field temperature? number below 1 likelier, above 1 wilder, default 1; 0
+---takes the likeliest id each time
+---@field top_k? integer only so many of the likeliest; default 0, all
+---@field top_p? number the fewest that together have this part of the
+---probability (Holtzman et al. 2020); default 1, all
+---@field min_p? number ids at least so many times as likely as the likeliest;
+---default 0, all
+---@field penalty? number makes ids of the last ones less likely: l / penalty
+---for a score l above 0, else l * penalty (Keskar et al. 2019); before the
+---temperature; default 1, none
+---@field window? integer how many are the last ones, default 64
 
 ---@class rnn.Stepper
 ---@field step fun(self, ids: rnn.Tensor): rnn.Tensor reads one id for each
 ---stream, (N); logits (N,U) of what follows
----@field sample fun(self, steps: integer, temperature?: number): rnn.Tensor
----draws ids (steps,N) by softmax(logits / temperature), reading each; at
----temperature 0 the likeliest
----@field state fun(self, state?: table): table? {h, c}, each (L,N,H); or
----sets it
----@field reset fun(self) states to 0
+---@field feed fun(self, ids: rnn.Tensor) every stream reads all of (T)
+---@field sample fun(self, steps: integer, o?: number|rnn.DrawOptions):
+---rnn.Tensor draws ids (steps,N), by a temperature or options, reading each
+---@field seed fun(self, n?: integer): integer gives stream i a generator of its
+---own, seeded with n+i-1; n is returned. Without n, and when ids are drawn
+---before any seed, it comes from the generator of rnn.seed
+---@field rng fun(self, states?: string[]): string[]? states of the generators,
+---as of rnn.random_state; or sets them
+---@field select fun(self, from: rnn.Tensor) stream i becomes a copy of stream
+---from[i], (N): states, logits and recent ids, but not its generator
+---@field logits fun(self): rnn.Tensor (N,U) after the last step
+---@field recent fun(self): rnn.Tensor (N,M) the last ids, at most 'history'
+---@field state fun(self, state?: table): table? {h, c} (L,N,H), logits (N,U)
+---and recent (N,M); or sets it. Without logits they are 0, without recent there
+---are none
+---@field reset fun(self) states and logits to 0, nothing read
 ---@field bytes fun(self): integer bytes of weights that a step reads
 ---@field close fun(self)
 
@@ -90,6 +118,7 @@ local function new(_, model, o)
     cell = CELLS[class_of(net)],
     relu = net.config.options.nonlinearity == "relu",
     precision = o.precision, streams = o.streams or 1,
+    history = o.history or 64,
     embed = found.embed.weight, layers = layers,
     out_w = found.out.weight, out_b = found.out.bias}
 end

@@ -381,9 +381,10 @@ function rnn.threads(n) end
 function rnn.kernels(name) end
 
 ---A stepper packs the weights of a model and runs it one token at a time, for
----several streams, without tape or allocation: see lua/rnn/stepper.lua.
+---several streams, without tape or allocation, and draws tokens: see
+---lua/rnn/stepper.lua. rnn.generate and rnn.score stand on models as a whole.
 ---@param model table with one Embedding, one RNN, LSTM or GRU, one Linear
----@param o? rnn.StepperOptions {precision = "full"|"bf16"|"int8", streams = 1}
+---@param o? rnn.StepperOptions {precision = "full", streams = 1, history = 64}
 ---@return rnn.Stepper
 function rnn.stepper(model, o) end
 

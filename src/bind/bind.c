@@ -173,31 +173,38 @@ static int l_random (lua_State *L) {
 }
 
 
-/* random_state() -> 64 hex digits; random_state(digits) puts them back. */
-static int l_random_state (lua_State *L) {
-  rnl_Rng *rng = rnl_rng(rnnlua_context(L));
-  rnl_Rng state = {{0, 0, 0, 0}};
-  if (!lua_isnoneornil(L, 1)) {
-    size_t n;
-    const char *s = luaL_checklstring(L, 1, &n);
-    int ok = n == 64;
-    for (size_t i = 0; ok && i < 64; i++) {
-      const char *digits = "0123456789abcdef";
-      const char *d = s[i] ? strchr(digits, s[i]) : NULL;
-      ok = d != NULL;
-      if (ok)
-        state.s[i / 16] = state.s[i / 16] << 4 | (uint64_t)(d - digits);
-    }
-    if (!(state.s[0] | state.s[1] | state.s[2] | state.s[3])) ok = 0;
-    luaL_argcheck(L, ok, 1, "must be 64 hex digits from random_state()");
-    *rng = state;
-  }
+void rnnlua_pushrng (lua_State *L, const rnl_Rng *rng) {
   char hex[65];
   for (int i = 0; i < 64; i++) {
     unsigned digit = (unsigned)(rng->s[i / 16] >> (60 - 4 * (i % 16))) & 15;
     hex[i] = "0123456789abcdef"[digit];
   }
   lua_pushlstring(L, hex, 64);
+}
+
+
+void rnnlua_checkrng (lua_State *L, int index, int arg, rnl_Rng *rng) {
+  size_t n;
+  const char *s = lua_tolstring(L, index, &n);
+  rnl_Rng state = {{0, 0, 0, 0}};
+  int ok = s && n == 64;
+  for (size_t i = 0; ok && i < 64; i++) {
+    const char *digits = "0123456789abcdef";
+    const char *d = s[i] ? strchr(digits, s[i]) : NULL;
+    ok = d != NULL;
+    if (ok) state.s[i / 16] = state.s[i / 16] << 4 | (uint64_t)(d - digits);
+  }
+  if (!(state.s[0] | state.s[1] | state.s[2] | state.s[3])) ok = 0;
+  luaL_argcheck(L, ok, arg, "must be 64 hex digits from random_state()");
+  *rng = state;
+}
+
+
+/* random_state() -> 64 hex digits; random_state(digits) puts them back. */
+static int l_random_state (lua_State *L) {
+  rnl_Rng *rng = rnl_rng(rnnlua_context(L));
+  if (!lua_isnoneornil(L, 1)) rnnlua_checkrng(L, 1, 1, rng);
+  rnnlua_pushrng(L, rng);
   return 1;
 }
 

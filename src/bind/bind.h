@@ -52,6 +52,11 @@ int rnnlua_checkint (lua_State *L, int arg, lua_Integer lo, lua_Integer hi);
 /* "float32", "float64" or "int32" at 'arg'; the default when absent. */
 rnl_Dtype rnnlua_checkdtype (lua_State *L, int arg, int def);
 
+/* The state of a generator, a string of 64 hex digits; read from 'index', which
+** is argument 'arg' or an element of it. */
+void rnnlua_pushrng (lua_State *L, const rnl_Rng *rng);
+void rnnlua_checkrng (lua_State *L, int index, int arg, rnl_Rng *rng);
+
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
 void rnnlua_open_op (lua_State *L);

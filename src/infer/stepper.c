@@ -35,6 +35,7 @@ struct rnl_Stepper {
   const rnli_Unit *u;
   int unit, relu;
   int layers, streams;
+  int history;
   int V, D, H, U;
   int W, cols, panels, out_panels;
   const float *embed;         /* of 'keep' */
@@ -47,8 +48,10 @@ struct rnl_Stepper {
   float *gates;               /* (panels, streams, W) */
   float *rec;                 /* (panels, streams, cols): split products */
   float *logits;              /* (streams, out_panels*W) */
-  float *work;                /* (U), for drawing */
+  void *work;                 /* for drawing */
   int32_t *ids;               /* (streams) */
+  int32_t *recent;            /* (streams, 2*history): the last ones end at */
+  int seen;                   /* 'seen', which goes back when it is full */
   void *block;
 };
 
@@ -91,8 +94,10 @@ static size_t make_room (rnl_Stepper *s, void *block, int table) {
                      sizeof(float));
   s->logits = rnli_take(&room, rnli_mul((size_t)s->out_panels * W, N),
                         sizeof(float));
-  s->work = rnli_take(&room, (size_t)s->U, sizeof(float));
+  s->work = rnli_take(&room, RNL_DRAW_WORK(s->U), 1);
   s->ids = rnli_take(&room, N, sizeof *s->ids);
+  s->recent = rnli_take(&room, rnli_mul(N, 2 * (size_t)s->history),
+                        sizeof *s->recent);
   return room.bytes;
 }
 
@@ -147,6 +152,9 @@ static int check_spec (rnl_Context *ctx, const rnl_StepperSpec *spec,
   if (spec->layers < 1 || spec->streams < 1)
     return rnli_error(ctx, RNL_EARG, "stepper: layers and streams must be at "
                       "least 1, got %d and %d", spec->layers, spec->streams);
+  if (spec->history < 0 || spec->history > INT32_MAX / 2)
+    return rnli_error(ctx, RNL_EARG, "stepper: 'history' must be 0 to %d, got "
+                      "%d", INT32_MAX / 2, spec->history);
   if (!spec->embed || spec->embed->ndim != 2 || !spec->out_w ||
       spec->out_w->ndim != 2)
     return rnli_error(ctx, RNL_ESHAPE, "stepper: 'embed' must be (V, D) and "
@@ -243,6 +251,7 @@ static int make_table (rnl_Stepper *s, const float *w_ih) {
 static void set_sizes (rnl_Stepper *s, const rnl_StepperSpec *spec) {
   s->layers = spec->layers;
   s->streams = spec->streams;
+  s->history = spec->history;
   s->V = spec->embed->dim[0];
   s->D = spec->embed->dim[1];
   s->H = spec->weight[1]->dim[1];
@@ -481,39 +490,73 @@ static void step (rnl_Stepper *s) {
 }
 
 
-int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids) {
+/* 'count' ids of each stream. */
+static int check_ids (const rnl_Stepper *s, const int32_t *ids, int count) {
+  int base = s->ctx->base;
   for (int n = 0; n < s->streams; n++) {
-    if (ids[n] < 0 || ids[n] >= s->V)
+    for (int i = 0; i < count; i++, ids++) {
+      if (*ids >= 0 && *ids < s->V) continue;
       return rnli_error(s->ctx, RNL_EARG, "stepper: id %lld of stream %d; ids "
-                        "run from %d to %d", (long long)ids[n] + s->ctx->base,
-                        n + s->ctx->base, s->ctx->base,
-                        s->V - 1 + s->ctx->base);
+                        "run from %d to %d", (long long)*ids + base, n + base,
+                        base, s->V - 1 + base);
+    }
   }
-  memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
-  step(s);
   return RNL_OK;
 }
 
 
-const float *rnl_stepper_logits (const rnl_Stepper *s, int stream) {
+/* Reads an id for each stream and remembers it. */
+static void read_ids (rnl_Stepper *s, const int32_t *ids) {
+  memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
+  step(s);
+  if (s->history == 0) return;
+  size_t history = (size_t)s->history;
+  int full = s->seen == 2 * s->history;
+  if (full) s->seen = s->history;
+  for (int n = 0; n < s->streams; n++) {
+    int32_t *row = s->recent + (size_t)n * 2 * history;
+    if (full) memcpy(row, row + history, history * sizeof *row);
+    row[s->seen] = ids[n];
+  }
+  s->seen++;
+}
+
+
+int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids) {
+  int status = check_ids(s, ids, 1);
+  if (status == RNL_OK) read_ids(s, ids);
+  return status;
+}
+
+
+float *rnl_stepper_logits (rnl_Stepper *s, int stream) {
   return s->logits + (size_t)stream * (size_t)s->out_panels * (size_t)s->W;
 }
 
 
-int rnl_stepper_sample (rnl_Stepper *s, rnl_Rng *rng, double temperature,
+int rnl_stepper_sample (rnl_Stepper *s, const rnl_Draw *d, rnl_Rng *rng,
                         int steps, int32_t *ids) {
-  if (!(temperature >= 0))
-    return rnli_error(s->ctx, RNL_EARG, "stepper: the temperature must be 0 "
-                      "or more, got %g", temperature);
+  int status = rnl_draw_check(s->ctx, d);
+  if (status != RNL_OK) return status;
+  if (d->penalty != 1 && d->window > s->history)
+    return rnli_error(s->ctx, RNL_EARG, "stepper: a penalty over %d ids needs "
+                      "a stepper with 'history' of so many, it has %d",
+                      d->window, s->history);
   if (s->U > s->V)
     return rnli_error(s->ctx, RNL_ESTATE, "stepper: the model has %d outputs "
                       "but reads only %d ids", s->U, s->V);
   for (int t = 0; t < steps; t++, ids += s->streams) {
-    for (int n = 0; n < s->streams; n++)
-      ids[n] = rnl_draw(rnl_stepper_logits(s, n), s->U, temperature, rng,
-                        s->work);
-    memcpy(s->ids, ids, (size_t)s->streams * sizeof *ids);
-    step(s);
+    for (int n = 0; n < s->streams; n++) {
+      int nrecent;
+      const int32_t *recent = rnl_stepper_recent(s, n, &nrecent);
+      ids[n] = rnl_draw(rnl_stepper_logits(s, n), s->U, d, recent, nrecent,
+                        &rng[n], s->work);
+      if (ids[n] < 0)
+        return rnli_error(s->ctx, RNL_EDIVERGED, "stepper: the logits of "
+                          "stream %d are not finite: the model has diverged "
+                          "or is damaged", n + s->ctx->base);
+    }
+    read_ids(s, ids);
   }
   return RNL_OK;
 }
@@ -530,6 +573,7 @@ void rnl_stepper_reset (rnl_Stepper *s) {
   }
   memset(s->logits, 0, (size_t)s->streams * (size_t)s->out_panels *
                        (size_t)s->W * sizeof(float));
+  s->seen = 0;
 }
 
 
@@ -538,10 +582,65 @@ float *rnl_stepper_state (rnl_Stepper *s, int layer, int cell) {
 }
 
 
+const int32_t *rnl_stepper_recent (const rnl_Stepper *s, int stream, int *n) {
+  *n = s->seen < s->history ? s->seen : s->history;
+  return s->recent + (size_t)stream * 2 * (size_t)s->history + (s->seen - *n);
+}
+
+
+int rnl_stepper_set_recent (rnl_Stepper *s, const int32_t *ids, int n) {
+  int status = check_ids(s, ids, n);
+  if (status != RNL_OK) return status;
+  s->seen = n < s->history ? n : s->history;
+  for (int i = 0; i < s->streams; i++)
+    memcpy(s->recent + (size_t)i * 2 * (size_t)s->history,
+           ids + (size_t)(i + 1) * (size_t)n - s->seen,
+           (size_t)s->seen * sizeof *ids);
+  return RNL_OK;
+}
+
+
+/*
+** Rows of 'bytes' change places. The gates are free between steps: columns go
+** through them, as many as there is room for.
+*/
+static void select_rows (rnl_Stepper *s, void *rows, size_t bytes,
+                         const int32_t *from) {
+  size_t room = (size_t)s->panels * (size_t)s->W * sizeof *s->gates;
+  for (size_t at = 0; at < bytes; at += room) {
+    size_t part = bytes - at < room ? bytes - at : room;
+    char *spare = (char *)s->gates, *row = (char *)rows + at;
+    for (int n = 0; n < s->streams; n++)
+      memcpy(spare + (size_t)n * part, row + (size_t)from[n] * bytes, part);
+    for (int n = 0; n < s->streams; n++)
+      memcpy(row + (size_t)n * bytes, spare + (size_t)n * part, part);
+  }
+}
+
+
+int rnl_stepper_select (rnl_Stepper *s, const int32_t *from) {
+  int base = s->ctx->base;
+  for (int n = 0; n < s->streams; n++)
+    if (from[n] < 0 || from[n] >= s->streams)
+      return rnli_error(s->ctx, RNL_EARG, "stepper: there is no stream %lld; "
+                        "they run from %d to %d", (long long)from[n] + base,
+                        base, s->streams - 1 + base);
+  size_t state = (size_t)s->H * sizeof(float);
+  for (int l = 0; l < s->layers; l++) {
+    select_rows(s, s->layer[l].hs, state, from);
+    if (s->layer[l].cs) select_rows(s, s->layer[l].cs, state, from);
+  }
+  select_rows(s, s->logits,
+              (size_t)s->out_panels * (size_t)s->W * sizeof(float), from);
+  select_rows(s, s->recent, 2 * (size_t)s->history * sizeof *s->recent, from);
+  return RNL_OK;
+}
+
+
 void rnl_stepper_sizes (const rnl_Stepper *s, rnl_StepperSizes *out) {
   *out = (rnl_StepperSizes){
-    .layers = s->layers, .streams = s->streams, .V = s->V, .D = s->D,
-    .H = s->H, .U = s->U, .cells = s->u->cells};
+    .layers = s->layers, .streams = s->streams, .history = s->history,
+    .V = s->V, .D = s->D, .H = s->H, .U = s->U, .cells = s->u->cells};
   for (int l = 0; l < s->layers; l++) {
     const Layer *layer = &s->layer[l];
     size_t x = l == 0 && s->table ? 0 : layer->x.size;

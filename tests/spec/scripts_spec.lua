@@ -422,19 +422,169 @@ describe("sample", function()
                  text("--temperature", "0", "--seed", "4"))
   end)
 
-  it("takes a prime of unknown characters, or from a file", function()
-    local code, out, err = run("sample.lua", model, "--length", "9",
-                               "--prime", "\u{4F60}\u{1F600}z")
-    assert.equal(0, code, err)
-    assert.truthy(utf8.len(out))
-    code, out = run("sample.lua", model, "--length", "0", "--prime",
-                    "@" .. poem)
+  it("takes a prime from a file or stdin", function()
+    local code, out = run("sample.lua", model, "--length", "0", "--prime",
+                          "@" .. poem)
     assert.equal(0, code)
     assert.equal(POEM:rep(4) .. "\n", out)
+    code, out = sandbox.shell(
+      ("printf rain | %s scripts/sample.lua %s --length 0 --prime -"):format(
+      quote(program), quote(model)))
+    assert.equal(0, code)
+    assert.equal("rain\n", out)
     assert_fails(3, "No such file", run("sample.lua", model, "--prime",
                                         "@" .. dir .. "/none"))
     assert_fails(3, "--prime: ", run("sample.lua", model, "--prime",
                                      "a\xffb"))
+  end)
+
+  it("names what a prime has that the model does not know", function()
+    local prime = "the\u{4F60}\u{1F600}Z"
+    assert_fails(3, "--prime: not among the characters of the model: " ..
+                 "'\u{4F60}' (U+4F60) at byte 4, '\u{1F600}' (U+1F600) at " ..
+                 "byte 7, 'Z' (U+005A) at byte 11; use --unknown skip",
+                 run("sample.lua", model, "--prime", prime))
+    local code, out, err = run("sample.lua", model, "--prime", prime,
+                               "--unknown", "skip", "--length", "30")
+    assert.equal(0, code, err)
+    local _, known = run("sample.lua", model, "--prime", "the", "--length",
+                         "30")
+    assert.equal(known:sub(4), out:sub(#prime + 1))
+  end)
+
+  it("prints what the Lua API makes of the same seed", function()
+    local lm = require "rnn.models.lm"
+    local rnn = require "rnn"
+    local m, tok = lm.load(model)
+    local o = {prime = "the ", length = 60, seed = 5, temperature = 0.7,
+               top_k = 9, top_p = 0.9, min_p = 0.02, penalty = 1.2,
+               window = 20, n = 3, precision = "bf16"}
+    local texts = rnn.generate.sample(m, tok, o)
+    local words = {"--prime", "the ", "--length", "60", "--temperature", "0.7",
+                   "--top-k", "9", "--top-p", "0.9", "--min-p", "0.02",
+                   "--penalty", "1.2", "--penalty-window", "20", "--precision",
+                   "bf16"}
+    for i = 1, 3 do
+      local code, out, err = run("sample.lua", model, "--seed", tostring(4 + i),
+                                 table.unpack(words))
+      assert.equal(0, code, err)
+      assert.equal("the " .. texts[i] .. "\n", out)
+    end
+    local _, all = run("sample.lua", model, "--seed", "5", "--n", "3",
+                       table.unpack(words))
+    assert.equal(("the %s\n---\nthe %s\n---\nthe %s\n"):format(
+                 table.unpack(texts)), all)
+    _, all = run("sample.lua", model, "--seed", "5", "--n", "3", "--json",
+                 table.unpack(words))
+    local i = 0
+    for line in all:gmatch "[^\n]+" do
+      i = i + 1
+      assert.same({text = texts[i], seed = 4 + i, tokens = 60,
+                   stopped = "length"}, json.decode(line))
+    end
+    assert.equal(3, i)
+    local best = rnn.generate.beam(m, tok, {prime = "the ", width = 3,
+                                            length = 12})[1]
+    _, all = run("sample.lua", model, "--beam", "3", "--length", "12",
+                 "--prime", "the ", "--json")
+    assert.same(best, json.decode(all))
+    _, all = run("sample.lua", model, "--beam", "3", "--length", "12",
+                 "--prime", "the ")
+    assert.equal("the " .. best.text .. "\n", all)
+  end)
+
+  it("ends before a stop text", function()
+    local _, whole = run("sample.lua", model, "--json")
+    local text = json.decode(whole).text
+    local at = assert(text:find("\n", 1, true))
+    local code, out = run("sample.lua", model, "--json", "--stop", "\\n")
+    assert.equal(0, code)
+    assert.same({text = text:sub(1, at - 1), stopped = "stop", seed = 1,
+                 tokens = utf8.len(text, 1, at)}, json.decode(out))
+    code, out = run("sample.lua", model, "--stop", "\\n")
+    assert.equal(0, code)
+    assert.equal(text:sub(1, at), out)
+    assert_fails(2, "--stop must be text", run("sample.lua", model, "--stop",
+                                               ""))
+  end)
+
+  it("goes on where a file says, and saves there", function()
+    local whole = select(2, run("sample.lua", model, "--prime", "the ",
+                                "--length", "90")):sub(1, -2)
+    local state, parts = dir .. "/talk.state", {}
+    for i = 1, 3 do
+      local code, out, err = run("sample.lua", model, "--length", "30",
+                                 "--state", state,
+                                 table.unpack(i == 1 and {"--prime", "the "}
+                                              or {}))
+      assert.equal(0, code, err)
+      parts[i] = out:sub(1, -2)
+    end
+    assert.equal(whole, table.concat(parts))
+    lfs.mkdir(dir .. "/other-run")
+    assert.equal(0, (train(poem, dir .. "/other-run", "--steps", "1",
+                           "--seed", "2")))
+    assert_fails(3, "is the state of another model",
+                 run("sample.lua", dir .. "/other-run/best.safetensors",
+                     "--state", state))
+    assert_fails(3, "its kind is 'session'", run("sample.lua", state))
+    assert_fails(3, model .. ": holds no state",
+                 run("sample.lua", model, "--state", model))
+    local bytes = read(state)
+    for _, n in ipairs {0, 8, 200, #bytes - 1} do
+      assert_fails(3, "cut.state: ",
+                   run("sample.lua", model, "--state",
+                       write("cut.state", bytes:sub(1, n))))
+    end
+    assert_fails(2, "--state is for one text", run("sample.lua", model, "--n",
+                 "2", "--state", state))
+    local code, _, err = run("sample.lua", model, "--length", "3", "--state",
+                             dir .. "/nowhere/talk.state")
+    assert.equal(5, code)
+    assert.truthy(err:find("could not save: ", 1, true), err)
+    assert.equal(bytes, read(state))
+  end)
+
+  it("ends quietly when its reader has gone away", function()
+    for _, before in ipairs {"", "trap '' PIPE; "} do
+      local _, out, err = sandbox.shell(
+        ("(%s%s scripts/sample.lua %s --length 100000000) | head -c 10")
+        :format(before, quote(program), quote(model)))
+      assert.equal(10, #out)
+      assert.equal("", err)
+    end
+  end)
+
+  it("tells of a model that has diverged", function()
+    local core, rnn = require "rnn.core", require "rnn"
+    local lm = require "rnn.models.lm"
+    local m, tok = lm.load(model)
+    core.set(m.out.bias, 1, 0 / 0)
+    local path = dir .. "/broken.safetensors"
+    assert(rnn.save(path, m, lm.describe(tok)))
+    for _, words in ipairs {{"--n", "2"}, {"--beam", "2"}, {"--json"}} do
+      local code, out, err = run("sample.lua", path, table.unpack(words))
+      assert_fails(3, "broken.safetensors: logits", code, out, err)
+      assert.truthy(err:find("are not finite", 1, true), err)
+    end
+  end)
+
+  it("takes a model that a program of its own has saved", function()
+    local rnn, text = require "rnn", require "rnn.text"
+    local tok = text.tokenizer("char"):fit(POEM)
+    local layers = {a = rnn.Embedding(#tok, 4), b = rnn.GRU(4, 6),
+                    c = rnn.Linear(6, tok:usable())}
+    local path = dir .. "/own.safetensors"
+    assert(rnn.save(path, layers, {tokenizer = tok}))
+    local code, out, err = run("sample.lua", path, "--length", "20")
+    assert.equal(0, code, err)
+    assert.equal(21, utf8.len(out))
+    assert(rnn.save(path, layers))
+    assert_fails(3, "save the model with {tokenizer = tok}",
+                 run("sample.lua", path))
+    layers.d = rnn.Linear(6, 3)
+    assert(rnn.save(path, layers, {tokenizer = tok}))
+    assert_fails(3, "it needs one Embedding", run("sample.lua", path))
   end)
 
   it("refuses what is no model, in one line", function()
@@ -454,8 +604,8 @@ describe("sample", function()
 end)
 
 describe("help", function()
-  for _, script in ipairs {"train_charlm.lua", "sample.lua", "lstm_cell.lua",
-                           "bench/bench.lua"} do
+  for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
+                           "lstm_cell.lua", "bench/bench.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)

@@ -65,8 +65,8 @@ describe("a stepper", function()
                                                                  d))
         end
         local last = s:state()
-        for part, value in pairs(last) do
-          assert.is_true(apart(state[part], value) <= bound)
+        for part, value in pairs(state) do
+          assert.is_true(apart(value, last[part]) <= bound)
         end
         assert.is_true((last.c ~= nil) == (cell == "LSTM"))
         if precision == "full" then
@@ -136,6 +136,209 @@ describe("a stepper", function()
     assert.equal(3, core.draw(logits, 0))
   end)
 
+  it("gives a stream the same bits whatever is beside it", function()
+    local o = {temperature = 0.9, top_k = 12, top_p = 0.9, penalty = 1.2}
+    for _, cell in ipairs {"LSTM", "GRU", "RNN"} do
+      local model = model_of(cell, {V = 40, U = 30, H = 33})
+      for _, precision in ipairs {"full", "bf16", "int8"} do
+        local function run(streams, seed)
+          local s = rnn.stepper(model, {precision = precision,
+                                        streams = streams})
+          s:seed(seed)
+          s:feed(rnn.ids {31, 7, 8})
+          local made = s:sample(30, o)
+          return made, s:logits(), s:state()
+        end
+        local N = 21
+        local made, logits, state = run(N, 5)
+        for i = 1, N, 4 do
+          local ids1, logits1, state1 = run(1, 5 + i - 1)
+          assert.same(flat(ids1):totable(), made:select(2, i):totable())
+          assert.equal(0.0, apart(logits1, logits:slice(1, i, i)))
+          assert.equal(0.0, apart(state1.h, state.h:slice(2, i, i)))
+          assert.same(state1.recent:totable()[1], state.recent:totable()[i])
+        end
+      end
+    end
+  end)
+
+  it("seeds the generators from that of rnn.seed, or as it is told", function()
+    local s = rnn.stepper(model_of("GRU", {}), {streams = 3})
+    rnn.seed(6)
+    local n = s:seed()
+    local states = s:rng()
+    assert.equal(n, s:seed(n))
+    assert.same(states, s:rng())
+    assert.equal(n + 1, s:seed(n + 1))
+    assert.same({states[2], states[3]}, {s:rng()[1], s:rng()[2]})
+    rnn.seed(5)
+    s:seed(5)
+    assert.equal(rnn.random_state(), s:rng()[1])
+    s:rng {states[3], states[2], states[1]}
+    assert.same({states[3], states[2], states[1]}, s:rng())
+    raises("must have a state for each stream", s.rng, s, {states[1]})
+    for _, wrong in ipairs {1, "00", ("0"):rep(64), ("g"):rep(64)} do
+      raises("must be 64 hex digits", s.rng, s, {states[1], states[2], wrong})
+      assert.equal(states[3], s:rng()[1])
+    end
+    rnn.seed(6)
+    local other = rnn.stepper(model_of("GRU", {}), {streams = 3})
+    rnn.seed(6)
+    other:sample(1)
+    s:seed(n)
+    s:reset()
+    s:sample(1)
+    assert.same(s:rng(), other:rng())
+  end)
+
+  it("remembers the last ids, of a history of its own length", function()
+    for _, history in ipairs {0, 1, 3, 5, 64} do
+      local s = rnn.stepper(model_of("LSTM", {}), {streams = 2,
+                                                   history = history})
+      local seen = {{}, {}}
+      local function expect()
+        for i, row in ipairs(s:recent():totable()) do
+          assert.same({table.unpack(seen[i], math.max(1, #seen[i] - history +
+                                                      1))}, row)
+        end
+      end
+      for t = 1, 17 do
+        local row = {1 + t % 23, 1 + t * 5 % 23}
+        s:step(rnn.ids(row))
+        for i = 1, 2 do table.insert(seen[i], row[i]) end
+        expect()
+      end
+      for _, row in ipairs(s:sample(9):totable()) do
+        for i = 1, 2 do table.insert(seen[i], row[i]) end
+      end
+      expect()
+      local state = s:state()
+      s:reset()
+      assert.same({2, 0}, s:recent():shape())
+      s:state(state)
+      expect()
+      s:state {h = state.h, c = state.c}
+      assert.same({2, 0}, s:recent():shape())
+      assert.equal(0.0, s:logits():abs():max():item())
+    end
+    local s = rnn.stepper(model_of("LSTM", {}), {history = 4})
+    raises("a penalty over 64 ids needs a stepper with 'history' of so many, "
+           .. "it has 4", s.sample, s, 1, {penalty = 2})
+    s:sample(1, {penalty = 2, window = 4})
+  end)
+
+  it("penalises what it remembers", function()
+    local model = model_of("GRU", {})
+    local s = rnn.stepper(model, {streams = 2})
+    s:step(rnn.ids {4, 9})
+    s:sample(12, {temperature = 1.3})
+    for _, window in ipairs {0, 1, 5, 64} do
+      local logits, recent = s:logits():totable(), s:recent():totable()
+      local made = s:sample(1, {temperature = 0, penalty = 3,
+                                window = window}):totable()[1]
+      for i = 1, 2 do
+        local x, best = logits[i], 1
+        local last = {table.unpack(recent[i],
+                                   math.max(1, #recent[i] - window + 1))}
+        local done = {}
+        for _, id in ipairs(last) do
+          if not done[id] then x[id] = x[id] > 0 and x[id] / 3 or x[id] * 3 end
+          done[id] = true
+        end
+        for id = 2, #x do if x[id] > x[best] then best = id end end
+        assert.equal(best, made[i])
+      end
+    end
+  end)
+
+  it("goes on exactly from a state with its generators", function()
+    local o = {penalty = 1.3, top_p = 0.8}
+    local s = rnn.stepper(model_of("LSTM", {}), {streams = 3})
+    s:feed(rnn.ids {1, 2, 3})
+    s:sample(20, o)
+    local state, rng = s:state(), s:rng()
+    local want = s:sample(40, o):totable()
+    local other = rnn.stepper(model_of("LSTM", {}), {streams = 3})
+    other:state(state)
+    other:rng(rng)
+    assert.same(want, other:sample(40, o):totable())
+  end)
+
+  it("selects streams: states, logits and recent ids", function()
+    for _, o in ipairs {{}, {U = 150, V = 200, H = 5, layers = 1}} do
+      for _, cell in ipairs {"LSTM", "GRU"} do
+        local s = rnn.stepper(model_of(cell, o), {streams = 5, history = 7})
+        s:step(rnn.ids {1, 2, 3, 4, 5})
+        s:sample(10)
+        for _, from in ipairs {{1, 2, 3, 4, 5}, {5, 4, 3, 2, 1},
+                               {2, 2, 2, 2, 2}, {2, 3, 1, 1, 5}} do
+          local before, order = s:state(), rnn.ids(from)
+          local mallocs = rnn.memory().mallocs
+          s:select(order)
+          assert.equal(mallocs, rnn.memory().mallocs)
+          local after = s:state()
+          for i, k in ipairs(from) do
+            for name, axis in pairs {h = 2, c = 2, logits = 1, recent = 1} do
+              if before[name] then
+                assert.same(before[name]:slice(axis, k, k):totable(),
+                            after[name]:slice(axis, i, i):totable())
+              end
+            end
+          end
+          s:sample(1)
+        end
+        local before = s:state().h:totable()
+        raises("stepper: there is no stream 6; they run from 1 to 5",
+               s.select, s, rnn.ids {1, 2, 3, 4, 6})
+        raises("stepper: there is no stream 0", s.select, s,
+               rnn.ids {0, 2, 3, 4, 5})
+        raises("must be 5 streams", s.select, s, rnn.ids {1})
+        assert.same(before, s:state().h:totable())
+      end
+    end
+  end)
+
+  it("checks a state whole before it takes it", function()
+    local s = rnn.stepper(model_of("LSTM", {}), {streams = 2})
+    s:step(rnn.ids {3, 4})
+    local state = s:state()
+    local h = state.h:totable()
+    for name, wrong in pairs {
+      h = rnn.zeros {2, 2, 20}, c = rnn.zeros {2, 3, 19},
+      logits = rnn.zeros {2, 22}, recent = rnn.ids {{1}, {24}},
+    } do
+      local bad = {h = rnn.zeros {2, 2, 19}, c = state.c,
+                   logits = state.logits, recent = state.recent}
+      bad[name] = wrong
+      raises("stepper: ", s.state, s, bad)
+      assert.same(h, s:state().h:totable())
+    end
+    raises("stepper: state.c is missing", s.state, s, {h = state.h})
+    raises("stepper: state.recent must be int32 (2, M)", s.state, s,
+           {h = state.h, c = state.c, recent = rnn.ids {1}})
+  end)
+
+  it("refuses options that mean nothing, and broken scores", function()
+    local model = model_of("LSTM", {})
+    local s = rnn.stepper(model)
+    raises("draw: unknown option 'topk'", s.sample, s, 1, {topk = 1})
+    raises("draw: unknown option '1'", s.sample, s, 1, {0.5})
+    raises("draw: 'top_k' must be an integer from 0", s.sample, s, 1,
+           {top_k = -1})
+    raises("draw: 'min_p' must be a number, got string", s.sample, s, 1,
+           {min_p = "x"})
+    core.set(flat(model.out.weight), 5, 0 / 0)
+    local broken = rnn.stepper(model, {streams = 2})
+    broken:step(rnn.ids {1, 2})
+    for _, o in ipairs {{}, {temperature = 0}, {top_k = 3}, {top_p = 0.5}} do
+      raises("the logits of stream 1 are not finite", broken.sample, broken, 3,
+             o)
+    end
+    raises("the logits are not finite", core.draw, broken:logits():select(1, 1))
+    raises("the logits are not finite", core.rank,
+           broken:logits():select(1, 1), 2)
+  end)
+
   it("reads fewer bytes in less precision", function()
     local model = model_of("LSTM", {H = 64})
     local full = rnn.stepper(model):bytes()
@@ -160,7 +363,7 @@ describe("a stepper", function()
            rnn.ids {24})
     raises("stepper: 'ids' must be 1 ids, one for each stream", s.step, s,
            rnn.ids {1, 2})
-    raises("stepper: the temperature must be 0 or more, got -1", s.sample, s,
+    raises("draw: 'temperature' must be 0 or more, got -1", s.sample, s,
            1, -1)
     raises("stepper: state.h must be float32 (2, 1, 19)", s.state, s,
            {h = rnn.zeros {2, 2, 19}})

@@ -208,7 +208,8 @@ end
 local function fault(m, tok)
   if not is_layer(m.embed, "Embedding") or not is_layer(m.out, "Linear") or
      not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
-    return "is not a language model: its layers are not embed, rnn and out"
+    return "is not a language model: it needs one Embedding, one LSTM, GRU " ..
+           "or RNN, one Linear and nothing else but a Dropout"
   end
   if m.drop ~= nil and not is_layer(m.drop, "Dropout") then
     return "is not a language model: 'drop' is no Dropout"
@@ -227,7 +228,25 @@ local function fault(m, tok)
   end
 end
 
----Rebuilds a language model from its file.
+local ROLES = {Embedding = "embed", LSTM = "rnn", GRU = "rnn", RNN = "rnn",
+               Dropout = "drop", Linear = "out"}
+
+---The layers of a model of no kind under the names they have here, if there is
+---at most one for each.
+local function by_class(m)
+  local named = {}
+  for _, value in pairs(m) do
+    local class = getmetatable(value)
+    local role = class and class.kind and ROLES[class.kind.name]
+    if not role or named[role] then return m end
+    named[role] = value
+  end
+  return named
+end
+
+---Rebuilds a language model from its file: one that lm.describe has described,
+---or any whose layers are one Embedding, one LSTM, GRU or RNN and one Linear,
+---under whatever names, and that has a tokenizer.
 ---@param path string
 ---@return rnn.LM|nil model
 ---@return rnn.Tokenizer|string tokenizer or the message "path: reason"
@@ -236,12 +255,15 @@ function lm.load(path)
   local m, meta, code = model.load_model(path)
   if not m then return nil, meta, code end
   local kind, tok = meta["rnnlua.kind"], meta.tokenizer
-  if kind ~= lm.KIND then
-    return nil, ("%s: is not a language model: %s"):format(path, kind and
-                "its kind is '" .. kind .. "'" or "it names no kind"),
-                "EFORMAT"
+  if kind and kind ~= lm.KIND then
+    return nil, ("%s: is not a language model: its kind is '%s'"):format(path,
+                kind), "EFORMAT"
   end
-  if not tok then return nil, path .. ": has no tokenizer", "EFORMAT" end
+  if not tok then
+    return nil, path .. ": has no tokenizer; save the model with " ..
+           "{tokenizer = tok} as its metadata", "EFORMAT"
+  end
+  if not kind then m = by_class(m) end
   local wrong = fault(m, tok)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
   return setmetatable(m, META), tok, meta

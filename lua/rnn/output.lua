@@ -1,0 +1,26 @@
+---Results of a script on standard output.
+local cli = require "rnn.cli"
+
+local output = {}
+
+local EPIPE <const> = 32
+
+---A reader that has gone away ends the program: it has what it wanted. Any
+---other failure is one line and exit code 5.
+local function check(ok, wrong, code)
+  if ok then return end
+  if code == EPIPE then os.exit(0, true) end
+  cli.fail(5, "cannot write standard output: %s", wrong)
+end
+
+---@param s string
+function output.write(s)
+  check(io.stdout:write(s))
+end
+
+---Hands what was written to the reader.
+function output.flush()
+  check(io.stdout:flush())
+end
+
+return output

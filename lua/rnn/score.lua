@@ -1,0 +1,191 @@
+---How likely a language model finds a text: the logarithm of the probability of
+---each token after those before it, the first one after a new line. Text comes
+---in pieces of any size, and memory does not grow with it.
+local core = require "rnn.core"
+local known = require "rnn.known"
+
+local score = {}
+
+local CHUNK = 256   -- tokens that go through the model at once
+
+---@class rnn.ScoreOptions
+---@field unknown? "error"|"skip" what to do with characters that the model has
+---not learnt; default error
+---@field invalid? "error"|"replace" what to do with bytes that are no UTF-8,
+---but for a tokenizer that takes bytes; default error
+---@field on_token? fun(token: string, logp: number) token: its bytes; logp in
+---nats
+
+---@class rnn.Score
+---@field tokens integer
+---@field chars integer code points of these tokens
+---@field logp number natural logarithm of the probability of all
+---@field bits_per_char number|nil nil when there are none
+---@field bits_per_token number|nil
+---@field perplexity number|nil of a token
+
+---@class rnn.Scorer
+local Scorer = {}
+Scorer.__index = Scorer
+
+-- {== Tokens ==
+
+---Log probabilities (T) of ids (T), float64, each after the one before it;
+---'last' comes before the first.
+local function log_probabilities(self, ids)
+  local T = #ids
+  local x = T > 1 and self.last:cat(ids:slice(1, 1, T - 1), 1) or self.last
+  local logits
+  logits, self.state = self.model:forward(x:reshape {T, 1}, self.state)
+  self.last = ids:slice(1, T, T):clone()
+  return logits:reshape {T, logits:shape()[3]}:to "float64":log_softmax(2)
+         :gather(ids:reshape {T, 1}, 2):totable()
+end
+
+---Scores a chunk of ids, a whole one but for the last of a text.
+local function score_ids(self, ids)
+  for i, row in ipairs(log_probabilities(self, ids)) do
+    local id, logp = core.get(ids, i), row[1]
+    if logp ~= logp then
+      return nil, "the logits are not finite: the model has diverged or is " ..
+             "damaged", "EFORMAT"
+    end
+    local bytes = self.tok:decode {id}
+    self.sum.logp = self.sum.logp + logp
+    self.sum.tokens = self.sum.tokens + 1
+    self.sum.chars = self.sum.chars + select(2, bytes:gsub("[^\x80-\xBF]", ""))
+    if self.on_token then self.on_token(bytes, logp) end
+  end
+  return true
+end
+
+---Adds ids to those that wait for a whole chunk, and scores the whole ones.
+local function add_ids(self, ids)
+  if self.waiting then ids = self.waiting:cat(ids, 1) end
+  local n = #ids - #ids % CHUNK
+  for from = 1, n, CHUNK do
+    local ok, wrong, code = score_ids(self, ids:slice(1, from,
+                                                      from + CHUNK - 1))
+    if not ok then return nil, wrong, code end
+  end
+  self.waiting = n < #ids and ids:slice(1, n + 1, #ids):clone() or nil
+  return true
+end
+
+-- }==
+
+-- {== Text ==
+
+---Bytes at the end of a piece that more text could change: half a character,
+---and in a normal form all from the last ASCII one on, which joins nothing
+---before it.
+local function open_end(self, s)
+  if not self.tok.normal then return core.utf8_tail(s) end
+  return #s - #(s:match "^(.*)[\0-\x7F]" or "")
+end
+
+local function check_utf8(self, s)
+  if self.tok.kind == "byte" then return s end
+  local byte, line = core.utf8_check(s)
+  if not byte then return s end
+  if self.invalid == "replace" then return core.repair(s, "replace") end
+  return nil, ("invalid UTF-8 at byte %d (line %d)"):format(
+         self.bytes + byte, self.lines + line), "EFORMAT"
+end
+
+---A message about a piece, with its bytes counted from the start of the text.
+function Scorer:place(message, piece)
+  return (message:gsub(" at byte (%d+)", function(n)
+    local lines = select(2, piece:sub(1, n):gsub("\n", ""))
+    return (" at byte %d (line %d)"):format(self.bytes + n,
+                                            self.lines + lines + 1)
+  end))
+end
+
+---Scores text that ends where a character does.
+local function add_text(self, s)
+  local whole, ids, wrong, code
+  whole, wrong, code = check_utf8(self, s)
+  if not whole then return nil, wrong, code end
+  ids, wrong, code = known.encode(self.tok, whole, self.unknown)
+  if not ids then return nil, self:place(wrong, whole), code end
+  self.bytes = self.bytes + #s
+  self.lines = self.lines + select(2, s:gsub("\n", ""))
+  if #ids == 0 then return true end
+  return add_ids(self, ids)
+end
+
+---Takes the next piece of the text.
+---@param s string any bytes, cut anywhere
+---@return true|nil ok
+---@return string? message
+---@return string? code "EFORMAT"
+function Scorer:feed(s)
+  s = self.held .. s
+  if self.bytes == 0 and s:find "^\xEF\xBB\xBF" then
+    s, self.bytes = s:sub(4), 3
+  end
+  local keep = open_end(self, s)
+  self.held = s:sub(#s - keep + 1)
+  return add_text(self, s:sub(1, #s - keep))
+end
+
+---Ends the text and tells its score; the next piece begins another text.
+---@return rnn.Score|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function Scorer:finish()
+  local ok, wrong, code = add_text(self, self.held)
+  if ok and self.waiting then
+    ok, wrong, code = score_ids(self, self.waiting)
+  end
+  if not ok then return nil, wrong, code end
+  local sum = self.sum
+  local bits = -sum.logp / math.log(2)
+  if sum.chars > 0 then sum.bits_per_char = bits / sum.chars end
+  if sum.tokens > 0 then
+    sum.bits_per_token = bits / sum.tokens
+    sum.perplexity = math.exp(-sum.logp / sum.tokens)
+  end
+  self:reset()
+  return sum
+end
+
+---Begins another text.
+function Scorer:reset()
+  self.held, self.bytes, self.lines = "", 0, 0
+  self.state, self.waiting, self.last = nil, nil, known.start(self.tok)
+  self.sum = {tokens = 0, chars = 0, logp = 0.0}
+end
+
+-- }==
+
+---@param model table with model:forward(x (T,N), state) -> logits, state
+---@param tok rnn.Tokenizer
+---@param o? rnn.ScoreOptions
+---@return rnn.Scorer
+function score.open(model, tok, o)
+  o = o or {}
+  local self = setmetatable({model = model, tok = tok, unknown = o.unknown,
+                             invalid = o.invalid, on_token = o.on_token},
+                            Scorer)
+  self:reset()
+  return self
+end
+
+---The score of a text.
+---@param model table
+---@param tok rnn.Tokenizer
+---@param s string
+---@param o? rnn.ScoreOptions
+---@return rnn.Score|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function score.text(model, tok, s, o)
+  local scorer = score.open(model, tok, o)
+  local ok, wrong, code = scorer:feed(s)
+  if not ok then return nil, wrong, code end
+  return scorer:finish()
+end
+
+return score
