@@ -52,6 +52,19 @@ int rnnlua_checkint (lua_State *L, int arg, lua_Integer lo, lua_Integer hi);
 /* "float32", "float64" or "int32" at 'arg'; the default when absent. */
 rnl_Dtype rnnlua_checkdtype (lua_State *L, int arg, int def);
 
+/* The int32 tensor at 'arg', borrowed; raises for anything else. */
+rnl_Tensor *rnnlua_checkids (lua_State *L, int arg);
+
+/* Makes an int32 tensor in a closed handle; returns its ids. */
+int32_t *rnnlua_fillids (lua_State *L, rnnlua_Handle *h, int ndim,
+                         const int *dim);
+
+/* Pushes a closed vocabulary; returns the place to fill. */
+rnl_Vocab **rnnlua_newvocab (lua_State *L);
+
+/* The vocabulary at 'arg', borrowed; raises for anything else. */
+rnl_Vocab *rnnlua_checkvocab (lua_State *L, int arg);
+
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
 void rnnlua_open_op (lua_State *L);
@@ -59,6 +72,7 @@ void rnnlua_open_tape (lua_State *L);
 void rnnlua_open_optim (lua_State *L);
 void rnnlua_open_file (lua_State *L);
 void rnnlua_open_text (lua_State *L);
+void rnnlua_open_tokens (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
 
