@@ -245,7 +245,7 @@ function source.clean(read, about, o)
       return core.repair(s, o.invalid)
     end)
   end
-  if about.crlf > 0 and o.crlf == "lf" then
+  if o.crlf == "lf" and about.crlf + about.bad > 0 then   -- CR, bad, LF
     read = source.stage(read, before_cr, core.to_lf)
   end
   return read
