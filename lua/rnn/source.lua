@@ -4,19 +4,17 @@
 ---A reader is a function that returns the next piece of text, nil at the end,
 ---or nil, message, code.
 local core = require "rnn.core"
-local lfs = require "lfs"
 
 local source = {}
 
 local PIECE = 1 << 20     -- bytes that are read at once
 local HELD = 1 << 24      -- bytes that may wait for what comes after them
 
----What is read, by what lfs calls it.
+---Why something is not read, by its kind.
 local REFUSED = {
   directory = "Is a directory",
-  ["named pipe"] = "is a pipe; give it as standard input, -",
-  ["char device"] = "is a device, not a file",
-  ["block device"] = "is a device, not a file",
+  pipe = "is a pipe; give it as standard input, -",
+  device = "is a device, not a file",
   socket = "is a socket, not a file",
 }
 
@@ -68,16 +66,14 @@ function source.find(path)
     return setmetatable({path = path, name = "stdin", kind = "stdin"}, Source)
   end
   if path:find "\0" then return nil, "a path has a NUL in it", "EIO" end
-  local refused = REFUSED[lfs.attributes(path, "mode")]
+  local info, wrong = core.file_info(path)
+  if not info then return nil, wrong, "EIO" end
+  local refused = REFUSED[info.kind]
   if refused then return nil, ("%s: %s"):format(path, refused), "EIO" end
-  local file, wrong = io.open(path, "rb")
-  if not file then return nil, wrong, "EIO" end   -- names the path already
-  local size = file:seek "end"
-  file:close()
   local packed = path:find "%.gz$"
   return setmetatable({
     path = path, name = path, kind = packed and "gzip" or "file",
-    size = not packed and size or nil, stamp = core.file_stamp(path)}, Source)
+    size = not packed and info.size or nil, stamp = info.stamp}, Source)
 end
 
 ---Pieces of an open file; 'at_end' closes it, and may return a message.
@@ -124,16 +120,17 @@ function Source:reader(piece)
   if self.kind == "stdin" then
     return read_file(self, io.stdin, piece, function() end)
   end
-  if self.kind == "gzip" then
-    local quote = require("rnn.run").quote
-    local pipe, wrong = io.popen("gzip -dc -- " .. quote(self.path) ..
-                                 " 2>/dev/null", "r")
-    if not pipe then return nil, self.name .. ": " .. wrong, "EIO" end
-    return read_file(self, pipe, piece, close_pipe)
-  end
   local file, wrong = io.open(self.path, "rb")
-  if not file then return nil, wrong, "EIO" end
-  return read_file(self, file, piece, close_file)
+  if not file then return nil, wrong, "EIO" end   -- names the path already
+  if self.kind == "file" then
+    return read_file(self, file, piece, close_file)
+  end
+  file:close()
+  local quote = require("rnn.run").quote
+  file, wrong = io.popen("gzip -dc -- " .. quote(self.path) ..
+                         " 2>/dev/null", "r")
+  if not file then return nil, self.name .. ": " .. wrong, "EIO" end
+  return read_file(self, file, piece, close_pipe)
 end
 
 ---Begins to read, and keeps what is read to be read again: up to 'memory'
@@ -159,7 +156,8 @@ end
 
 ---@return string|nil message when the file is not the one that was found
 function Source:changed()
-  if self.stamp and core.file_stamp(self.path) ~= self.stamp then
+  local info = self.stamp and core.file_info(self.path)
+  if self.stamp and not (info and info.stamp == self.stamp) then
     return self.name .. ": was changed while it was read"
   end
 end
@@ -200,8 +198,8 @@ function source.stage(read, cut, change)
     local n = ended and #s or cut(s)
     held = s:sub(n + 1)
     if #held > HELD then
-      return nil, ("%d bytes of text are one character with its marks")
-                  :format(#held), "EFORMAT"
+      return nil, ("%d bytes without a space or a new line cannot be " ..
+                   "normalised"):format(#held), "EFORMAT"
     end
     return change(s:sub(1, n))
   end

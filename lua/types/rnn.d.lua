@@ -403,9 +403,12 @@ function core.scanner() end
 ---@return string
 function core.fingerprint(s) end
 
+---`kind` is "file", "directory", "pipe", "socket" or "device"; `stamp` another
+---text once the file was changed or replaced.
 ---@param path string
----@return string|nil stamp another one when the file was changed or replaced
-function core.file_stamp(path) end
+---@return {kind: string, size: integer, stamp: string}|nil
+---@return string? message
+function core.file_info(path) end
 
 ---@return boolean
 function core.is_tokens(x) end
@@ -434,8 +437,8 @@ function core.tokens_open(path, vocab, key) end
 ---@return rnn.Tensor y (T,N)
 function core.text_batch(ids, start, T, N, stride) end
 
----x[t,n] = ids[starts[n] + t]; y is one id further. Raises when a file cannot be
----read.
+---x[t,n] = ids[starts[n] + t]; y is one id further. Raises when a file cannot
+---be read.
 ---@param ids rnn.Tensor|rnn.Tokens
 ---@param starts integer[] N offsets, from 0
 ---@param T integer

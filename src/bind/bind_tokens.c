@@ -517,22 +517,33 @@ static int l_text_windows (lua_State *L) {
 
 /* }====================================================================== */
 
+static const char *kind_of (mode_t mode) {
+  return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory"
+         : S_ISFIFO(mode) ? "pipe" : S_ISSOCK(mode) ? "socket" : "device";
+}
+
+
 /*
-** file_stamp(path) -> a text that is another one when the file was changed or
-** replaced; nil when there is no file.
+** file_info(path) -> {kind, size, stamp}; or nil, message. 'kind' is "file",
+** "directory", "pipe", "socket" or "device"; 'stamp' is another text when the
+** file was changed or replaced.
 */
-static int l_file_stamp (lua_State *L) {
+static int l_file_info (lua_State *L) {
   struct stat st;
-  char text[160];
-  if (stat(luaL_checkstring(L, 1), &st) != 0) {
-    lua_pushnil(L);
-    return 1;
-  }
-  snprintf(text, sizeof text, "%llu-%llu-%lld-%lld.%09ld",
+  char stamp[160];
+  const char *path = luaL_checkstring(L, 1);
+  if (stat(path, &st) != 0) return luaL_fileresult(L, 0, path);
+  snprintf(stamp, sizeof stamp, "%llu-%llu-%lld-%lld.%09ld",
            (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
            (long long)st.st_size, (long long)st.st_mtim.tv_sec,
            st.st_mtim.tv_nsec);
-  lua_pushstring(L, text);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, kind_of(st.st_mode));
+  lua_setfield(L, -2, "kind");
+  lua_pushinteger(L, (lua_Integer)st.st_size);
+  lua_setfield(L, -2, "size");
+  lua_pushstring(L, stamp);
+  lua_setfield(L, -2, "stamp");
   return 1;
 }
 
@@ -551,7 +562,7 @@ static void new_class (lua_State *L, const char *name, const luaL_Reg *meta,
 void rnnlua_open_tokens (lua_State *L) {
   static const luaL_Reg functions[] = {
     {"scanner", l_scanner}, {"fingerprint", l_fingerprint_of},
-    {"file_stamp", l_file_stamp}, {"is_tokens", l_is_tokens},
+    {"file_info", l_file_info}, {"is_tokens", l_is_tokens},
     {"tokens_text", l_tokens_text}, {"tokens_open", l_tokens_open},
     {"token_writer", l_writer}, {"text_batch", l_text_batch},
     {"text_windows", l_text_windows}, {NULL, NULL}};
