@@ -213,7 +213,8 @@ local function each_piece(job, doing, f)
   local tok = job.o.tokenizer
   local function cut(s) return tok:cut(s) end
   local function same(s) return s end
-  return source.each(source.stage(read_all(job, doing), cut, same), f)
+  return source.each(source.stage(read_all(job, doing), cut, same, job.name),
+                     f)
 end
 
 -- }==

@@ -187,8 +187,9 @@ end
 ---@param read rnn.Reader
 ---@param cut fun(s: string): integer
 ---@param change fun(s: string): string
+---@param name? string for messages, where much may have to wait
 ---@return rnn.Reader
-function source.stage(read, cut, change)
+function source.stage(read, cut, change, name)
   local held, ended = "", false
   local function next_piece()
     local piece, wrong, code = read()
@@ -198,8 +199,8 @@ function source.stage(read, cut, change)
     local n = ended and #s or cut(s)
     held = s:sub(n + 1)
     if #held > HELD then
-      return nil, ("%d bytes without a space or a new line cannot be " ..
-                   "normalised"):format(#held), "EFORMAT"
+      return nil, ("%s: %d bytes without a space or a new line cannot be " ..
+                   "normalised"):format(name or "text", #held), "EFORMAT"
     end
     return change(s:sub(1, n))
   end

@@ -287,7 +287,7 @@ describe("a source", function()
     local path = write("marks.txt", ("\u{301}"):rep(9 << 20))
     local message, code = refused(path, {
       tokenizer = text.tokenizer("char", {normal = "nfc"})})
-    assert.truthy(message:find("cannot be normalised", 1, true))
+    assert.truthy(message:find("^" .. path .. ": %d+ bytes without"))
     assert.equal("EFORMAT", code)
   end)
 
