@@ -666,6 +666,63 @@ RNL_API int rnl_utf8_normalise (rnl_Context *ctx, rnl_Normal form,
 RNL_API void rnl_text_free (rnl_Context *ctx, char *s);
 
 /*
+** The last place in 's' where it may be cut in two so that the normal forms of
+** both, joined, are that of the whole, whatever comes after; 0 if none is
+** known.
+*/
+RNL_API size_t rnl_utf8_cut (rnl_Normal form, const char *s, size_t n);
+
+/* CR LF to LF; '*out' as in rnl_utf8_normalise. */
+RNL_API int rnl_text_lf (rnl_Context *ctx, const char *s, size_t n,
+                         char **out, size_t *nout);
+
+#define RNL_FINGERPRINT 40   /* room for one: "5-0123456789abcdef" */
+
+/* A short text that differs when two texts differ, in all likelihood. */
+RNL_API void rnl_fingerprint (const char *s, size_t n,
+                              char text[RNL_FINGERPRINT]);
+
+/*
+** A scanner goes over texts of any size, given in pieces; where the pieces are
+** cut makes no difference. It collects the code points of all its texts.
+*/
+typedef struct rnl_Scanner rnl_Scanner;
+
+/* What one text is made of. */
+typedef struct rnl_Scan {
+  uint64_t bytes;
+  uint64_t codes;      /* code points, without the mark */
+  uint64_t crlf, cr;   /* CR LF; CR without LF */
+  uint64_t bad;        /* bytes that are no UTF-8 */
+  uint64_t bad_at;     /* where the first of them is, from 0 */
+  uint64_t bad_line;   /* and its line, from 1 */
+  int mark;            /* it begins with a byte order mark */
+} rnl_Scan;
+
+RNL_API int rnl_scanner_new (rnl_Context *ctx, rnl_Scanner **out);
+RNL_API void rnl_scanner_free (rnl_Scanner *s);   /* NULL is fine */
+RNL_API void rnl_scanner_feed (rnl_Scanner *s, const char *text, size_t n);
+
+/* What the text has so far. */
+RNL_API void rnl_scanner_now (const rnl_Scanner *s, rnl_Scan *out);
+
+/* Ends a text; what is fed next is another. */
+RNL_API void rnl_scanner_end (rnl_Scanner *s, rnl_Scan *out);
+
+/*
+** Fingerprint of the texts that have ended, their boundaries included; that of
+** one text is rnl_fingerprint's.
+*/
+RNL_API void rnl_scanner_fingerprint (const rnl_Scanner *s,
+                                      char text[RNL_FINGERPRINT]);
+
+/* Adds to the code points; those that are none are passed over. */
+RNL_API void rnl_scanner_add (rnl_Scanner *s, const int32_t *code, int k);
+
+/* Lists the code points, ascending ('code' may be NULL); how many they are. */
+RNL_API int rnl_scanner_codes (const rnl_Scanner *s, int32_t *code);
+
+/*
 ** A vocabulary of code points, for the tokenizer "char": ids 0..K-1 are the
 ** code points in ascending order, then, with 'bytes', the 256 byte values,
 ** which stand for whatever is not in the list: every input has ids and
@@ -677,6 +734,16 @@ typedef struct rnl_Vocab rnl_Vocab;
 RNL_API int rnl_vocab_fit (rnl_Context *ctx, const char *s, size_t n,
                            int bytes, rnl_Vocab **out);
 
+/* Code points of all that a scanner has seen. */
+RNL_API int rnl_vocab_scanned (const rnl_Scanner *s, int bytes,
+                               rnl_Vocab **out);
+
+/*
+** RNL_EFORMAT, naming up to ten of them, if the scanner has seen code points
+** that are not in the list.
+*/
+RNL_API int rnl_vocab_covers (rnl_Vocab *v, const rnl_Scanner *s);
+
 /* From a list of 'k' code points, ascending; RNL_EFORMAT otherwise. */
 RNL_API int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k,
                            int bytes, rnl_Vocab **out);
@@ -684,6 +751,9 @@ RNL_API void rnl_vocab_free (rnl_Vocab *v);
 RNL_API int rnl_vocab_size (const rnl_Vocab *v);        /* K, or K + 256 */
 RNL_API int rnl_vocab_codes (const rnl_Vocab *v);       /* K */
 RNL_API const int32_t *rnl_vocab_code (const rnl_Vocab *v);
+
+/* The id that a text of this one byte has, or -1. */
+RNL_API int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte);
 
 /*
 ** Ids of 's' as an int32 tensor (M). Without 'bytes' a character that is not
@@ -695,6 +765,85 @@ RNL_API int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
 RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
                               char **out, size_t *nout);
+
+/* }====================================================================== */
+
+/* {== Tokens ============================================================= */
+
+/*
+** A sequence of ids of any length, kept narrow (1, 2 or 4 bytes an id): in
+** memory, in a token file, or as a text file whose every byte is an id. Files
+** are read by windows at 64-bit offsets. They are not trusted: each id that is
+** read is checked, and a file that has been changed since is an error.
+*/
+typedef struct rnl_Tokens rnl_Tokens;
+
+typedef enum rnl_TokenPlace {
+  RNL_IN_MEMORY,
+  RNL_IN_FILE,    /* a token file */
+  RNL_IN_TEXT     /* the text itself */
+} rnl_TokenPlace;
+
+RNL_API void rnl_tokens_retain (rnl_Tokens *t);
+RNL_API void rnl_tokens_release (rnl_Tokens *t);   /* NULL is fine */
+RNL_API int64_t rnl_tokens_count (const rnl_Tokens *t);
+RNL_API int rnl_tokens_width (const rnl_Tokens *t);   /* bytes of an id */
+RNL_API rnl_TokenPlace rnl_tokens_place (const rnl_Tokens *t);
+
+/*
+** Reads steps + 1 ids from 'first' on: x[i * stride] gets the first 'steps',
+** y[i * stride] the last; y may be NULL. RNL_ESHAPE when there are not so many;
+** RNL_EIO, RNL_EFORMAT: the file cannot be read, or is not what it was.
+*/
+RNL_API int rnl_tokens_window (rnl_Tokens *t, int64_t first, int64_t steps,
+                               int32_t *x, int32_t *y, int64_t stride);
+
+/* Reads n ids as the bytes they are; RNL_EARG unless there are 256. */
+RNL_API int rnl_tokens_bytes (rnl_Tokens *t, int64_t first, size_t n,
+                              char *out);
+
+/*
+** The bytes of a regular file from 'offset' on, each a text for 'v' and below
+** 'vocab'; a byte that is not shows when it is read.
+*/
+RNL_API int rnl_tokens_text (rnl_Context *ctx, const char *path,
+                             int64_t offset, const rnl_Vocab *v, int vocab,
+                             rnl_Tokens **out);
+
+/*
+** Opens a token file. '*out' is NULL when there is none or it is of another
+** key or vocabulary, or is damaged: it may be written anew. RNL_EFORMAT when
+** the file is no token file, and must not be lost.
+*/
+RNL_API int rnl_tokens_open (rnl_Context *ctx, const char *path, int vocab,
+                             const char *key, rnl_Tokens **out);
+
+/* How to keep ids that are appended one after the other. */
+typedef struct rnl_TokenPlan {
+  int vocab;            /* ids are 0 .. vocab - 1 */
+  uint64_t expected;    /* about how many there will be; 0: not known */
+  size_t memory;        /* bytes of ids that may stay in memory; more go to: */
+  const char *path;     /* a token file, replaced at the end; NULL: */
+  const char *folder;   /* a file without a name, in this folder */
+  const char *key;      /* what the ids were made of, for rnl_tokens_open;
+                           up to 200 bytes */
+} rnl_TokenPlan;
+
+typedef struct rnl_TokenWriter rnl_TokenWriter;
+
+RNL_API int rnl_writer_new (rnl_Context *ctx, const rnl_TokenPlan *plan,
+                            rnl_TokenWriter **out);
+RNL_API void rnl_writer_free (rnl_TokenWriter *w);   /* NULL is fine */
+
+/* RNL_EARG for an id out of range; RNL_EIO, RNL_ENOMEM end the writing. */
+RNL_API int rnl_writer_append (rnl_TokenWriter *w, const int32_t *id,
+                               size_t n);
+
+/* Appends bytes as ids 0 .. 255; RNL_EARG unless there are 256. */
+RNL_API int rnl_writer_bytes (rnl_TokenWriter *w, const char *s, size_t n);
+
+/* All that was appended; the writer is used up, whatever the status. */
+RNL_API int rnl_writer_finish (rnl_TokenWriter *w, rnl_Tokens **out);
 
 /* }====================================================================== */
 

@@ -1,54 +1,17 @@
 ---rnn.text: reading text, tokenizers, batches for language models.
+local check = require "rnn.check"
 local core = require "rnn.core"
+local source = require "rnn.source"
 
 local text = {}
 
 -- {== Reading ==
 
-local READ = {
+---Options of reading and their words, the default first.
+text.READ = {
   invalid = {"error", "replace", "skip", "bytes"},
   crlf = {"keep", "lf"},
 }
-
-local function names_of(t)
-  local names = {}
-  for name in pairs(t) do names[#names + 1] = tostring(name) end
-  table.sort(names)
-  return names
-end
-
----Raises for a name in 'given' that 'known' does not have.
-local function check_names(what, given, known)
-  for _, name in ipairs(names_of(given)) do
-    if known[name] == nil then
-      error(("%s: unknown option '%s' (it has: %s)"):format(what, name,
-            table.concat(names_of(known), ", ")), 3)
-    end
-  end
-end
-
----A word among 'words', the first when none is given; raises for others.
-local function check_word(what, name, value, words)
-  if value == nil then return words[1] end
-  for _, word in ipairs(words) do
-    if value == word then return word end
-  end
-  error(("%s: '%s' must be %s or %s, got '%s'"):format(what, name,
-        table.concat(words, ", ", 1, #words - 1), words[#words], value), 3)
-end
-
----All bytes of a file; or nil and "path: reason".
-local function read_bytes(path)
-  local file, wrong = io.stdin, nil
-  if path ~= "-" then file, wrong = io.open(path, "rb") end
-  if not file then return nil, wrong end   -- names the path already
-  local s, reason = file:read "a"
-  if path ~= "-" then file:close() end
-  if not s then
-    return nil, ("%s: %s"):format(path == "-" and "stdin" or path, reason)
-  end
-  return s
-end
 
 ---`invalid` says what to do with bytes that are no UTF-8: fail, put U+FFFD,
 ---leave them out, or keep them for a tokenizer that takes bytes.
@@ -56,33 +19,53 @@ end
 ---@field invalid? "error"|"replace"|"skip"|"bytes" default error
 ---@field crlf? "keep"|"lf" lf turns CR LF into LF; default keep
 
+---A reader of pieces that are at hand.
+local function read_list(pieces)
+  local i = 0
+  return function()
+    i = i + 1
+    return pieces[i]
+  end
+end
+
+---All pieces of a reader; or nil, message, code.
+local function collect(read)
+  local pieces = {}
+  local ok, wrong, code = source.each(read, function(s)
+    pieces[#pieces + 1] = s
+  end)
+  if not ok then return nil, wrong, code end
+  return pieces
+end
+
 ---Reads a whole file as text. A byte order mark at the start is dropped,
 ---whatever the options.
----@param path string "-" is standard input
+---@param path string "-" is standard input; gzip unpacks what ends in ".gz"
 ---@param opts? rnn.ReadOptions
 ---@return string|nil s
 ---@return string? message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function text.read(path, opts)
   opts = opts or {}
-  check_names("read", opts, READ)
-  local invalid = check_word("read", "invalid", opts.invalid, READ.invalid)
-  local crlf = check_word("read", "crlf", opts.crlf, READ.crlf)
-  local s, message = read_bytes(path)
-  if not s then return nil, message, "EIO" end
-  local byte, line
-  if invalid ~= "bytes" then byte, line = core.utf8_check(s) end
-  if byte and invalid == "error" then
-    return nil, ("%s: invalid UTF-8 at byte %d (line %d); set 'invalid' to " ..
-                 "replace, skip or bytes"):format(
-                 path == "-" and "stdin" or path, byte, line), "EFORMAT"
+  check.names("read", opts, text.READ)
+  local o = {
+    invalid = check.word("read", "invalid", opts.invalid, text.READ.invalid),
+    crlf = check.word("read", "crlf", opts.crlf, text.READ.crlf),
+  }
+  local read, pieces
+  local file, wrong, code = source.find(path)
+  if file then read, wrong, code = file:reader() end
+  if read then pieces, wrong, code = collect(read) end
+  if not pieces then return nil, wrong, code end
+  local scan <close> = core.scanner()
+  for _, s in ipairs(pieces) do scan:feed(s) end
+  local about = scan:finish()
+  if about.bad > 0 and o.invalid == "error" then
+    return nil, source.invalid(file.name, about)
   end
-  if byte then s = core.repair(s, invalid) end
-  if s:find "^\xEF\xBB\xBF" then s = s:sub(4) end
-  if crlf == "lf" and s:find("\r\n", 1, true) then
-    s = s:gsub("\r\n", "\n")
-  end
-  return s
+  pieces, wrong, code = collect(source.clean(read_list(pieces), about, o))
+  if not pieces then return nil, wrong, code end
+  return table.concat(pieces)
 end
 
 -- }==
@@ -92,7 +75,8 @@ end
 ---@class rnn.Tokenizer
 ---@field kind "char"|"byte"
 ---Common methods: fit(s), encode(s), decode(ids), spec(), describe(), usable(),
----stream(), and #tok, the number of symbols.
+---stream(), and #tok, the number of symbols; for text in pieces fitted(),
+---prepare(s), cut(s), fit_scan(scan, bad, how) and write(writer, s).
 
 local FORMS = {"nfc", "nfkc"}
 local IS_FORM = {nfc = true, nfkc = true}
@@ -118,15 +102,28 @@ local function prepare(self, s)
   return self.normal and core.normalise(s, self.normal) or s
 end
 
-local Byte = {kind = "byte", stream = stream}
+---How many bytes of s can be encoded before it is known what comes after s.
+local function cut(self, s)
+  if self.normal then return core.normal_cut(s, self.normal) end
+  return #s - core.utf8_tail(s)
+end
+
+local Byte = {kind = "byte", stream = stream, prepare = prepare, cut = cut}
 Byte.__index = Byte
 Byte.__len = function() return 256 end
 
 ---Nothing to learn: there are 256 bytes.
 function Byte:fit() return self end
+function Byte:fit_scan() return self end
+function Byte.fitted() return true end
 
 function Byte:encode(s)
   return self.vocab:encode(prepare(self, s))
+end
+
+---As Char:write.
+function Byte:write(writer, s)
+  return writer:append(prepare(self, s))
 end
 
 function Byte:decode(ids)
@@ -145,9 +142,14 @@ function Byte:describe()
          (self.normal and ", " .. self.normal:upper() or "")
 end
 
-local Char = {kind = "char", stream = stream}
+local Char = {kind = "char", stream = stream, prepare = prepare, cut = cut}
 Char.__index = Char
 Char.__len = function(self) return #self.vocab end
+
+local function new_char(vocab, normal, fallback, bytes_seen)
+  return setmetatable({normal = normal, byte_fallback = fallback,
+                       bytes_seen = bytes_seen, vocab = vocab}, Char)
+end
 
 ---Learns the code points of a text; forgets what it knew. Without
 ---byte_fallback the text must be valid UTF-8.
@@ -169,6 +171,42 @@ function Char:fit(s)
   return self
 end
 
+---Has it learnt any symbol?
+---@return boolean
+function Char:fitted()
+  return self.bytes_seen or #self.vocab:codes() > 0
+end
+
+---The tokenizer for a text that a scanner went over, after `prepare`: a new
+---one, unless it is to keep its symbols.
+---@param scan rnn.Scanner
+---@param bad boolean there are bytes that are no UTF-8
+---@param how "new"|"extend"|"keep" as rnn.CorpusOptions
+---@return rnn.Tokenizer|nil
+---@return string? message
+---@return string? code "EVOCAB" or "EFORMAT"
+function Char:fit_scan(scan, bad, how)
+  if how == "keep" then
+    if self.bytes_seen then return self end   -- bytes stand for all others
+    local ok, message = scan:covered(self.vocab)
+    if ok and bad then
+      ok, message = nil, "bytes that are no UTF-8 are not in the vocabulary"
+    end
+    if not ok then return nil, message .. "; 'fit' may extend it", "EVOCAB" end
+    return self
+  end
+  if bad and not self.byte_fallback then
+    return nil, "has bytes that are no UTF-8, and the tokenizer no symbols " ..
+           "for bytes", "EFORMAT"
+  end
+  if how == "extend" then
+    scan:add(self.vocab)
+    bad = bad or self.bytes_seen
+  end
+  return new_char(scan:vocab(self.byte_fallback), self.normal,
+                  self.byte_fallback, bad)
+end
+
 ---@param s string
 ---@return rnn.Tensor|nil ids (M) int32
 ---@return string? message characters that are not in the vocabulary, and where
@@ -176,6 +214,18 @@ end
 ---@return string? code
 function Char:encode(s)
   return self.vocab:encode(prepare(self, s))
+end
+
+---Appends the ids of a text to a token store.
+---@param writer rnn.TokenWriter
+---@param s string
+---@return true|nil
+---@return string? message
+---@return string? code
+function Char:write(writer, s)
+  local ids <close>, wrong, code = self:encode(s)
+  if not ids then return nil, wrong, code end
+  return writer:append(ids)
 end
 
 ---@param ids rnn.Tensor|integer[]
@@ -229,11 +279,6 @@ local function new_byte(normal)
                       Byte)
 end
 
-local function new_char(vocab, normal, fallback, bytes_seen)
-  return setmetatable({normal = normal, byte_fallback = fallback,
-                       bytes_seen = bytes_seen, vocab = vocab}, Char)
-end
-
 ---Normalisation is applied before fitting and encoding. With byte_fallback,
 ---which is for "char", 256 symbols for bytes join the vocabulary: any input can
 ---be encoded, and decodes to the same bytes.
@@ -250,9 +295,9 @@ function text.tokenizer(kind, opts)
   if not known then
     error(("unknown tokenizer '%s' (char, byte)"):format(kind), 2)
   end
-  check_names("tokenizer", opts, known)
+  check.names("tokenizer", opts, known)
   local normal = opts.normal ~= nil and
-                 check_word("tokenizer", "normal", opts.normal, FORMS) or nil
+                 check.word("tokenizer", "normal", opts.normal, FORMS) or nil
   if kind == "byte" then return new_byte(normal) end
   local fallback = opts.byte_fallback ~= false
   return new_char(core.vocab_new({}, fallback), normal, fallback, false)
@@ -330,19 +375,25 @@ end
 
 local BATCHES = {steps = true, streams = true, first = true, rest = true}
 
+local function is_ids(x)
+  return core.is_tokens(x) or
+         core.is_tensor(x) and x.dtype == "int32" and #x:shape() == 1
+end
+
 local function check_batches(ids, opts)
-  local T, N = opts.steps, opts.streams
-  if not core.is_tensor(ids) or #ids:shape() ~= 1 or ids.dtype ~= "int32" then
-    error("batches: 'ids' must be int32 with one axis, as tok:encode gives", 3)
+  if not is_ids(ids) then
+    error("batches: 'ids' must be int32 with one axis, as tok:encode gives, " ..
+          "or a token store", 3)
   end
   for _, name in ipairs {"steps", "streams", "first"} do
-    local n = opts[name]
+    local n, most = opts[name], name == "first" and 1 << 53 or 0x7fffffff
     if name == "first" and n == nil then n = 1 end
-    if math.type(n) ~= "integer" or n < 1 or n > 0x7fffffff then
+    if math.type(n) ~= "integer" or n < 1 or n > most then
       error(("batches: '%s' must be an integer >= 1, got %s"):format(name, n),
             3)
     end
   end
+  local T, N = opts.steps, opts.streams
   local need, words = N * T + 1, "streams*steps+1"
   if opts.rest then need, words = N + 1, "streams+1" end
   if #ids < need then
@@ -361,14 +412,15 @@ end
 ---Batches for stateful truncated BPTT: the ids are cut into N streams of equal
 ---length, side by side, and each batch goes on where the one before it ended,
 ---so the state of a model may be carried over. y is x one step later.
----@param ids rnn.Tensor (M) int32
+---Raises when the file of a token store cannot be read.
+---@param ids rnn.Tensor|rnn.Tokens (M) int32
 ---@param opts rnn.BatchOptions
 ---@return fun(): rnn.Tensor?, rnn.Tensor? iterator of x, y, each (T,N)
 function text.batches(ids, opts)
-  check_names("batches", opts, BATCHES)
+  check.names("batches", opts, BATCHES)
   local T, N = check_batches(ids, opts)
   local stride = (#ids - 1) // N
-  local at = ((opts.first or 1) - 1) * T
+  local at = math.min((opts.first or 1) - 1, stride // T + 1) * T
   return function()
     local steps = math.min(T, stride - at)
     if steps <= 0 or steps < T and not opts.rest then return nil end

@@ -303,6 +303,149 @@ function Optim:set_steps(i, n) end
 ---Lets go of parameters and state now.
 function Optim:close() end
 
+---Ids of any number (`#tokens`), kept narrow: in memory, in a file that is read
+---by windows, or as the bytes of a text file. rnn.corpus makes them; rnn.text's
+---batches and core's windows take them as they take a tensor.
+---@class rnn.Tokens: userdata
+---@operator len: integer
+local Tokens = {}
+
+---@param axis integer 1
+---@param from? integer first index; default 1
+---@param to? integer last index, included; default -1
+---@return rnn.Tokens that shares the store
+function Tokens:slice(axis, from, to) end
+
+---Raises when the file cannot be read.
+---@return rnn.Tensor ids (M) int32
+function Tokens:totensor() end
+
+---For a store of bytes.
+---@param offset integer how many come before
+---@param n integer
+---@return string|nil s of n bytes, fewer at the end
+---@return string? message
+---@return string? code
+function Tokens:bytes(offset, n) end
+
+---Lets go of the store now; slices of it stay.
+function Tokens:close() end
+
+---@class rnn.TokenPlan
+---@field vocab integer ids are 1 .. vocab
+---@field expected? integer about how many there will be
+---@field memory? integer bytes of ids that stay in memory; default all
+---@field path? string token file for more
+---@field folder? string of a temporary file for more; default "/tmp"
+---@field key? string what the ids are made of, for core.tokens_open
+
+---@class rnn.TokenWriter: userdata
+local TokenWriter = {}
+
+---Raises for an id out of range.
+---@param ids rnn.Tensor|string int32; or bytes, of which there are 256
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function TokenWriter:append(ids) end
+
+---@return rnn.Tokens|nil
+---@return string? message
+---@return string? code
+function TokenWriter:finish() end
+
+---Gives up.
+function TokenWriter:close() end
+
+---What a text is made of.
+---@class rnn.Scan
+---@field bytes integer
+---@field codes integer code points, without a byte order mark at the start
+---@field crlf integer CR LF
+---@field cr integer CR without LF
+---@field bad integer bytes that are no UTF-8
+---@field bad_at? integer where the first of them is
+---@field bad_line? integer and its line
+---@field mark boolean it begins with a byte order mark
+---@field ascii boolean all else is ASCII
+
+---Goes over texts in pieces, wherever they are cut; collects the code points
+---of all its texts.
+---@class rnn.Scanner: userdata
+local Scanner = {}
+
+---@param piece string
+---@return integer bad bytes so far that are no UTF-8
+function Scanner:feed(piece) end
+
+---@return rnn.Scan so far
+function Scanner:now() end
+
+---Ends a text; what is fed next is another one.
+---@return rnn.Scan
+function Scanner:finish() end
+
+---@return string fingerprint of the texts that are finished
+function Scanner:fingerprint() end
+
+function Scanner:close() end
+
+---What rnn's own modules use of C, beside what rnn shows.
+---@class rnn.core
+local core = {}
+
+---@return rnn.Scanner
+function core.scanner() end
+
+---A short text that differs when two texts differ, in all likelihood: their
+---length, "-", 16 hexadecimal digits.
+---@param s string
+---@return string
+function core.fingerprint(s) end
+
+---`kind` is "file", "directory", "pipe", "socket" or "device"; `stamp` another
+---text once the file was changed or replaced.
+---@param path string
+---@return {kind: string, size: integer, stamp: string}|nil
+---@return string? message
+function core.file_info(path) end
+
+---@return boolean
+function core.is_tokens(x) end
+
+---@param plan rnn.TokenPlan
+---@return rnn.TokenWriter
+function core.token_writer(plan) end
+
+---A token file with this key; false if it is to be written.
+---@param path string
+---@param vocab integer
+---@param key string
+---@return rnn.Tokens|false|nil
+---@return string? message it is something else, or cannot be read
+---@return string? code
+function core.tokens_open(path, vocab, key) end
+
+---x[t,n] = ids[start + (n-1) * stride + t]; y is one id further. Raises when a
+---file cannot be read.
+---@param ids rnn.Tensor|rnn.Tokens
+---@param start integer offset, from 0
+---@param T integer
+---@param N integer
+---@param stride integer
+---@return rnn.Tensor x (T,N)
+---@return rnn.Tensor y (T,N)
+function core.text_batch(ids, start, T, N, stride) end
+
+---x[t,n] = ids[starts[n] + t]; y is one id further. Raises when a file cannot
+---be read.
+---@param ids rnn.Tensor|rnn.Tokens
+---@param starts integer[] N offsets, from 0
+---@param T integer
+---@return rnn.Tensor x (T,N)
+---@return rnn.Tensor y (T,N)
+function core.text_windows(ids, starts, T) end
+
 ---@class rnn
 rnn = {}
 

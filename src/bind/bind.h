@@ -56,6 +56,18 @@ rnl_Dtype rnnlua_checkdtype (lua_State *L, int arg, int def);
 ** is argument 'arg' or an element of it. */
 void rnnlua_pushrng (lua_State *L, const rnl_Rng *rng);
 void rnnlua_checkrng (lua_State *L, int index, int arg, rnl_Rng *rng);
+/* The int32 tensor at 'arg', borrowed; raises for anything else. */
+rnl_Tensor *rnnlua_checkids (lua_State *L, int arg);
+
+/* Makes an int32 tensor in a closed handle; returns its ids. */
+int32_t *rnnlua_fillids (lua_State *L, rnnlua_Handle *h, int ndim,
+                         const int *dim);
+
+/* Pushes a closed vocabulary; returns the place to fill. */
+rnl_Vocab **rnnlua_newvocab (lua_State *L);
+
+/* The vocabulary at 'arg', borrowed; raises for anything else. */
+rnl_Vocab *rnnlua_checkvocab (lua_State *L, int arg);
 
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
@@ -64,6 +76,7 @@ void rnnlua_open_tape (lua_State *L);
 void rnnlua_open_optim (lua_State *L);
 void rnnlua_open_file (lua_State *L);
 void rnnlua_open_text (lua_State *L);
+void rnnlua_open_tokens (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
 

@@ -1,5 +1,5 @@
 /*
-** bind_text.c - text as Lua sees it: UTF-8, vocabularies, windows of ids.
+** bind_text.c - text as Lua sees it: UTF-8, vocabularies.
 ** Byte positions and ids count from 1 here, from 0 in the engine.
 */
 #include <limits.h>
@@ -92,16 +92,39 @@ static int l_repair (lua_State *L) {
 }
 
 
-/* normalise(s, "nfc"|"nfkc") -> s in that form */
-static int l_normalise (lua_State *L) {
-  static const char *const name[] = {"nfc", "nfkc", NULL};
-  static const rnl_Normal form[] = {RNL_NFC, RNL_NFKC};
+/* to_lf(s) -> s with LF for CR LF */
+static int l_to_lf (lua_State *L) {
   size_t n;
   const char *s = luaL_checklstring(L, 1, &n);
-  int which = luaL_checkoption(L, 2, NULL, name);
   Text *t = push_text(L);
-  return push_result(L, t, rnl_utf8_normalise(t->ctx, form[which], s, n,
-                                              &t->s, &t->n));
+  return push_result(L, t, rnl_text_lf(t->ctx, s, n, &t->s, &t->n));
+}
+
+
+static rnl_Normal check_form (lua_State *L, int arg) {
+  static const char *const name[] = {"nfc", "nfkc", NULL};
+  static const rnl_Normal form[] = {RNL_NFC, RNL_NFKC};
+  return form[luaL_checkoption(L, arg, NULL, name)];
+}
+
+
+/* normalise(s, "nfc"|"nfkc") -> s in that form */
+static int l_normalise (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  rnl_Normal form = check_form(L, 2);
+  Text *t = push_text(L);
+  return push_result(L, t, rnl_utf8_normalise(t->ctx, form, s, n, &t->s,
+                                              &t->n));
+}
+
+
+/* normal_cut(s, form) -> bytes after which s may be cut and both normalised */
+static int l_normal_cut (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_utf8_cut(check_form(L, 2), s, n));
+  return 1;
 }
 
 /* }====================================================================== */
@@ -113,17 +136,17 @@ typedef struct Vocab {
 } Vocab;
 
 
-static Vocab *push_vocab (lua_State *L) {
+rnl_Vocab **rnnlua_newvocab (lua_State *L) {
   Vocab *h = lua_newuserdatauv(L, sizeof *h, 0);
   h->v = NULL;
   luaL_setmetatable(L, VOCAB);
-  return h;
+  return &h->v;
 }
 
 
-static rnl_Vocab *check_vocab (lua_State *L) {
-  Vocab *h = luaL_checkudata(L, 1, VOCAB);
-  if (!h->v) luaL_argerror(L, 1, "attempt to use a closed vocabulary");
+rnl_Vocab *rnnlua_checkvocab (lua_State *L, int arg) {
+  Vocab *h = luaL_checkudata(L, arg, VOCAB);
+  if (!h->v) luaL_argerror(L, arg, "attempt to use a closed vocabulary");
   return h->v;
 }
 
@@ -141,8 +164,8 @@ static int l_vocab_fit (lua_State *L) {
   size_t n;
   const char *s = luaL_checklstring(L, 1, &n);
   int bytes = lua_toboolean(L, 2);
-  Vocab *h = push_vocab(L);
-  rnnlua_check(L, rnl_vocab_fit(rnnlua_context(L), s, n, bytes, &h->v));
+  rnl_Vocab **v = rnnlua_newvocab(L);
+  rnnlua_check(L, rnl_vocab_fit(rnnlua_context(L), s, n, bytes, v));
   return 1;
 }
 
@@ -181,8 +204,8 @@ static int l_vocab_new (lua_State *L) {
   int bytes = lua_toboolean(L, 2);
   const int32_t *code = check_ints(L, 1, 0, &n);
   luaL_argcheck(L, n <= MAX_CODES, 1, "more than there are code points");
-  Vocab *h = push_vocab(L);
-  int status = rnl_vocab_new(rnnlua_context(L), code, (int)n, bytes, &h->v);
+  rnl_Vocab **v = rnnlua_newvocab(L);
+  int status = rnl_vocab_new(rnnlua_context(L), code, (int)n, bytes, v);
   return status == RNL_OK ? 1 : rnnlua_fail(L, status);
 }
 
@@ -191,7 +214,7 @@ static int l_vocab_new (lua_State *L) {
 static int l_encode (lua_State *L) {
   size_t n;
   rnl_Tensor *ids;
-  rnl_Vocab *v = check_vocab(L);
+  rnl_Vocab *v = rnnlua_checkvocab(L, 1);
   const char *s = luaL_checklstring(L, 2, &n);
   rnnlua_Handle *h = rnnlua_newhandle(L);
   int status = rnl_vocab_encode(v, s, n, &ids);
@@ -202,7 +225,7 @@ static int l_encode (lua_State *L) {
 }
 
 
-static rnl_Tensor *check_ids (lua_State *L, int arg) {
+rnl_Tensor *rnnlua_checkids (lua_State *L, int arg) {
   rnl_Tensor *t = rnnlua_checktensor(L, arg);
   if (rnl_dtype(t) != RNL_I32)
     luaL_argerror(L, arg, lua_pushfstring(L, "ids must be int32, got %s",
@@ -211,15 +234,24 @@ static rnl_Tensor *check_ids (lua_State *L, int arg) {
 }
 
 
+int32_t *rnnlua_fillids (lua_State *L, rnnlua_Handle *h, int ndim,
+                         const int *dim) {
+  rnl_Tensor *t;
+  rnnlua_check(L, rnl_tensor_new(rnnlua_context(L), RNL_I32, ndim, dim, &t));
+  rnnlua_fill(h, t);
+  return rnl_data(t);
+}
+
+
 /* v:decode(ids) -> string; ids are a tensor or a table */
 static int l_decode (lua_State *L) {
   size_t n;
   const int32_t *id;
-  rnl_Vocab *v = check_vocab(L);
+  rnl_Vocab *v = rnnlua_checkvocab(L, 1);
   if (lua_istable(L, 2)) {
     id = check_ints(L, 2, 1, &n);
   } else {
-    rnl_Tensor *t = check_ids(L, 2);
+    rnl_Tensor *t = rnnlua_checkids(L, 2);
     id = rnl_data(t);
     n = rnl_count(t);
   }
@@ -230,7 +262,7 @@ static int l_decode (lua_State *L) {
 
 /* v:codes() -> table of code points */
 static int l_codes (lua_State *L) {
-  rnl_Vocab *v = check_vocab(L);
+  rnl_Vocab *v = rnnlua_checkvocab(L, 1);
   int k = rnl_vocab_codes(v);
   const int32_t *code = rnl_vocab_code(v);
   lua_createtable(L, k, 0);
@@ -243,58 +275,8 @@ static int l_codes (lua_State *L) {
 
 
 static int l_vocab_len (lua_State *L) {
-  lua_pushinteger(L, rnl_vocab_size(check_vocab(L)));
+  lua_pushinteger(L, rnl_vocab_size(rnnlua_checkvocab(L, 1)));
   return 1;
-}
-
-/* }====================================================================== */
-
-/* {== Windows of ids ===================================================== */
-
-/* to[t,n] = id[n * stride + t] */
-static void gather (const int32_t *id, int stride, int steps, int streams,
-                    int32_t *to) {
-  for (int n = 0; n < streams; n++) {
-    const int32_t *from = id + (size_t)n * (size_t)stride;
-    for (int t = 0; t < steps; t++)
-      to[(size_t)t * (size_t)streams + (size_t)n] = from[t];
-  }
-}
-
-
-/* Makes a (T,N) tensor in a closed handle. */
-static int32_t *make_window (lua_State *L, rnnlua_Handle *h,
-                             const int dim[2]) {
-  rnl_Tensor *t;
-  rnnlua_check(L, rnl_tensor_new(rnnlua_context(L), RNL_I32, 2, dim, &t));
-  rnnlua_fill(h, t);
-  return rnl_data(t);
-}
-
-
-/*
-** text_batch(ids, start, T, N, stride) -> x (T,N), y (T,N)
-** x[t,n] = ids[start + (n-1) * stride + t], all from 1; y is one id further.
-*/
-static int l_text_batch (lua_State *L) {
-  rnl_Tensor *ids = check_ids(L, 1);
-  int start = rnnlua_checkint(L, 2, 0, INT_MAX);
-  int dim[2] = {rnnlua_checkint(L, 3, 1, INT_MAX),
-                rnnlua_checkint(L, 4, 1, INT_MAX)};
-  int stride = rnnlua_checkint(L, 5, 0, INT_MAX);
-  uint64_t end = (uint64_t)start + (uint64_t)stride * (uint64_t)(dim[1] - 1) +
-                 (uint64_t)dim[0] + 1;
-  if (end > rnl_count(ids))
-    luaL_error(L, "text_batch: needs ids up to %I, there are %I",
-               (LUAI_UACINT)end, (LUAI_UACINT)rnl_count(ids));
-  rnnlua_Handle *hx = rnnlua_newhandle(L);
-  rnnlua_Handle *hy = rnnlua_newhandle(L);
-  const int32_t *id = (const int32_t *)rnl_data(ids) + start;
-  gather(id, stride, dim[0], dim[1], make_window(L, hx, dim));
-  gather(id + 1, stride, dim[0], dim[1], make_window(L, hy, dim));
-  rnnlua_charge(L, hx->t);
-  rnnlua_charge(L, hy->t);
-  return 2;
 }
 
 /* }====================================================================== */
@@ -302,11 +284,12 @@ static int l_text_batch (lua_State *L) {
 static const luaL_Reg text[] = {
   {"utf8_check", l_utf8_check},
   {"utf8_tail", l_utf8_tail},
+  {"normal_cut", l_normal_cut},
   {"repair", l_repair},
+  {"to_lf", l_to_lf},
   {"normalise", l_normalise},
   {"vocab_fit", l_vocab_fit},
   {"vocab_new", l_vocab_new},
-  {"text_batch", l_text_batch},
   {NULL, NULL}
 };
 

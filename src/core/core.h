@@ -76,6 +76,15 @@ size_t rnli_mul (size_t a, size_t b);
 size_t rnli_add (size_t a, size_t b);
 
 /*
+** One word of a checksum: d' = rotate((d xor w) * odd, 29). A step is one to
+** one in both arguments, so a single changed word always shows.
+*/
+static inline uint64_t rnli_mix (uint64_t d, uint64_t w) {
+  d = (d ^ w) * 0x9e3779b97f4a7c15u;
+  return d << 29 | d >> 35;
+}
+
+/*
 ** A plan of one block: rnli_take counts bytes, and with 'at' set deals out the
 ** block part by part, each aligned to 64 bytes. 'bytes' may become SIZE_MAX.
 */

@@ -46,8 +46,7 @@ int rnli_system_error (rnl_Context *ctx, const char *path, const char *what) {
 
 /* {== Opening ============================================================ */
 
-/* Closes what is open and removes the temporary file. */
-static void drop (rnli_Atomic *a) {
+void rnli_atomic_drop (rnli_Atomic *a) {
   if (a->fd >= 0) close(a->fd);
   if (a->tmp) unlinkat(a->folder, a->tmp, 0);
   if (a->folder >= 0) close(a->folder);
@@ -59,7 +58,7 @@ static void drop (rnli_Atomic *a) {
 /* Fails the whole file, with the reason in errno. */
 static int give_up (rnli_Atomic *a, const char *what) {
   int status = rnli_system_error(a->ctx, a->path, what);
-  drop(a);
+  rnli_atomic_drop(a);
   return status;
 }
 
@@ -102,7 +101,7 @@ static int open_tmp (rnli_Atomic *a) {
   size_t n = strlen(a->name) + 40;
   char *tmp = rnli_get(a->ctx, n);
   if (!tmp) {
-    drop(a);
+    rnli_atomic_drop(a);
     return rnli_nomem(a->ctx, "a file name", n);
   }
   snprintf(tmp, n, ".%s.tmp.%ld", a->name, thread_number());
@@ -130,17 +129,23 @@ int rnli_atomic_open (rnl_Context *ctx, const char *path, rnli_Atomic *a) {
 
 /* }====================================================================== */
 
-int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n) {
+int rnli_write (int fd, const void *data, size_t n) {
   const char *p = data;
   while (n > 0) {
-    ssize_t done = write(a->fd, p, n < (1u << 30) ? n : 1u << 30);
+    ssize_t done = write(fd, p, n < (1u << 30) ? n : 1u << 30);
     if (done < 0 && errno == EINTR) continue;
     if (done == 0) errno = EIO;
-    if (done <= 0) return give_up(a, "cannot be written");
+    if (done <= 0) return -1;
     p += done;
     n -= (size_t)done;
   }
-  return RNL_OK;
+  return 0;
+}
+
+
+int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n) {
+  if (rnli_write(a->fd, data, n) == 0) return RNL_OK;
+  return give_up(a, "cannot be written");
 }
 
 
@@ -156,6 +161,6 @@ int rnli_atomic_commit (rnli_Atomic *a) {
   /* the rename is on disk only when the folder is; some cannot be synced */
   if (fsync(a->folder) != 0 && errno != EINVAL)
     return give_up(a, "folder cannot be synced");
-  drop(a);
+  rnli_atomic_drop(a);
   return RNL_OK;
 }

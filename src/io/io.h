@@ -45,6 +45,12 @@ int rnli_atomic_open (rnl_Context *ctx, const char *path, rnli_Atomic *a);
 int rnli_atomic_write (rnli_Atomic *a, const void *data, size_t n);
 int rnli_atomic_commit (rnli_Atomic *a);
 
+/* Gives up: 'path' stays as it is. */
+void rnli_atomic_drop (rnli_Atomic *a);
+
+/* Writes all of 'data'; returns 0, or -1 with the reason in errno. */
+int rnli_write (int fd, const void *data, size_t n);
+
 /* }====================================================================== */
 
 /* {== Checkpoints ======================================================== */
@@ -67,9 +73,8 @@ int rnli_name_ok (const char *s);
 /*
 ** Checksum of the tensors in the order of their data. For each, the 8-byte
 ** words of its data (the last filled with zeros), then its extents, then their
-** number: d' = rotate((d xor w) * odd, 29), from RNLI_DIGEST_START. Every step
-** is one to one in both arguments, so a single changed word always shows. Names
-** and metadata are left out: other programs may edit those.
+** number go through rnli_mix, from RNLI_DIGEST_START. Names and metadata are
+** left out: other programs may edit those.
 */
 enum { RNLI_DIGEST_START = 0x5eed };
 uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t);

@@ -21,12 +21,6 @@ int rnli_name_ok (const char *s) {
 }
 
 
-static uint64_t digest_word (uint64_t d, uint64_t w) {
-  d = (d ^ w) * 0x9e3779b97f4a7c15u;
-  return d << 29 | d >> 35;
-}
-
-
 static size_t bytes_of (const rnl_Tensor *t) {
   return t->count * rnl_dtype_size((rnl_Dtype)t->dtype);
 }
@@ -38,13 +32,13 @@ uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t) {
   uint64_t w;
   for (; i + sizeof w <= n; i += sizeof w) {
     memcpy(&w, p + i, sizeof w);
-    d = digest_word(d, w);
+    d = rnli_mix(d, w);
   }
   w = 0;
   if (i < n) memcpy(&w, p + i, n - i);
-  d = digest_word(d, w);
-  for (int k = 0; k < t->ndim; k++) d = digest_word(d, (uint64_t)t->dim[k]);
-  return digest_word(d, t->ndim);
+  d = rnli_mix(d, w);
+  for (int k = 0; k < t->ndim; k++) d = rnli_mix(d, (uint64_t)t->dim[k]);
+  return rnli_mix(d, t->ndim);
 }
 
 

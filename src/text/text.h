@@ -4,6 +4,8 @@
 #ifndef RNLI_TEXT_H
 #define RNLI_TEXT_H
 
+#include <string.h>
+
 #include "core/core.h"
 
 enum { RNLI_MAX_CODE = 0x10FFFF };
@@ -24,6 +26,14 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   unsigned c = s[0];
   *code = (int32_t)c;
   if (c < 0x80) return 1;
+  if ((c & 0xF0) == 0xE0 && n >= 3 && (s[1] & 0xC0) == 0x80 &&
+      (s[2] & 0xC0) == 0x80) {   /* the most frequent way, made short */
+    int32_t x = (int32_t)((c & 15) << 12 | (s[1] & 63u) << 6 | (s[2] & 63u));
+    if (x >= 0x800 && rnli_is_scalar(x)) {
+      *code = x;
+      return 3;
+    }
+  }
   if (c < 0xC2 || c > 0xF4) return -1;
   int len = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
   unsigned lo = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
@@ -38,6 +48,22 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   *code = (int32_t)x;
   return len;
 }
+
+/* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
+static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t word;
+    memcpy(&word, s + i, sizeof word);
+    if (word & 0x8080808080808080u) break;
+  }
+  return i;
+}
+
+rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
+
+/* Has the scanner seen 'code', 0..RNLI_MAX_CODE? */
+int rnli_scanner_has (const rnl_Scanner *s, int32_t code);
 
 /* Can 'code' stand in a message: is it no control, mark or unassigned? */
 int rnli_utf8_visible (int32_t code);

@@ -45,18 +45,6 @@ int rnl_utf8_encode (int32_t code, char buf[4]) {
 }
 
 
-/* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
-static size_t ascii_run (const char *s, size_t n) {
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t word;
-    memcpy(&word, s + i, sizeof word);
-    if (word & 0x8080808080808080u) break;
-  }
-  return i;
-}
-
-
 static size_t line_of (const char *s, size_t n) {
   size_t line = 1;
   const char *end = s + n;
@@ -72,7 +60,7 @@ size_t rnl_utf8_check (const char *s, size_t n, size_t *line) {
   size_t i = 0;
   while (i < n) {
     int32_t code;
-    i += ascii_run(s + i, n - i);
+    i += rnli_ascii_run(bytes_of(s + i), n - i);
     if (i == n) break;
     int len = rnli_utf8_scan(bytes_of(s + i), n - i, &code);
     if (len < 0) break;
@@ -188,6 +176,28 @@ int rnl_utf8_repair (rnl_Context *ctx, int replace, const char *s, size_t n,
 
 /* }====================================================================== */
 
+/* {== Line ends ========================================================== */
+
+int rnl_text_lf (rnl_Context *ctx, const char *s, size_t n, char **out,
+                 size_t *nout) {
+  Buffer b = {.ctx = ctx};
+  *out = NULL;
+  *nout = 0;
+  int status = room(&b, rnli_add(n, 1));
+  while (status == RNL_OK && n > 0) {
+    const char *cr = memchr(s, '\r', n);
+    size_t k = cr ? (size_t)(cr - s) : n;   /* bytes before the CR */
+    size_t next = cr ? k + 1 : k;
+    if (cr && !(next < n && s[next] == '\n')) k = next;   /* it stays */
+    status = append(&b, s, k);
+    s += next;
+    n -= next;
+  }
+  return finish(&b, status, out, nout);
+}
+
+/* }====================================================================== */
+
 /* {== Normal forms ======================================================= */
 
 /* Code points an expansion has at most (18 is the largest known). */
@@ -233,7 +243,7 @@ static size_t plain_run (const Work *w, const char *s, size_t n) {
   size_t last = 0;
   while (i < n) {
     int32_t code;
-    size_t run = ascii_run(s + i, n - i);
+    size_t run = rnli_ascii_run(bytes_of(s + i), n - i);
     if (run) last = i + run - 1;
     i += run;
     if (i == n) break;
@@ -381,12 +391,30 @@ static int normalise (Work *w, const char *s, size_t n) {
 }
 
 
+/* Code points below are plain, see there. */
+static int32_t plain_limit (rnl_Normal form) {
+  return form == RNL_NFC ? 0x300 : 0x80;
+}
+
+
+size_t rnl_utf8_cut (rnl_Normal form, const char *s, size_t n) {
+  Work w = {.limit = plain_limit(form)};
+  for (size_t i = n; i > 0; i--) {
+    int32_t code;
+    if (rnli_utf8_scan(bytes_of(s + i - 1), n - i + 1, &code) > 0 &&
+        plain(&w, code))
+      return i - 1;
+  }
+  return 0;
+}
+
+
 int rnl_utf8_normalise (rnl_Context *ctx, rnl_Normal form, const char *s,
                         size_t n, char **out, size_t *nout) {
   unsigned options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
   if (form == RNL_NFKC) options |= UTF8PROC_COMPAT;
   Work w = {.ctx = ctx, .options = (utf8proc_option_t)options,
-            .limit = form == RNL_NFC ? 0x300 : 0x80,
+            .limit = plain_limit(form),
             .out = {.ctx = ctx}, .cluster = {.ctx = ctx}};
   *out = NULL;
   *nout = 0;

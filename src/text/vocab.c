@@ -28,6 +28,7 @@ struct rnl_Vocab {
   int32_t *code;
   int32_t *page;
   uint16_t *index;
+  int32_t byte[NBYTE]; /* id of a text of one byte, or -1 */
 };
 
 
@@ -58,6 +59,14 @@ static void fill_pages (rnl_Vocab *v, size_t npage) {
 }
 
 
+static void fill_bytes (rnl_Vocab *v) {
+  for (int b = 0; b < NBYTE; b++) {
+    v->byte[b] = b < 0x80 ? id_of(v, b) : -1;
+    if (v->byte[b] < 0 && v->bytes) v->byte[b] = v->k + b;
+  }
+}
+
+
 static int vocab_make (rnl_Context *ctx, const int32_t *code, int k,
                        int bytes, rnl_Vocab **out) {
   size_t npage = count_pages(code, k);
@@ -75,6 +84,7 @@ static int vocab_make (rnl_Context *ctx, const int32_t *code, int k,
   v->index = (uint16_t *)(void *)(v->page + npage * PAGE);
   if (k) memcpy(v->code, code, ncode * sizeof *code);
   fill_pages(v, npage);
+  fill_bytes(v);
   rnl_context_retain(ctx);
   *out = v;
   return RNL_OK;
@@ -100,51 +110,31 @@ int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k, int bytes,
 }
 
 
-/* Marks the code points of 's' in a bitmap; returns how many they are. */
-static int mark_codes (const char *s, size_t n, uint64_t *map) {
-  int k = 0;
-  for (size_t i = 0; i < n;) {
-    int32_t code;
-    int len = rnli_utf8_scan((const unsigned char *)s + i, n - i, &code);
-    if (len > 0) {
-      uint64_t bit = (uint64_t)1 << (code & 63);
-      if (!(map[code >> 6] & bit)) {
-        map[code >> 6] |= bit;
-        k++;
-      }
-    }
-    i += (size_t)(len > 0 ? len : -len);
-  }
-  return k;
-}
-
-
-static void list_codes (const uint64_t *map, int32_t *code) {
-  for (int32_t c = 0; c <= RNLI_MAX_CODE; c++) {
-    if (map[c >> 6] == 0) c |= 63;
-    else if (map[c >> 6] >> (c & 63) & 1) *code++ = c;
-  }
+int rnl_vocab_scanned (const rnl_Scanner *s, int bytes, rnl_Vocab **out) {
+  rnl_Context *ctx = rnli_scanner_context(s);
+  int k = rnl_scanner_codes(s, NULL);
+  size_t size = (size_t)k * sizeof(int32_t);
+  *out = NULL;
+  int32_t *code = rnli_get(ctx, size);
+  if (!code) return rnli_nomem(ctx, "a vocabulary", size);
+  rnl_scanner_codes(s, code);
+  int status = vocab_make(ctx, code, k, bytes, out);
+  rnli_put(ctx, code);
+  return status;
 }
 
 
 int rnl_vocab_fit (rnl_Context *ctx, const char *s, size_t n, int bytes,
                    rnl_Vocab **out) {
-  size_t map_size = (RNLI_MAX_CODE + 1) / 8;
+  rnl_Scanner *scan;
+  rnl_Scan text;
   *out = NULL;
-  uint64_t *map = rnli_get(ctx, map_size);
-  if (!map) return rnli_nomem(ctx, "a vocabulary", map_size);
-  memset(map, 0, map_size);
-  int k = mark_codes(s, n, map);
-  int32_t *code = rnli_get(ctx, (size_t)k * sizeof *code);
-  int status;
-  if (code) {
-    list_codes(map, code);
-    status = vocab_make(ctx, code, k, bytes, out);
-  } else {
-    status = rnli_nomem(ctx, "a vocabulary", (size_t)k * sizeof *code);
-  }
-  rnli_put(ctx, code);
-  rnli_put(ctx, map);
+  int status = rnl_scanner_new(ctx, &scan);
+  if (status != RNL_OK) return status;
+  rnl_scanner_feed(scan, s, n);
+  rnl_scanner_end(scan, &text);
+  status = rnl_vocab_scanned(scan, bytes, out);
+  rnl_scanner_free(scan);
   return status;
 }
 
@@ -171,14 +161,21 @@ const int32_t *rnl_vocab_code (const rnl_Vocab *v) {
   return v->code;
 }
 
+
+int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte) {
+  return v->byte[byte];
+}
+
 /* }====================================================================== */
 
 /* {== What is not in the vocabulary ====================================== */
 
+static const size_t NOWHERE = SIZE_MAX;
+
 /* Some unknown symbols, each once: code points, or -1 - a broken byte. */
 typedef struct Unknown {
   int32_t what[NSHOWN];
-  size_t where[NSHOWN];
+  size_t where[NSHOWN];   /* or NOWHERE */
   int n;
   int more;
 } Unknown;
@@ -217,11 +214,13 @@ static int unknown_error (rnl_Vocab *v, const Unknown *u) {
   char text[480];
   size_t n = 0;
   for (int i = 0; i < u->n; i++) {
-    char symbol[32];
+    char symbol[32], place[32] = "";
     symbol_text(u->what[i], symbol, sizeof symbol);
-    n += (size_t)snprintf(text + n, sizeof text - n, "%s%s at byte %zu",
-                          i ? ", " : "", symbol,
-                          u->where[i] + (size_t)v->ctx->base);
+    if (u->where[i] != NOWHERE)
+      snprintf(place, sizeof place, " at byte %zu",
+               u->where[i] + (size_t)v->ctx->base);
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s",
+                          i ? ", " : "", symbol, place);
     if (n >= sizeof text) break;
   }
   return rnli_error(v->ctx, RNL_EFORMAT,
@@ -242,17 +241,31 @@ static int list_unknown (rnl_Vocab *v, const unsigned char *s, size_t n) {
   return unknown_error(v, &u);
 }
 
+
+int rnl_vocab_covers (rnl_Vocab *v, const rnl_Scanner *s) {
+  Unknown u = {.n = 0};
+  for (int32_t c = 0; c <= RNLI_MAX_CODE && !u.more; c++)
+    if (rnli_scanner_has(s, c) && id_of(v, c) < 0) note(&u, c, NOWHERE);
+  return u.n ? unknown_error(v, &u) : RNL_OK;
+}
+
 /* }====================================================================== */
 
 /* {== Text to ids ======================================================== */
 
-/* Ids that 's' has; 0 in '*known' if some of it is not in the list. */
+/* Ids that 's' has; 0 in '*known' if some of it may have none. */
 static size_t count_ids (const rnl_Vocab *v, const unsigned char *s,
                          size_t n, int *known) {
   size_t count = 0;
   int all = 1;
   for (size_t i = 0; i < n;) {
     int32_t code;
+    size_t run = s[i] < 0x80 ? rnli_ascii_run(s + i, n - i) : 0;
+    int32_t worst = 0;
+    count += run;
+    for (size_t end = i + run; i < end; i++) worst |= v->byte[s[i]];
+    all &= worst >= 0;
+    if (i == n) break;
     int len = rnli_utf8_scan(s + i, n - i, &code);
     int used = len > 0 ? len : -len;
     int found = len > 0 && id_of(v, code) >= 0;
@@ -269,6 +282,10 @@ static void write_ids (const rnl_Vocab *v, const unsigned char *s, size_t n,
                        int32_t *id) {
   for (size_t i = 0; i < n;) {
     int32_t code;
+    if (s[i] < 0x80) {
+      *id++ = v->byte[s[i++]];
+      continue;
+    }
     int len = rnli_utf8_scan(s + i, n - i, &code);
     int32_t found = len > 0 ? id_of(v, code) : -1;
     if (found >= 0) {

@@ -417,7 +417,7 @@ describe("text.batches", function()
     for _, bad in ipairs {{1, 2, 3}, rnn.zeros {12},
                           rnn.ids {{1, 2}, {3, 4}}} do
       assert.equal("batches: 'ids' must be int32 with one axis, as " ..
-                   "tok:encode gives",
+                   "tok:encode gives, or a token store",
                    message({steps = 1, streams = 1}, bad))
     end
     assert.has_error(function()
