@@ -223,6 +223,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_text(L);
   rnnlua_open_sys(L);
   rnnlua_open_stepper(L);
+  rnnlua_open_stats(L);
   return 1;
 }
 

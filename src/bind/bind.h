@@ -61,5 +61,6 @@ void rnnlua_open_file (lua_State *L);
 void rnnlua_open_text (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
+void rnnlua_open_stats (lua_State *L);
 
 #endif
