@@ -27,6 +27,7 @@ local cli = {}
 ---@field default? any
 ---@field required? boolean
 ---@field positional? boolean given without a name
+---@field many? boolean of a positional one: a list of at least one value
 ---@field min? number smallest value
 ---@field above? number the value must be greater
 ---@field max? number largest value
@@ -292,7 +293,7 @@ local function add_option(parser, option)
   local element
   if option.positional then
     element = parser:argument(option[1], help_text(option))
-    element:args(option.required and 1 or "?")
+    element:args(option.many and "+" or option.required and 1 or "?")
   else
     local short = option.short and "-" .. option.short .. " " or ""
     local make = option.type == "flag" and parser.flag or parser.option

@@ -23,7 +23,7 @@ before it nil is printed too. A local variable ends with its line; leave out
   tape        the list of ops that ran while it was open; tape:backward(loss)
   layer       a callable table with parameters: l = rnn.LSTM(64, 256)
   optimizer   opt = rnn.Adam(rnn.parameters(model), {lr = 2e-3}); opt:step()
-  batches     an iterator of x, y: rnn.text.batches(ids, {steps = 64, streams = 8})
+  batches     for x, y in rnn.text.batches(ids, {steps = 64, streams = 8}) do
   checkpoint  rnn.save("model.safetensors", model); rnn.load_model(path)
 
 Every op and function: lua/types/rnn.d.lua; a whole program: README.md.
@@ -33,7 +33,8 @@ From the shell: rnnlua train_charlm.lua --help, rnnlua info.lua MODEL.
 -- {== History ==
 
 local HISTORY = 1000         -- entries kept
-local LONGEST = 1 << 16      -- bytes of an entry
+local LONGEST = 1 << 14      -- bytes of an entry
+local READ = 1 << 20         -- bytes of the file that are looked at, the last
 
 ---The file of history; nil for none.
 local function history_path()
@@ -53,12 +54,14 @@ local function unpack(line)
   return (line:gsub("\\(.)", {n = "\n", ["\\"] = "\\"}))
 end
 
----Lines of the file; none when it cannot be read.
+---The last lines of the file; none when it cannot be read.
 local function read_lines(path)
   local lines = {}
   local file = io.open(path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
+  if not file then return lines end
+  file:seek("set", math.max(0, (file:seek "end" or 0) - READ))
+  local text = file:read(READ) or ""
+  file:close()
   for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
   return lines
 end
@@ -228,8 +231,10 @@ end
 ---@param line string up to the cursor
 ---@return string[] names sorted
 function repl.complete(line)
-  local path, word = line:match "([%w_.:]*)%f[%w_\0]([%w_]*)$"
+  local path, word = line:match "([%w_.:]-)([%w_]*)$"
   local names, known, value = {}, {}, _G
+  path = path:match "^.*%.%.(.*)$" or path   -- behind a concatenation
+  if path:find "^[.:]" then return names end
   for name in path:gmatch "[^.:]*" do
     if value == nil then return names end
     if name ~= "" then value = field(value, name) end

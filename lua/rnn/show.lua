@@ -164,7 +164,9 @@ end
 ---"{1, 2, x = 3}", or the same over several lines when that is too long.
 local function lay_out(items, more, sequence, indent)
   local one = table.concat(items, ", ") .. more
-  if indent + #one < WIDTH and not one:find "\n" then return "{" .. one .. "}" end
+  if indent + #one < WIDTH and not one:find "\n" then
+    return "{" .. one .. "}"
+  end
   for i = 1, #items - 1 do items[i] = items[i] .. "," end
   if more ~= "" then
     items[#items] = items[#items] .. ","

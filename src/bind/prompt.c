@@ -94,7 +94,7 @@ static int l_remember (lua_State *L) {
 }
 
 
-/* create(path): a file for its owner only, with its folders, if there is none */
+/* create(path): a file for its owner only, in folders made for it */
 static int l_create (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   for (const char *s = strchr(path, '/'); s; s = strchr(s + 1, '/')) {
@@ -157,7 +157,7 @@ static void open_libedit (void) {
     setlocale(LC_CTYPE, "C.UTF-8");
   rl_readline_name = "rnnlua";
   rl_attempted_completion_function = complete;
-  rl_completer_word_break_characters = " \t\n()[]{}<>=~+-*/%^#,;:.&|\"'";
+  rl_basic_word_break_characters = " \t\n()[]{}<>=~+-*/%^#,;:.&|\"'";
   rl_completion_append_character = '\0';
 }
 
