@@ -30,12 +30,16 @@ local opts = cli.parse(arg, {
 
 ---Events of a run given by its folder or its log.
 local function read_run(path)
-  local events, wrong = rnn.run.read_log(path .. "/log.jsonl")
-  if not events then events, wrong = rnn.run.read_log(path) end
+  local folder = io.open(path .. "/.")
+  if folder then
+    folder:close()
+    path = path .. "/log.jsonl"
+  end
+  local events, wrong = rnn.run.read_log(path)
   if not events then cli.fail(3, "%s", show.text(wrong)) end
   if #events == 0 then
-    cli.fail(3, "%s: is no log of a run, and no folder of one",
-             show.text(path))
+    cli.fail(3, "%s: is no log of a run; RUN is a folder with log.jsonl, or " ..
+             "that file", show.text(path))
   end
   return events
 end
@@ -61,6 +65,6 @@ for i, path in ipairs(opts.run) do
   runs[i] = {name = names[i], events = read_run(path)}
 end
 
-local EXIT = {ENAME = 2, EIO = 5}
+local EXIT = {ENAME = 2, EDATA = 3, EIO = 5}
 local ok, wrong, code = rnn.plot.run_curves(opts.out, runs, opts)
 if not ok then cli.fail(EXIT[code] or 1, "%s", show.text(wrong)) end

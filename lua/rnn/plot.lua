@@ -23,7 +23,7 @@ local function is_finite(y)
   return y == y and math.abs(y) < math.huge
 end
 
----Every finite point of a line, in order, and where it has a gap; of a long line
+---Every finite point of a line, in order, and its gaps; of a long line
 ---the lowest and the highest of as many parts as can be told apart.
 local function each_point(line, visit)
   local part = math.max(1, 2 * #line.x // POINTS)
@@ -92,7 +92,7 @@ end
 ---is made here, for gnuplot would write to stdout instead.
 local function output(path)
   if path == "-" then
-    local width = core.sys.columns() - 1
+    local width = core.sys.columns() - 2   -- gnuplot adds one
     local color = core.sys.isatty "stdout" and not os.getenv "NO_COLOR"
     return ("set terminal dumb size %d,%d %s\n"):format(
       width, math.max(16, math.min(30, width * 3 // 10)),
@@ -118,30 +118,47 @@ local function pale(color)
 end
 
 local STYLE = {
-  line = "with lines lw 2.5 dt %d lc rgb '%s'",
-  pale = "with lines lw 1 dt %d lc rgb '%s'",
-  points = "with linespoints lw 1.5 pt 7 ps 0.9 dt %d lc rgb '%s'",
+  line = "lines lw 2.5", pale = "lines lw 1",
+  points = "linespoints lw 1.5 pt 7 ps 0.9",
 }
+local PLAIN_STYLE = {line = "lines", pale = "dots", points = "points pt 'o'"}
 
-local function curve(i, line)
-  local color = line.color or i
-  local dash = (color - 1) // #COLORS + 1
+local function curve(i, line, plain)
+  local color, style = line.color or i, line.style or "line"
   local rgb = COLORS[(color - 1) % #COLORS + 1]
-  local style = line.style or "line"
-  return ("$data%d using 1:2 %s %s"):format(i,
-    STYLE[style]:format(dash, style == "pale" and pale(rgb) or rgb),
+  return ("$data%d using 1:2 with %s dt %d lc rgb '%s' %s"):format(
+    i, (plain and PLAIN_STYLE or STYLE)[style], (color - 1) // #COLORS + 1,
+    style == "pale" and pale(rgb) or rgb,
     line.name and "title " .. quote(line.name) .. " noenhanced" or "notitle")
 end
 
 local LOOK = [[
 set border 3 lw 1.2 lc rgb '#444444'
 set tics nomirror
-set grid lw 1 lc rgb '#DDDDDD'
-set key outside top center horizontal samplen 2 noenhanced
+set grid lt 1 lw 0.8 lc rgb '#DDDDDD'
+set key tmargin center horizontal reverse Left samplen 2
 ]]
 
-local function commands(head, o)
-  local parts, curves = {head, LOOK}, {}
+---A terminal has no room for a grid, and no way to write an ylabel upwards.
+local PLAIN_LOOK = [[
+set border 3
+set tics nomirror
+set key below center horizontal reverse Left
+]]
+
+local function add_labels(add, o, plain)
+  local title = o.title or ""
+  if plain and o.ylabel then
+    title = title .. (title == "" and "" or ": ") .. o.ylabel
+  elseif o.ylabel then
+    add("set ylabel %s noenhanced\n", quote(o.ylabel))
+  end
+  if title ~= "" then add("set title %s noenhanced\n", quote(title)) end
+  if o.xlabel then add("set xlabel %s noenhanced\n", quote(o.xlabel)) end
+end
+
+local function commands(head, o, plain)
+  local parts, curves = {head, plain and PLAIN_LOOK or LOOK}, {}
   local function add(text, ...) parts[#parts + 1] = text:format(...) end
   for i, line in ipairs(o.lines) do
     add("$data%d << EOD\n", i)
@@ -149,14 +166,13 @@ local function commands(head, o)
       if x then add("%.9g %.9g\n", x, y) else add "\n" end
     end)
     add "EOD\n"
-    curves[i] = curve(i, line)
+    curves[i] = curve(i, line, plain)
   end
-  if o.title then add("set title %s noenhanced\n", quote(o.title)) end
-  add("set xlabel %s noenhanced\n", quote(o.xlabel or ""))
-  add("set ylabel %s noenhanced\n", quote(o.ylabel or ""))
+  add_labels(add, o, plain)
   if o.ymin then add("set yrange [%.9g:*]\n", o.ymin) end
   if o.log_y then add "set logscale y\n" end
-  add("plot %s\n", table.concat(curves, ", "))
+  add("set format y '%%g'\nset format x '%%.10g'\nplot %s\n",
+      table.concat(curves, ", "))
   return table.concat(parts)
 end
 
@@ -181,10 +197,12 @@ end
 ---@param o rnn.LinesOptions
 ---@return true|nil ok
 ---@return string? message
----@return string? code "ENAME": not a plot's name; "EIO": cannot be written
+---@return string? code "ENAME": no name of a plot, "EIO": cannot be
+---written, "EDATA": no data
 function plot.lines(path, o)
   if count_points(o.lines) == 0 then
-    return nil, path .. ": nothing to plot"
+    return nil, (path == "-" and "" or path .. ": ") .. "nothing to plot",
+           "EDATA"
   end
   local head, wrong, code = output(path)
   if not head then return nil, wrong, code end
@@ -200,7 +218,7 @@ function plot.lines(path, o)
   local pipe
   pipe, wrong = io.popen("gnuplot 2>/dev/null", "w")
   if not pipe then return nil, "gnuplot: " .. wrong end
-  pipe:write(commands(head, o))
+  pipe:write(commands(head, o, path == "-"))
   if not pipe:close() then return nil, path .. ": gnuplot failed" end
   return true
 end
@@ -323,8 +341,8 @@ local function add_run(lines, run, i, at, o)
   local x, y = series(run.events, what.event, what.field, at, o.from)
   local width = what.noisy and (o.smooth or #y // 50) or 0
   if width < 2 then
-    add(o.alone and what.val and "training" or run.name,
-        what.event == "val" and "points" or "line", i, x, y)
+    local name = not o.alone and run.name or what.val and "training" or nil
+    add(name, what.event == "val" and "points" or "line", i, x, y)
   else
     if o.alone and not o.rough then add("each step", "pale", i, x, y) end
     add(o.alone and ("mean of %d steps"):format(width) or run.name, "line", i,
@@ -344,18 +362,33 @@ local function unit_of(run)
   return type(unit) == "string" and unit or "token"
 end
 
----Seconds become minutes or hours where that reads better; returns the label.
-local function scale_time(lines)
+---Seconds become minutes or hours where that reads better; returns the unit.
+local function scale_time(places)
   local longest, unit, name = 0, 1, "s"
-  for _, line in ipairs(lines) do
-    longest = math.max(longest, line.x[#line.x])
+  for _, at in ipairs(places) do
+    for _, seconds_to in pairs(at) do
+      longest = math.max(longest, seconds_to)
+    end
   end
   if longest > 600 then unit, name = 60, "min" end
   if longest > 36000 then unit, name = 3600, "h" end
-  for _, line in ipairs(lines) do
-    for k, x in ipairs(line.x) do line.x[k] = x / unit end
+  for _, at in ipairs(places) do
+    for step, seconds_to in pairs(at) do at[step] = seconds_to / unit end
   end
-  return ("time (%s)"):format(name)
+  return name
+end
+
+---For each run where its steps lie on the x axis, and the label of that; or
+---nil and what a log lacks.
+local function find_places(runs, x)
+  local places = {}
+  for i, run in ipairs(runs) do
+    places[i] = X[x].find(run.events, x)
+    if not next(places[i]) then
+      return nil, ("%s: the log has no %s"):format(run.name, X[x].lacks)
+    end
+  end
+  return places, x == "time" and "time (" .. scale_time(places) .. ")" or x
 end
 
 ---@class rnn.PlottedRun
@@ -383,20 +416,17 @@ function plot.run_curves(path, runs, o)
   o = o or {}
   local opts = {what = o.what or "loss", smooth = o.smooth, from = o.from or 0,
                 alone = #runs == 1, rough = path == "-"}
-  local x, what, lines = o.x or "step", WHAT[o.what or "loss"], {}
-  for i, run in ipairs(runs) do
-    local at = X[x].find(run.events, x)
-    if not next(at) then
-      return nil, ("%s: the log has no %s"):format(run.name, X[x].lacks)
-    end
-    add_run(lines, run, i, at, opts)
+  local places, xlabel = find_places(runs, o.x or "step")
+  if not places then return nil, xlabel, "EDATA" end
+  local what, lines = WHAT[opts.what], {}
+  for i, run in ipairs(runs) do add_run(lines, run, i, places[i], opts) end
+  local ylabel = what.label:format(unit_of(runs[1]))
+  if what.val and not opts.alone then
+    ylabel = ylabel .. "; points: validation"
   end
-  local label = what.label:format(unit_of(runs[1]))
-  if what.val and not opts.alone then label = label .. "; points: validation" end
   return plot.lines(path, {
-    lines = lines, ylabel = label, ymin = what.ymin, log_y = o.log_y,
-    xlabel = x == "time" and #lines > 0 and scale_time(lines) or x,
-    title = o.title or opts.alone and runs[1].name or nil,
+    lines = lines, xlabel = xlabel, ylabel = ylabel, ymin = what.ymin,
+    log_y = o.log_y, title = o.title or opts.alone and runs[1].name or nil,
   })
 end
 
