@@ -190,15 +190,18 @@ static int open_repl (lua_State *L) {
 
 /* {== Running ============================================================ */
 
-/* Cuts from the traceback on top of the stack what lies below the prompt. */
+/* Cuts from the traceback on top of the stack what is not the user's. */
 static void cut_traceback (lua_State *L) {
-  const char *text = lua_tostring(L, -1);
-  const char *trace = text ? strstr(text, "\nstack traceback:") : NULL;
+  static const char own[] = "\n\tlua/rnn/repl.lua:", base[] = "\n\t[C]: in ?";
+  size_t n, m = sizeof base - 1;
+  if (lua_type(L, -1) != LUA_TSTRING) return;
+  const char *text = lua_tolstring(L, -1, &n);
+  const char *trace = strstr(text, "\nstack traceback:");
   if (!trace) return;
-  const char *end = strstr(trace, "\n\tlua/rnn/repl.lua:");
-  if (!end) end = strstr(trace, "\n\t[C]: in ?");
-  if (!end) return;
-  lua_pushlstring(L, text, (size_t)(end - text));
+  const char *end = strstr(trace, own);
+  if (end) n = (size_t)(end - text);
+  else if (n > m && strcmp(text + n - m, base) == 0) n -= m;
+  lua_pushlstring(L, text, n);
   lua_replace(L, -2);
 }
 
