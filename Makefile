@@ -37,7 +37,8 @@ ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc $(PKG_CFLAGS) -MMD -MP -fPIC \
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
 ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c src/infer/*.c) src/kernels/level.c \
           src/kernels/unit.c
-BIND   := $(filter-out src/bind/main.c,$(wildcard src/bind/*.c))
+PROGRAM := src/bind/main.c src/bind/prompt.c
+BIND   := $(filter-out $(PROGRAM),$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
 
 obj = $(patsubst src/%.c,$(B)/obj/%$(2).o,$(1))
@@ -73,7 +74,7 @@ endif
 $(B)/rnn.so: $(ENGINE_OBJ) $(BIND_OBJ)
 	$(CC) -shared $(CFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/rnnlua: $(ENGINE_OBJ) $(BIND_OBJ) $(B)/obj/bind/main.o
+$(B)/rnnlua: $(ENGINE_OBJ) $(BIND_OBJ) $(call obj,$(PROGRAM))
 	$(CC) $(CFLAGS_$(VARIANT)) -Wl,-E $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(LIBS)
 
 $(B)/librnnlua.a: $(ENGINE_OBJ) $(BIND_OBJ)

@@ -37,7 +37,7 @@ local cli = {}
 ---@field metavar? string what stands for the value in the help
 ---@field short? string one letter, as in -h
 ---@field list? boolean may be given several times; the value is a list
----@field many? boolean a list that also takes several words at once
+---@field many? boolean takes several words at once; the value is a list
 ---@field bare? string the value of the option given without one
 ---@field presets? table<string, table> for type "choice": values of other
 ---options that each choice stands for, and under `help` when to use it
@@ -175,6 +175,10 @@ end
 
 local WORD = {["true"] = true, ["1"] = true, ["false"] = false, ["0"] = false}
 
+local function is_list(option)
+  return option.list or option.many
+end
+
 local read_other
 
 local function read_list(option, values)
@@ -190,7 +194,7 @@ end
 ---A value that was not typed as an option: from a configuration file, a saved
 ---run or the environment.
 function read_other(option, value)
-  if option.list then return read_list(option, value) end
+  if is_list(option) then return read_list(option, value) end
   if option.type == "flag" then
     if WORD[value] ~= nil then value = WORD[value] end
     if type(value) == "boolean" then return value end
@@ -332,17 +336,19 @@ local function add_option(parser, option)
   local element
   if option.positional then
     element = parser:argument(option[1], help_text(option))
-    element:args(option.required and 1 or "?")
+    local least = option.required and 1 or 0
+    element:args(option.many and (least == 1 and "+" or "*") or
+                 least == 1 and 1 or "?")
   else
     local short = option.short and "-" .. option.short .. " " or ""
     local make = option.type == "flag" and parser.flag or parser.option
     element = make(parser, short .. "--" .. option[1], help_text(option))
     element:argname(option.metavar or METAVAR[option.type] or "NAME")
   end
-  if option.list and not option.positional then element:count "*" end
-  if option.many then
+  if is_list(option) and not option.positional then element:count "*" end
+  if option.many and not option.positional then
     element:args "+"
-    if not option.positional then element:action "concat" end
+    element:action "concat"
   end
   if option.bare then
     element:args "?"
@@ -499,7 +505,7 @@ end
 ---A list that was not given has no value.
 local function drop_empty(spec, opts)
   for _, option in ipairs(spec) do
-    local value = option.list and opts[key_of(option)]
+    local value = is_list(option) and opts[key_of(option)]
     if value and #value == 0 then opts[key_of(option)] = nil end
   end
 end

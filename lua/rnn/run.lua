@@ -33,12 +33,13 @@ local log = require "rnn.log"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
 local progress = require "rnn.progress"
+local shell = require "rnn.shell"
 
 local program = package.loaded["rnn.program"]   -- nil in other programs
 
 local run = {
   duration = progress.duration, bits = progress.bits,
-  progress = progress.line, read_log = log.read,
+  progress = progress.line, read_log = log.read, command = shell.command,
 }
 
 local SMOOTH = 0.9           -- share of the past in the speed that is shown
@@ -52,26 +53,6 @@ local CODE = {interrupted = 130, terminated = 143, hangup = 143, diverged = 4}
 ---@return number seconds on a clock that only goes forward
 function run.clock()
   return core.sys.clock()
-end
-
----A word for a shell to read as one argument.
----@param text string
----@return string
-function run.quote(text)
-  if text:find "^[%w_./=:,+-]+$" then return text end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
----The command line of a script that lies beside the one that runs.
----@param script string
----@param ... string arguments
----@return string
-function run.command(script, ...)
-  local first = 0
-  while arg[first - 1] do first = first - 1 end
-  local words = {arg[first], (arg[0]:gsub("[^/]+$", script)), ...}
-  for i, word in ipairs(words) do words[i] = run.quote(word) end
-  return table.concat(words, " ")
 end
 
 -- {== Finding what a run can go on from ==
@@ -846,25 +827,13 @@ end
 -- }==
 
 ---Draws the losses of the log.
----@param path string as for rnn.plot.lines
+---@param path string name.png, name.svg, or "-" for the terminal
 ---@return true|nil ok
 ---@return string? message
 function Run:plot(path)
   local events, wrong = log.read(self.dir .. "/" .. LOG)
   if not events then return nil, wrong end
-  local train = {name = "training", x = {}, y = {}}
-  local val = {name = "validation", x = {}, y = {}}
-  for _, e in ipairs(events) do
-    local line = e.event == "step" and train or e.event == "val" and val
-    local loss = e.loss or e.val_loss
-    if line and type(e.step) == "number" and type(loss) == "number" then
-      line.x[#line.x + 1], line.y[#line.y + 1] = e.step, loss
-    end
-  end
-  return plot.lines(path, {
-    lines = {train, #val.x > 0 and val or nil}, xlabel = "step",
-    ylabel = "loss" .. (self.o.unit and ", nats per " .. self.o.unit or ""),
-    title = self.dir})
+  return plot.run_curves(path, {{name = self.dir, events = events}})
 end
 
 return run

@@ -1,6 +1,5 @@
 ---A text that goes on: what a model has read, how it draws, what comes next.
 ---rnn.generate makes one; see there for the options.
-local checkpoint = require "rnn.checkpoint"
 local core = require "rnn.core"
 local json = require "rnn.json"
 local known = require "rnn.known"
@@ -206,7 +205,7 @@ local function fingerprint(model)
       params.names[i], table.concat(p:shape(), ","), p:sum():item(),
       (p * p):sum():item())
   end
-  return checkpoint.fingerprint(table.concat(parts, "\n"))
+  return core.fingerprint(table.concat(parts, "\n"))
 end
 
 ---Saves a state as one safetensors file, replaced as a whole or not at all.

@@ -4,6 +4,7 @@
 ---A reader is a function that returns the next piece of text, nil at the end,
 ---or nil, message, code.
 local core = require "rnn.core"
+local shell = require "rnn.shell"
 
 local source = {}
 
@@ -126,8 +127,7 @@ function Source:reader(piece)
     return read_file(self, file, piece, close_file)
   end
   file:close()
-  local quote = require("rnn.run").quote
-  file, wrong = io.popen("gzip -dc -- " .. quote(self.path) ..
+  file, wrong = io.popen("gzip -dc -- " .. shell.quote(self.path) ..
                          " 2>/dev/null", "r")
   if not file then return nil, self.name .. ": " .. wrong, "EIO" end
   return read_file(self, file, piece, close_pipe)

@@ -544,6 +544,13 @@ function rnn.default_dtype(dtype) end
 ---@return rnn.Memory
 function rnn.memory() end
 
+---What a model file says of itself: see lua/rnn/info.lua.
+---@param path string
+---@return rnn.Info|nil
+---@return string? message "path: reason"
+---@return string? code "EIO" or "EFORMAT"
+function rnn.info(path) end
+
 ---The losses are the ops of the same names: rnn.mse(x, y) is x:mse(y).
 rnn.cross_entropy = Tensor.cross_entropy
 rnn.nll = Tensor.nll

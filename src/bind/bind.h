@@ -56,6 +56,7 @@ rnl_Dtype rnnlua_checkdtype (lua_State *L, int arg, int def);
 ** is argument 'arg' or an element of it. */
 void rnnlua_pushrng (lua_State *L, const rnl_Rng *rng);
 void rnnlua_checkrng (lua_State *L, int index, int arg, rnl_Rng *rng);
+
 /* The int32 tensor at 'arg', borrowed; raises for anything else. */
 rnl_Tensor *rnnlua_checkids (lua_State *L, int arg);
 
@@ -79,5 +80,6 @@ void rnnlua_open_text (lua_State *L);
 void rnnlua_open_tokens (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
+void rnnlua_open_stats (lua_State *L);
 
 #endif

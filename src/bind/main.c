@@ -9,7 +9,6 @@
 ** uncaught, they end it with 130 and 143. A script that must not be stopped
 ** just anywhere asks for signals itself, through the module rnn.program.
 */
-#include <editline/readline.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bind/bind.h"
+#include "bind/program.h"
 
 enum { EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
@@ -47,7 +46,7 @@ static const char HELP[] =
 /* The state a signal interrupts; a handler has no other way to know it. */
 static lua_State *global_L = NULL;
 
-/* The last signal caught, 0 since a call or a prompt began. */
+/* The last signal caught, 0 since a call began. */
 static volatile sig_atomic_t caught = 0;
 
 /* While set, a script polls with program.signal() and is not interrupted. */
@@ -140,12 +139,6 @@ static const luaL_Reg program_functions[] = {
   {"defer", l_defer}, {"signal", l_signal}, {NULL, NULL}};
 
 
-/* At the prompt nothing runs: it is enough that reading ends. */
-static void on_prompt_signal (int sig) {
-  caught = sig;
-}
-
-
 /* What 'text' says if it is the error of a caught signal; else NULL. */
 static const char *signal_text (const char *text) {
   if (!caught || !text) return NULL;
@@ -189,7 +182,7 @@ static int message_handler (lua_State *L) {
 }
 
 
-static int call (lua_State *L, int nargs, int nresults) {
+int rnnlua_call (lua_State *L, int nargs, int nresults) {
   int base = lua_gettop(L) - nargs;
   lua_pushcfunction(L, message_handler);
   lua_insert(L, base);
@@ -205,8 +198,7 @@ static int call (lua_State *L, int nargs, int nresults) {
 }
 
 
-/* Prints the error on top of the stack; returns the exit status it asks for. */
-static int report (lua_State *L) {
+int rnnlua_report (lua_State *L) {
   int code = exit_status(L, -1);
   if (code >= 0) {
     lua_pushliteral(L, "message");
@@ -226,8 +218,8 @@ static int report (lua_State *L) {
 
 static int run_string (lua_State *L, const char *s, const char *name) {
   if (luaL_loadbufferx(L, s, strlen(s), name, "t") != LUA_OK ||
-      call(L, 0, 0) != LUA_OK)
-    return report(L);
+      rnnlua_call(L, 0, 0) != LUA_OK)
+    return rnnlua_report(L);
   return 0;
 }
 
@@ -271,10 +263,10 @@ static const char *find_script (lua_State *L, const char *program,
 
 /* Loads 'path' (NULL: standard input) and calls it with 'n' arguments. */
 static int run_file (lua_State *L, const char *path, char **args, int n) {
-  if (luaL_loadfilex(L, path, "t") != LUA_OK) return report(L);
+  if (luaL_loadfilex(L, path, "t") != LUA_OK) return rnnlua_report(L);
   luaL_checkstack(L, n + 3, "too many arguments to script");
   for (int i = 0; i < n; i++) lua_pushstring(L, args[i]);
-  return call(L, n, 0) == LUA_OK ? 0 : report(L);
+  return rnnlua_call(L, n, 0) == LUA_OK ? 0 : rnnlua_report(L);
 }
 
 
@@ -297,125 +289,6 @@ static void set_arg (lua_State *L, int argc, char **argv, int script) {
     lua_rawseti(L, -2, i - script);
   }
   lua_setglobal(L, "arg");
-}
-
-/* }====================================================================== */
-
-/* {== Prompt ============================================================= */
-
-/* A line of the terminal; NULL at the end of input and after Ctrl-C. */
-static char *edit_line (const char *prompt) {
-  struct sigaction now, before;
-  memset(&now, 0, sizeof now);   /* no SA_RESTART: Ctrl-C ends the read */
-  now.sa_handler = on_prompt_signal;
-  caught = 0;
-  sigaction(SIGINT, &now, &before);
-  char *line = readline(prompt);
-  sigaction(SIGINT, &before, NULL);
-  if (!caught) return line;
-  free(line);
-  fputs("\n", stdout);
-  return NULL;
-}
-
-
-static char *read_line (const char *prompt, int terminal) {
-  if (terminal) return edit_line(prompt);
-  char *line = NULL;
-  size_t size = 0;
-  ssize_t n = getline(&line, &size, stdin);
-  if (n < 0) {
-    free(line);
-    return NULL;
-  }
-  if (n > 0 && line[n - 1] == '\n') line[n - 1] = '\0';
-  return line;
-}
-
-
-/* Pushes one line; 0 at the end of input and after Ctrl-C. */
-static int push_line (lua_State *L, const char *prompt, int terminal) {
-  char *line = read_line(prompt, terminal);
-  if (!line) return 0;
-  if (terminal && *line) add_history(line);
-  lua_pushstring(L, line);
-  free(line);
-  return 1;
-}
-
-
-/* Does the message on top say that the text ended too early? */
-static int incomplete (lua_State *L, int status) {
-  static const char mark[] = "<eof>";
-  size_t n;
-  if (status != LUA_ERRSYNTAX) return 0;
-  const char *text = lua_tolstring(L, -1, &n);
-  size_t m = sizeof mark - 1;
-  return n >= m && strcmp(text + n - m, mark) == 0;
-}
-
-
-/* The line on the stack as an expression, whose value is printed. */
-static int load_expression (lua_State *L) {
-  size_t n;
-  const char *code = lua_pushfstring(L, "return %s", lua_tostring(L, -1));
-  n = strlen(code);
-  int status = luaL_loadbufferx(L, code, n, "=stdin", "t");
-  lua_remove(L, -2);
-  if (status != LUA_OK) lua_pop(L, 1);
-  return status;
-}
-
-
-/* Turns the line on the stack into a function, reading more as needed. */
-static int load_statement (lua_State *L, int terminal) {
-  for (;;) {
-    size_t n;
-    const char *code = lua_tolstring(L, -1, &n);
-    int status = luaL_loadbufferx(L, code, n, "=stdin", "t");
-    if (!incomplete(L, status) || !push_line(L, ">> ", terminal)) {
-      lua_remove(L, -2);
-      return status;
-    }
-    lua_pushliteral(L, "\n");
-    lua_replace(L, -3);   /* the message makes way */
-    lua_concat(L, 3);
-  }
-}
-
-
-/* Prints all values on the stack. */
-static void print_results (lua_State *L) {
-  int n = lua_gettop(L);
-  if (n == 0) return;
-  luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
-  lua_getglobal(L, "print");
-  lua_insert(L, 1);
-  if (call(L, n, 0) != LUA_OK) report(L);
-}
-
-
-/* Runs the line on the stack, with the lines it still needs. */
-static void run_line (lua_State *L, int terminal) {
-  int status = load_expression(L);
-  if (status != LUA_OK) status = load_statement(L, terminal);
-  else lua_remove(L, 1);
-  if (caught) return;   /* abandoned */
-  if (status == LUA_OK) status = call(L, 0, LUA_MULTRET);
-  if (status == LUA_OK) print_results(L);
-  else report(L);
-}
-
-
-static void prompt_loop (lua_State *L) {
-  int terminal = isatty(STDIN_FILENO);
-  for (;;) {
-    lua_settop(L, 0);
-    caught = 0;
-    if (push_line(L, "> ", terminal)) run_line(L, terminal);
-    else if (!caught) break;
-  }
-  if (terminal) fputs("\n", stdout);
 }
 
 /* }====================================================================== */
@@ -444,7 +317,7 @@ static int read_options (int argc, char **argv, Options *o) {
       i++;
       break;
     }
-    if (strcmp(a, "-i") == 0) o->prompt = o->version = 1;
+    if (strcmp(a, "-i") == 0) o->prompt = 1;
     else if (strcmp(a, "-v") == 0 || strcmp(a, "--version") == 0)
       o->version = 1;
     else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) o->help = 1;
@@ -471,7 +344,7 @@ static int run_require (lua_State *L, const char *text) {
   const char *module = eq ? eq + 1 : text;
   lua_getglobal(L, "require");
   lua_pushstring(L, module);
-  if (call(L, 1, 1) != LUA_OK) return report(L);
+  if (rnnlua_call(L, 1, 1) != LUA_OK) return rnnlua_report(L);
   lua_pushlstring(L, text, eq ? (size_t)(eq - text) : strlen(text));
   lua_insert(L, -2);
   lua_pushglobaltable(L);
@@ -536,10 +409,8 @@ static int run_rest (lua_State *L, const Options *o, int has_script) {
   int idle = !has_script && !o->runs && !o->version;
   if (!o->prompt && !idle) return 0;
   if (!o->prompt && !isatty(STDIN_FILENO)) return run_file(L, NULL, NULL, 0);
-  if (!o->version) show_version();
   int code = has_script ? 0 : run_require(L, "rnn");
-  if (!code) prompt_loop(L);
-  return code;
+  return code ? code : rnnlua_prompt(L);
 }
 
 
@@ -580,7 +451,7 @@ int main (int argc, char **argv) {
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
   if (lua_pcall(L, 2, 1, 0) == LUA_OK) code = (int)lua_tointeger(L, -1);
-  else report(L);
+  else rnnlua_report(L);
   lua_close(L);
   int written = fflush(stdout) == 0 && !ferror(stdout);
   if (!written && code == 0) {
