@@ -59,6 +59,7 @@ function checkpoint.not_finite(all)
   for name, t in pairs(all) do
     if core.is_tensor(t) and not core.finite(t) then return name end
   end
+  return nil
 end
 
 ---Tensors of a file by what they are: parameters, slots, recurrent state.

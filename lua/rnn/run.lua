@@ -147,7 +147,7 @@ end
 local function lock(dir)
   local path = dir .. "/" .. LOCK
   local file, wrong = io.open(path, "a+b")
-  if not file then return nil, wrong end
+  if not file then return nil, wrong, "EIO" end
   local ok, reason = lfs.lock(file, "w")
   if not ok and reason and reason:find "temporarily unavailable" then
     file:seek "set"
@@ -155,7 +155,8 @@ local function lock(dir)
     file:close()
     return nil, ("%s: another run works in this folder%s; wait for it, or " ..
                  "take another folder"):format(
-                 dir, holder and (" (process %d)"):format(holder) or "")
+                 dir, holder and (" (process %d)"):format(holder) or ""),
+           "EUSE"
   end
   file:write(("%d\n"):format(core.sys.pid()))
   file:flush()
@@ -292,10 +293,11 @@ end
 
 ---Opens the files of the log, for more or anew.
 local function open_files(self, mode)
-  local path, wrong = self.dir .. "/" .. LOG, nil
-  self.file, wrong = io.open(path, mode)
-  if not self.file then return nil, wrong, "EIO" end
-  self.file:setvbuf "line"
+  local path = self.dir .. "/" .. LOG
+  local file, wrong = io.open(path, mode)
+  if not file then return nil, wrong, "EIO" end
+  file:setvbuf "line"
+  self.file = file
   if not self.o.csv then return true end
   self.csv, wrong = log.start_csv(self.dir .. "/log.csv", path)
   if not self.csv then return nil, wrong, "EIO" end
@@ -327,10 +329,11 @@ end
 ---Takes the folder and, if there is something to go on from, goes back to it.
 local function settle(self)
   local o = self.o
-  local ok, wrong, code = make_folder(o.dir)
+  local ok, wrong = make_folder(o.dir)
   if not ok then return nil, wrong, "EIO" end
-  self.lock, wrong = lock(o.dir)
-  if not self.lock then return nil, wrong, "EUSE" end
+  local code
+  self.lock, wrong, code = lock(o.dir)
+  if not self.lock then return nil, wrong, code end
   sweep(o.dir)
   local saved = o.resume
   if type(saved) == "string" then
@@ -498,10 +501,14 @@ local function save(self, name, tensors, meta, unlogged)
   else
     ok, wrong = model.save(path, tensors, meta)
   end
+  local known = self.failed[name]
   self.failed[name] = not ok and wrong or nil
-  if not ok then
-    self:warn("could not save: %s", wrong)
-  elseif not unlogged then
+  if not ok and wrong ~= known then
+    self:warn("could not save: %s; it is tried again", wrong)
+  elseif ok and known then
+    self:warn("could save again: %s", path)
+  end
+  if ok and not unlogged then
     self:log("checkpoint", {step = self.at.step, path = path})
   end
   self.mark = run.clock()
@@ -517,7 +524,8 @@ local function save_last(self, unlogged)
   meta["rnnlua.train"] = checkpoint.numbers(o.optim, at, made_by())
   local all = checkpoint.pack(o.model, o.optim, at)
   if save(self, "last", all, meta, unlogged) then
-    self.saved, self.rollbacks = at.step, 0
+    if at.step > (self.saved or 0) then self.rollbacks = 0 end
+    self.saved = at.step
   end
   if o.keep == 0 or unlogged then return end
   if not save(self, "step-" .. at.step, all, meta) then return end
@@ -612,22 +620,19 @@ local function undo(self, before)
   core.random_state(self.at.rng)
 end
 
-local function refused(self, why)
-  return ("step %d was not applied: %s (lr %g, |g| %.3g the step before)")
-         :format(self.at.step + 1, why, self.o.optim.lr,
-                 self.last and self.last.grad_norm or 0)
-end
-
-local function last_good(self)
-  return self.saved and ("%s, step %d"):format(self:path "last", self.saved)
-         or "none"
+---What is wrong with the step, and how it was before.
+local function circumstances(self, why)
+  return ("step %d: %s (lr %g, |g| %.3g the step before)"):format(
+    self.at.step + 1, why, self.o.optim.lr,
+    self.last and self.last.grad_norm or 0)
 end
 
 ---Passes the batch over: the step counts, nothing else has happened.
 local function skip(self, why)
   self.skipped = self.skipped + 1
   if self.skipped > MOST_SKIPS then return nil end
-  self:warn("%s; the batch is passed over", refused(self, why))
+  self:warn("%s; it was not applied, the batch is passed over",
+            circumstances(self, why))
   self.at = {step = self.at.step + 1, state = self.at.state, extra = {},
              rng = core.random_state(), parts = states_of(self.o.parts)}
   return true
@@ -639,7 +644,7 @@ local function roll_back(self, why)
   local saved = self.saved and self.rollbacks <= MOST_ROLLBACKS and
                 run.find(self.dir, "last")
   if not saved then return nil end
-  local text, scale = refused(self, why), self.lr_scale / 2
+  local text, scale = circumstances(self, why), self.lr_scale / 2
   local ok = go_back(self, saved)
   if not ok then return nil end
   self.lr_scale = scale
@@ -656,9 +661,7 @@ local function refuse(self, why, before)
   if self.o.nan == "skip" and skip(self, why) then return nil end
   undo(self, before)
   if self.o.nan == "rollback" and roll_back(self, why) then return nil end
-  self.why = ("training diverged at %s; weights and checkpoints are those " ..
-              "of step %d, last checkpoint: %s; try a smaller --lr or --clip")
-             :format(refused(self, why), self.at.step, last_good(self))
+  self.why = circumstances(self, why)
   return "diverged"
 end
 
@@ -765,6 +768,12 @@ local function loop(self, one_step)
     reason = attempt(self, one_step) or after_step(self)
   end
   finish(self, reason)
+  if reason == "diverged" then
+    self.why = ("training diverged at %s; the step was not applied, weights " ..
+      "are those of step %d, last checkpoint: %s; try a smaller --lr or --clip")
+      :format(self.why, self.at.step, self.saved and ("%s, step %d"):format(
+              self:path "last", self.saved) or "none")
+  end
   return reason
 end
 

@@ -279,6 +279,11 @@ local Optim = {}
 ---@return number norm global gradient norm before clipping
 function Optim:step() end
 
+---Norm of the gradients as they stand, in double; nothing is applied.
+---@return number norm global, before clipping
+---@return string? bad the first parameter whose gradient is not finite
+function Optim:norm() end
+
 ---Clears the gradients.
 function Optim:zero() end
 

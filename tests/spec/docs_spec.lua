@@ -134,7 +134,7 @@ describe("threads", function()
     for i, threads in ipairs {1, 2, 3} do
       local output, ok = run(([[%s/rnnlua scripts/train_charlm.lua --data \
         %s/corpus.txt --out %s/run --steps 4 --batch 24 --seq 32 \
-        --hidden 128 --threads %d --quiet --sample-length 0 && \
+        --hidden 128 --threads %d --quiet --sample-length 0 --overwrite && \
         cksum < %s/run/last.safetensors]]):format(build, dir, dir, threads,
                                                   dir))
       assert(ok, output)
