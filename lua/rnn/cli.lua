@@ -414,15 +414,9 @@ local function epilog(spec)
   return #lines > 0 and table.concat(lines, "\n") or nil
 end
 
----The argparse parser of an option table; its help lists every option.
----@param spec table
-function cli.parser(spec)
-  local parser = argparse(spec.name, spec.summary, epilog(spec))
-  parser:usage(("Usage: rnnlua %s %s"):format(spec.name,
-                                               spec.usage or "[options]"))
-  parser:help_description_margin(MARGIN):help_usage_margin(2)
-  parser:help_max_width(WIDTH)
-  parser:add_help {name = "-h --help", description = "show this and exit"}
+---Gives a parser, or a command of one, all options of a table; 'each' is called
+---with every element made.
+local function add_options(parser, spec, each)
   local group, members = nil, {}
   local function close_group()
     if group then parser:group(group, table.unpack(members)) end
@@ -433,11 +427,99 @@ function cli.parser(spec)
       group, members = option.group, {}
     else
       members[#members + 1] = add_option(parser, option)
+      if each then each(members[#members], option) end
     end
   end
   close_group()
+end
+
+---The argparse parser of an option table; its help lists every option.
+---@param spec table
+function cli.parser(spec)
+  local parser = argparse(spec.name, spec.summary, epilog(spec))
+  parser:usage(("Usage: rnnlua %s %s"):format(spec.name,
+                                               spec.usage or "[options]"))
+  parser:help_description_margin(MARGIN):help_usage_margin(2)
+  parser:help_max_width(WIDTH)
+  parser:add_help {name = "-h --help", description = "show this and exit"}
+  add_options(parser, spec)
   return parser
 end
+
+local COMPLETION = {bash = "get_bash_complete", zsh = "get_zsh_complete",
+                    fish = "get_fish_complete"}
+
+---What a shell needs to complete scripts of the program and their options.
+---@param shell "bash"|"zsh"|"fish"
+---@param specs table[] option tables of the scripts
+---@return string
+function cli.completion(shell, specs)
+  local parser = argparse("rnnlua", "neural sequence models in Lua")
+  for _, spec in ipairs(specs) do
+    local command = parser:command(spec.name, spec.summary:match "^[^.]*")
+    command._aliases = {spec.name}   -- argparse adds one without underscores
+    add_options(command, spec, function(element, option)
+      if option.choices then element:choices(option.choices) end
+    end)
+  end
+  return parser[COMPLETION[shell]](parser)
+end
+
+-- {== Manual pages ==
+
+---Text in troff: no line of it is a request, no word an escape.
+local function troff(text)
+  return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1")
+          :gsub("\n([.'])", "\n\\&%1"))
+end
+
+local function man_option(add, option)
+  local name = option.positional and option[1] or "--" .. option[1]
+  local value = option.type ~= "flag" and not option.positional and
+                (option.metavar or METAVAR[option.type] or "NAME")
+  if value and option.bare then value = "[" .. value .. "]" end
+  if value and option.many then value = value .. " ..." end
+  add(".TP\n\\fB%s\\fR%s", troff(name),
+      value and " \\fI" .. troff(value) .. "\\fR" or "")
+  add("%s.", troff(help_text(option)))
+  for _, choice in ipairs(option.presets and option.choices or {}) do
+    add("\\fI%s\\fR: %s.", choice, troff(option.presets[choice].help))
+  end
+end
+
+---The manual page of a script, section 1.
+---@param spec table
+---@param version string
+---@return string troff with the macros of man(7)
+function cli.man(spec, version)
+  local lines = {}
+  local function add(form, ...) lines[#lines + 1] = form:format(...) end
+  local name = spec.name:gsub("%.lua$", "")
+  add('.TH "RNNLUA-%s" 1 "" "rnnlua %s" "rnnlua"',
+      troff(name:upper():gsub("_", "-")), version)
+  add(".SH NAME\nrnnlua %s \\- %s", troff(spec.name),
+      troff((spec.summary:match "^[^.]*":gsub("^%u", string.lower))))
+  add(".SH SYNOPSIS\n\\fBrnnlua %s\\fR %s", troff(spec.name),
+      troff(spec.usage or "[options]"))
+  add(".SH DESCRIPTION\n%s", troff(spec.summary))
+  if spec.notes then add(".PP\n%s", troff(spec.notes)) end
+  add ".SH OPTIONS"
+  for _, option in ipairs(spec) do
+    if option.group then add(".SS %s", troff(option.group))
+    else man_option(add, option) end
+  end
+  if spec.examples then add ".SH EXAMPLES\n.nf" end
+  for _, example in ipairs(spec.examples or {}) do
+    add("rnnlua %s", troff(example))
+  end
+  if spec.examples then add ".fi" end
+  add('.SH "EXIT STATUS"\n0 done, 1 runtime, 2 usage, 3 bad input or model, ' ..
+      "4 diverged, 5 could not save, 130 or 143 stopped by a signal after " ..
+      "saving.")
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- }==
 
 local function option_names(spec)
   local names = {"help"}
