@@ -135,7 +135,8 @@ if M < 2 then
            table.concat(opts.data, ", "),
            M == 0 and "is empty" or "has 1 " .. unit)
 end
-local M_val = math.floor(M * opts.val)
+local M_val = math.min(math.floor(M * opts.val), opts.val_max > 0 and
+                       opts.val_max or M)
 if M_val < 2 or M - M_val < 2 then M_val = 0 end
 local train_ids = corpus.tokens:slice(1, 1, M - M_val)
 local val_ids = M_val > 0 and corpus.tokens:slice(1, M - M_val + 1, M) or nil

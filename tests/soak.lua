@@ -46,6 +46,10 @@ local killed, wrong = stops.killed(("--data %s --hidden 256 --batch 4 --seq 8 "
 check(("%d kills while saving, %d of a running program"):format(KILLS, killed),
       not wrong, wrong)
 
+local mib, printed = stops.vast(10 << 30)
+check(("100 steps on 10 GiB of text: %.0f MiB at the peak"):format(mib),
+      mib < 200, mib >= 200 and printed or nil)
+
 sandbox.remove()
 print(failed == 0 and "all well" or failed .. " failed")
 os.exit(failed == 0)

@@ -17,6 +17,32 @@ local function train(options, out)
          :format(quote(sandbox.program), quote(out), options)
 end
 
+---Trains some steps on a sparse text of so many bytes, most of them NUL.
+---@param bytes integer
+---@return number MiB of memory at the peak
+---@return string printed
+function stops.vast(bytes)
+  local path, text = sandbox.dir .. "/vast.txt", ("some words\n"):rep(20000)
+  local file <close> = assert(io.open(path, "wb"))
+  for _, at in ipairs {0, bytes // 2, bytes - #text} do
+    file:seek("set", at)
+    file:write(text)
+  end
+  file:flush()
+  local script = sandbox.write("vast.lua", [[
+    local out, data = arg[1], arg[2]
+    arg = {[0] = "scripts/train_charlm.lua", "--data", data, "--out", out,
+           "--steps", "100", "--hidden", "32", "--sample-length", "0",
+           "--val-max", "10000", "--overwrite"}
+    dofile(arg[0])
+    print(require "rnn.core".sys.rss() / 2 ^ 20)]])
+  local code, out, err = sandbox.shell(("%s %s %s %s"):format(
+    quote(sandbox.program), quote(script), quote(sandbox.dir .. "/vast-run"),
+    quote(path)))
+  os.remove(path)
+  return code == 0 and tonumber(out) or math.huge, err
+end
+
 ---Runs a command, sends it a signal after some seconds; its exit code. It may
 ---have ended before.
 local function stop_after(command, seconds, signal)

@@ -15,6 +15,8 @@ options.data = {
    help = "text put between files; \\n is a new line"},
   {"val", type = "number", min = 0, below = 1, default = 0.1,
    help = "last part of the text, kept for validation"},
+  {"val-max", type = "int", min = 0, default = 2000000,
+   help = "tokens that part has at most; 0 = no limit"},
   {"normal", type = "choice", choices = {"none", "nfc", "nfkc"},
    default = "none", help = "Unicode normal form of the text"},
   {"invalid", type = "choice", choices = {"error", "replace", "skip", "bytes"},

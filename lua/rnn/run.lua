@@ -746,20 +746,21 @@ local function after_step(self)
   end
 end
 
----The last files of a run.
+---The last files of a run. Returns why it ended: a signal may break off the
+---last validation, which is then made when the run goes on.
 local function finish(self, reason)
   local o = self.o
-  if CODE[reason] then
-    if self.saved ~= self.at.step or self.failed.last then
-      save_last(self, true)
-    end
-    return
+  local unsaved = self.saved ~= self.at.step or self.failed.last
+  if unsaved then save_last(self, CODE[reason] ~= nil) end
+  if CODE[reason] then return reason end
+  if o.evaluate and self.val_step < self.at.step then
+    validate(self)
+    if self.signal then return self.signal end
   end
-  if self.saved ~= self.at.step or self.failed.last then save_last(self) end
-  if o.evaluate and self.val_step < self.at.step then validate(self) end
   if not o.evaluate or not self.best or self.failed.best then
     save(self, "best", o.model, metadata(self))
   end
+  return reason
 end
 
 local function loop(self, one_step)
@@ -767,7 +768,7 @@ local function loop(self, one_step)
   while not reason do
     reason = attempt(self, one_step) or after_step(self)
   end
-  finish(self, reason)
+  reason = finish(self, reason)
   if reason == "diverged" then
     self.why = ("training diverged at %s; the step was not applied, weights " ..
       "are those of step %d, last checkpoint: %s; try a smaller --lr or --clip")

@@ -121,6 +121,27 @@ describe("a loop of one's own", function()
     assert.equal(4, r.best_step)
   end)
 
+  it("makes the last validation later if a signal broke it off", function()
+    local out, program = dir .. "/own-val", package.loaded["rnn.program"]
+    local function go(spoilt)
+      local signal = program.signal
+      local r, reason = own_loop {
+        dir = out, steps = 5, eval_every = 100, resume = "auto",
+        evaluate = function(r)
+          if spoilt then program.signal = function() return "terminated" end end
+          return not r:stopping() and 1.5 or nil
+        end}
+      program.signal = signal
+      return r, reason
+    end
+    assert.equal("terminated", select(2, go(true)))
+    assert.equal(0, #events(out, "val"))
+    local r, reason = go(false)
+    assert.equal("done", reason)
+    assert.equal(1.5, r.best)
+    assert.equal(1, #events(out, "val"))
+  end)
+
   it("keeps the last numbered checkpoints, those of before a stop too",
      function()
     local out = dir .. "/own-keep"
@@ -581,6 +602,13 @@ describe("resuming", function()
     assert.equal(0, code, err)
     local list = events(timed)
     assert.equal("time", list[#list].reason)
+  end)
+end)
+
+describe("a text beyond 2 GiB", function()
+  it("is trained on in little memory", function()
+    local mib, printed = stops.vast(9 << 28)
+    assert.truthy(mib < 150, ("%s MiB\n%s"):format(mib, printed))
   end)
 end)
 
