@@ -292,15 +292,18 @@ end)
 -- {== Signals ==
 
 ---Starts a run that would not end, waits for some lines of its log, then runs
----'script' with its process in $pid; what that printed and the exit code.
+---'script' with its process in $pid; what that printed and the exit code. SIGHUP
+---has its default action, even where the suite was started by nohup. A run that
+---does not stop is killed after a minute.
 local function with_run(out, options, script)
   local _, printed, err = shell(([[
-    %s 2>%s >/dev/null & pid=$!
+    env --default-signal=HUP %s 2>%s >/dev/null & pid=$!
+    { sleep 60; kill -9 $pid; } >/dev/null 2>&1 & dog=$!
     while [ $(wc -l 2>/dev/null <%s || echo 0) -lt 20 ]; do
-      sleep 0.02; kill -0 $pid || exit 99
+      sleep 0.02; kill -0 $pid || { kill $dog; exit 99; }
     done
     %s
-    wait $pid 2>/dev/null; echo $?]]):format(
+    wait $pid 2>/dev/null; echo $?; kill $dog]]):format(
     command(out, "--steps 100000000 " .. options), quote(dir .. "/err"),
     quote(out .. "/log.jsonl"), script))
   assert.equal("", err)
@@ -328,7 +331,9 @@ describe("signals", function()
     local out = dir .. "/usr1"
     local printed, err = with_run(out, "--save-every 100000000", [[
       kill -USR1 $pid
-      while [ ! -e ]] .. out .. [[/last.safetensors ]; do sleep 0.02; done
+      while [ ! -e ]] .. out .. [[/last.safetensors ]; do
+        kill -0 $pid || break; sleep 0.02
+      done
       sleep 0.1; kill -0 $pid && echo alive; kill -9 $pid]])
     assert.equal("alive\n137\n", printed)
     assert.truthy(err:find "\nsaved +%S+last.safetensors, step %d+\n", err)
@@ -341,7 +346,7 @@ describe("signals", function()
                  quote(write("long", read "README.md":rep(8)))
     local printed = ([[
       %s --steps 99999 >/dev/null 2>&1 & pid=$!
-      while [ ! -s %s/log.jsonl ]; do sleep 0.05; done
+      while [ ! -s %s/log.jsonl ]; do kill -0 $pid || exit; sleep 0.05; done
       sleep 0.3; kill -INT $pid; sleep 0.1; kill -INT $pid; wait $pid
       echo $?]]):format(command(out, slow), quote(out))
     local _, code = shell(printed)
@@ -353,7 +358,7 @@ describe("signals", function()
     local out = dir .. "/nohup"
     local _, printed = shell(([[
       trap '' HUP; %s >/dev/null 2>&1 & pid=$!
-      while [ ! -s %s/log.jsonl ]; do sleep 0.02; done
+      while [ ! -s %s/log.jsonl ]; do kill -0 $pid || exit; sleep 0.02; done
       kill -HUP $pid; sleep 0.2; kill -0 $pid && echo alive
       kill -TERM $pid; wait $pid; echo $?]]):format(
       command(out, "--steps 100000000"), quote(out)))
@@ -462,9 +467,13 @@ describe("a disk", function()
       shell(("head -c 1100k /dev/zero >%s/filler"):format(quote(place)))
       local options = "--hidden 40 --save-every 5 --val 0"
       local printed, err = with_run(out, options, ([[
-        while ! grep -q 'could not save' %s; do sleep 0.02; done
+        while ! grep -q 'could not save' %s; do
+          kill -0 $pid || break; sleep 0.02
+        done
         rm %s/filler
-        while ! grep -q 'could save again' %s; do sleep 0.02; done
+        while ! grep -q 'could save again' %s; do
+          kill -0 $pid || break; sleep 0.02
+        done
         kill -TERM $pid]]):format(
         quote(dir .. "/err"), quote(place), quote(dir .. "/err")))
       assert.equal("143\n", printed, err)
