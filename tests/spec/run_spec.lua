@@ -346,7 +346,9 @@ describe("signals", function()
                  quote(write("long", read "README.md":rep(8)))
     local printed = ([[
       %s --steps 99999 >/dev/null 2>&1 & pid=$!
-      while [ ! -s %s/log.jsonl ]; do kill -0 $pid || exit; sleep 0.05; done
+      while [ ! -s %s/log.jsonl ]; do
+        kill -0 $pid || exit; sleep 0.05
+      done
       sleep 0.3; kill -INT $pid; sleep 0.1; kill -INT $pid; wait $pid
       echo $?]]):format(command(out, slow), quote(out))
     local _, code = shell(printed)
@@ -358,7 +360,9 @@ describe("signals", function()
     local out = dir .. "/nohup"
     local _, printed = shell(([[
       trap '' HUP; %s >/dev/null 2>&1 & pid=$!
-      while [ ! -s %s/log.jsonl ]; do kill -0 $pid || exit; sleep 0.02; done
+      while [ ! -s %s/log.jsonl ]; do
+        kill -0 $pid || exit; sleep 0.02
+      done
       kill -HUP $pid; sleep 0.2; kill -0 $pid && echo alive
       kill -TERM $pid; wait $pid; echo $?]]):format(
       command(out, "--steps 100000000"), quote(out)))
