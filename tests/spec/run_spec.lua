@@ -292,9 +292,9 @@ end)
 -- {== Signals ==
 
 ---Starts a run that would not end, waits for some lines of its log, then runs
----'script' with its process in $pid; what that printed and the exit code. SIGHUP
----has its default action, even where the suite was started by nohup. A run that
----does not stop is killed after a minute.
+---'script' with its process in $pid; what that printed and the exit code.
+---SIGHUP has its default action, even where the suite was started by nohup. A
+---run that does not stop is killed after a minute.
 local function with_run(out, options, script)
   local _, printed, err = shell(([[
     env --default-signal=HUP %s 2>%s >/dev/null & pid=$!
