@@ -107,6 +107,7 @@ local function in_options(message)
     "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2"))
 end
 
+---With --dry-run nothing is written: no cache.
 local function open_corpus()
   local tok = base_tok
   if saved then
@@ -120,7 +121,7 @@ local function open_corpus()
           "keep",
     invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid,
     crlf = opts.crlf, separator = (opts.separator:gsub("\\n", "\n")),
-    cache = opts.out .. "/corpus.tokens",
+    cache = not opts.dry_run and opts.out .. "/corpus.tokens",
   })
   if corpus then return corpus end
   cli.fail(3, "%s%s", in_options(message), code ~= "EVOCAB" and "" or
@@ -194,7 +195,11 @@ if opts.dry_run then
 end
 
 local model = lm.build(config)
-if base then lm.transfer(model, tok, base, base_tok) end
+if base then
+  local ok
+  ok, wrong = lm.transfer(model, tok, base, base_tok)
+  if not ok then cli.fail(3, "%s: %s", opts.init_from, wrong) end
+end
 local opt = options.optimizer(opts, rnn.parameters(model))
 
 -- }==
@@ -260,7 +265,9 @@ end
 if not val_ids and opts.val > 0 and not saved then
   r:warn("no text is left for validation: only the training loss is told")
 end
-if tok:usable() == 1 then r:warn("the text is one %s repeated", unit) end
+if tok:usable() == 1 and not saved then
+  r:warn("the text is one %s repeated", unit)
+end
 
 r:train(function(state)
   local x, y, fresh = reader:next()

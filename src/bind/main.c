@@ -99,20 +99,26 @@ static void handle (int sig, void (*handler) (int)) {
 }
 
 
+static void defer (int on) {
+  deferring = on;
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
+  handle(SIGHUP, on ? on_signal : SIG_DFL);
+  handle(SIGUSR1, on ? on_save : SIG_DFL);
+  signal(SIGPIPE, on ? SIG_IGN : SIG_DFL);
+  signal(SIGXFSZ, on ? SIG_IGN : SIG_DFL);
+}
+
+
 /*
 ** program.defer(on): while on, Ctrl-C, SIGTERM and SIGHUP wait to be asked for
 ** (a second one still ends the process at once), SIGUSR1 too, and writing to a
 ** closed pipe or beyond a limit of file size fails instead of killing. Off:
-** what was not asked for interrupts the script now.
+** what was not asked for interrupts the script now. It ends with the script,
+** or with the statement at the prompt.
 */
 static int l_defer (lua_State *L) {
-  deferring = lua_toboolean(L, 1);
-  handle(SIGINT, on_signal);
-  handle(SIGTERM, on_signal);
-  handle(SIGHUP, deferring ? on_signal : SIG_DFL);
-  handle(SIGUSR1, deferring ? on_save : SIG_DFL);
-  signal(SIGPIPE, deferring ? SIG_IGN : SIG_DFL);
-  signal(SIGXFSZ, deferring ? SIG_IGN : SIG_DFL);
+  defer(lua_toboolean(L, 1));
   if (!deferring && caught) set_hook();
   return 0;
 }
@@ -190,6 +196,7 @@ int rnnlua_call (lua_State *L, int nargs, int nresults) {
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   int status = lua_pcall(L, nargs, nresults, base);
+  if (deferring) defer(0);
   lua_sethook(L, NULL, 0, 0);   /* of a signal that came too late */
   handle(SIGINT, SIG_DFL);
   handle(SIGTERM, SIG_DFL);
