@@ -41,8 +41,7 @@ local SPEC = options.join({
     "train_charlm.lua --data books/*.txt --out runs/all --preset medium",
     "train_charlm.lua --data book.txt --out runs/gru --cell gru --time 10m",
     "train_charlm.lua --out runs/book --resume --steps 4000",
-    "train_charlm.lua --data mine.txt --out runs/mine --init-from " ..
-      "runs/all/best.safetensors --extend-vocab --lr 5e-4",
+    "train_charlm.lua --data b.txt --out b --init-from a/best.safetensors",
   },
 }, options.data, {
   {"tokenizer", type = "choice", choices = {"char", "byte"}, default = "char",
@@ -69,11 +68,13 @@ local SPEC = options.join({
 -- {== Options, and the run or the model to go on with ==
 
 local opts = cli.given(arg, SPEC)
+options.check(opts)
 local saved, base, base_tok, wrong
 if opts.resume and opts.out then
   saved, wrong = run.find(opts.out, opts.resume)
   if not saved and (wrong or opts.resume ~= "auto") then
-    cli.fail(3, "cannot resume: %s", wrong)
+    cli.fail(3, "cannot resume: %s%s", wrong, opts.resume == "last" and
+             "; --resume auto takes an older checkpoint, or starts" or "")
   end
 end
 if saved then
@@ -104,7 +105,21 @@ rnn.seed(opts.seed)
 ---Option names as they are typed, in a message about the text.
 local function in_options(message)
   return (message:gsub("; set 'invalid' to .*", "; use --invalid replace, " ..
-    "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2"))
+    "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2")
+    :gsub("; 'fit' may extend it", ""))
+end
+
+---What to do when the text cannot be opened with the options given.
+local function remedy(code)
+  if code == "EIO" and saved then
+    return "; --data names the text of the run where it is now"
+  elseif code ~= "EVOCAB" then
+    return ""
+  elseif base then
+    return "; --extend-vocab adds them"
+  end
+  return ("; a run that goes on cannot learn new ones, one with " ..
+          "--init-from %s --extend-vocab can"):format(saved.path)
 end
 
 ---With --dry-run nothing is written: no cache.
@@ -124,9 +139,7 @@ local function open_corpus()
     cache = not opts.dry_run and opts.out .. "/corpus.tokens",
   })
   if corpus then return corpus end
-  cli.fail(3, "%s%s", in_options(message), code ~= "EVOCAB" and "" or
-           base and "; --extend-vocab adds them" or
-           "; a run that goes on cannot learn new ones")
+  cli.fail(3, "%s%s", in_options(message), remedy(code))
 end
 
 local corpus = open_corpus()
@@ -290,7 +303,9 @@ if opts.plot then
 end
 r:check(run.command("train_charlm.lua", "--out", opts.out, "--resume"))
 local best = r:path "best"
-r:note("done    %d steps in %s%s", r.at.step, run.duration(r:elapsed()),
+r:note("done    %d steps in %s%s%s", r.at.step, run.duration(r:elapsed()),
+       r.reason == "patience" and ("; stopped, validation was no better " ..
+       "%d times (--patience)"):format(opts.patience) or "",
        r.best and ("; best validation loss %.3f nats (%.2f bits) per %s, " ..
        "step %d"):format(r.best, run.bits(r.best), unit, r.best_step) or "")
 r:note("log     %s/log.jsonl", opts.out)

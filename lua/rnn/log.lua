@@ -25,12 +25,10 @@ end
 function log.each(path, visit)
   local file <close>, wrong = io.open(path, "rb")
   if not file then return nil, wrong end
-  local ok, lines = pcall(file.lines, file, "L")
-  if not ok then return nil, path .. ": cannot be read" end
   while true do
     local line
-    ok, line = pcall(lines)
-    if not ok then return nil, path .. ": " .. tostring(line) end
+    line, wrong = file:read "L"
+    if wrong then return nil, path .. ": " .. wrong end
     if not line then return true end
     local event = line:sub(-1) == "\n" and json.decode(line)
     if type(event) == "table" then visit(event, line) end

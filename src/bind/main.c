@@ -86,7 +86,10 @@ static void on_save (int sig) {
 }
 
 
-/* What nohup does stays done. System calls go on after a handler. */
+/*
+** What nohup does stays done. System calls go on after the handler of a script
+** that asks for signals; of another, one that waits for input is broken off.
+*/
 static void handle (int sig, void (*handler) (int)) {
   struct sigaction now;
   if (sig == SIGHUP && sigaction(sig, NULL, &now) == 0 &&
@@ -94,7 +97,7 @@ static void handle (int sig, void (*handler) (int)) {
     return;
   memset(&now, 0, sizeof now);
   now.sa_handler = handler;
-  now.sa_flags = SA_RESTART;
+  now.sa_flags = deferring ? SA_RESTART : 0;
   sigaction(sig, &now, NULL);
 }
 
