@@ -238,7 +238,7 @@ local function set_best(self, t)
   if not self.best_step then self.best = nil end
   self.bad = math.tointeger(t.bad) or 0
   self.val_loss = number(t.val_loss)
-  self.val_step = math.tointeger(t.val_step) or 0
+  self.val_step = math.min(math.tointeger(t.val_step) or 0, self.at.step)
 end
 
 ---The state of every part, as plain values.
