@@ -287,7 +287,7 @@ end}
 ---comments, the word that makes a chunk of it.
 local function completed(text)
   text = text:gsub("^\u{FEFF}", "")
-  local rest, n = text, nil
+  local rest, n = text
   repeat rest, n = rest:gsub("^%s*%-%-[^\n]*\n", "") until n == 0
   return rest:find "^%s*{" and "return " .. text or text
 end
