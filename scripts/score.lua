@@ -145,7 +145,10 @@ local function score_lines(path, print_row)
   for line in lines(path) do
     n = n + 1
     local row, wrong = score.text(model, tok, line, options)
-    if not row then refuse(("%s: line %d"):format(name_of(path), n), wrong) end
+    if not row then
+      refuse(("%s: line %d"):format(name_of(path), n),
+             (wrong:gsub(" %(line 1%)", "")))
+    end
     row.text = line
     print_row(row)
   end

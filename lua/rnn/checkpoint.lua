@@ -13,6 +13,7 @@ local KEY = "rnnlua.train"
 ---Where a run stands after a step.
 ---@class rnn.Position
 ---@field step integer
+---@field tokens? number read by then; nil if a file does not tell
 ---@field state? table<string, rnn.Tensor> recurrent state after the step
 ---@field parts? table<string, table> states of the parts of the run
 ---@field rng string core.random_state() after the step

@@ -8,7 +8,10 @@ local function make_folder(path)
   local at = path:sub(1, 1) == "/" and "/" or ""
   for name in path:gmatch "[^/]+" do
     at = at .. name
-    if lfs.attributes(at, "mode") ~= "directory" then
+    local mode = lfs.attributes(at, "mode")
+    if mode and mode ~= "directory" then
+      return nil, at .. ": is not a folder"
+    elseif not mode then
       local ok, wrong = lfs.mkdir(at)
       if not ok then return nil, ("%s: %s"):format(at, wrong) end
     end

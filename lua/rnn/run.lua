@@ -34,6 +34,7 @@ local make_folder = require "rnn.folder"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
 local progress = require "rnn.progress"
+local runoptions = require "rnn.runoptions"
 local shell = require "rnn.shell"
 
 local program = package.loaded["rnn.program"]   -- nil in other programs
@@ -184,41 +185,6 @@ local function has(x, method)
   return type(x) == "table" and x[method] ~= nil
 end
 
----@class rnn.RunOptions
----@field dir string made when it is not there
----@field model table
----@field optim rnn.Optim
----@field steps? integer to do in all
----@field seconds? number time to take in all
----@field config? table<string, any> recorded in the log and in checkpoints
----@field start? table<string, any> more fields of the log's first line
----@field meta? table<string, any> kept in every file saved; see rnn.save
----@field parts? table<string, table> what else has a state: state() gives a
----table of plain values, restore(it) takes it back (rnn.reader, a schedule)
----@field schedule? rnn.Rate learning rate by the steps done
----@field horizon? integer steps the schedule is made for, when `seconds` ends
----the run
----@field evaluate? fun(run: rnn.Run): number? mean validation loss; nil when
----it broke off because run:stopping()
----@field finished? fun(): boolean whether training is done, beside `steps`
----@field accumulate? integer calls of the step function whose gradients make
----one step; default 1
----@field save_every? integer steps between checkpoints, default 250
----@field eval_every? integer steps between validations, default 250
----@field keep? integer how many step-N checkpoints stay; default 0
----@field patience? integer validations without a new best before it stops
----@field nan? "stop"|"skip"|"rollback" when loss or gradient is not finite
----@field resume? rnn.Saved|string what to go on from: from run.find, or for it
----@field new_data? boolean parts.reader and the recurrent state start anew
----@field overwrite? boolean start anew in a folder with a run
----@field unit? string what a token is, when the loss is one per token
----@field csv? boolean write log.csv too
----@field quiet? boolean no progress and no notes, only warnings
-
-local DEFAULTS = {save_every = 250, eval_every = 250, keep = 0, accumulate = 1,
-                  patience = 0, nan = "stop", parts = {}, meta = {},
-                  config = {}}
-
 ---Versions that bits depend on.
 local function made_by()
   return {version = core.version, kernels = core.kernels(),
@@ -273,6 +239,7 @@ local function go_back(self, saved, new_data)
     end
   end
   at.parts = states_of(o.parts)
+  at.tokens = tonumber(at.extra.tokens)
   self.at = at
   local scale = at.extra.lr_scale
   self.lr_scale = type(scale) == "number" and scale > 0 and scale or 1.0
@@ -362,14 +329,15 @@ end
 ---@return string? message
 ---@return string? code "EIO", "EFORMAT", or "EUSE" when the folder is taken
 function run.open(o)
-  o = setmetatable(o, {__index = DEFAULTS})
+  o = runoptions.complete("run.open", o)
   local parts = {schedule = has(o.schedule, "state") and o.schedule or nil}
   for name, part in pairs(o.parts) do parts[name] = part end
   o.parts = parts
   local self = setmetatable({
     o = o, dir = o.dir, accumulate = o.accumulate, bad = 0, val_step = 0,
     kept = {}, failed = {}, lr_scale = 1.0, skipped = 0, rollbacks = 0,
-    at = {step = 0, rng = core.random_state(), extra = {}}, buffers = {},
+    at = {step = 0, tokens = 0, rng = core.random_state(), extra = {}},
+    buffers = {},
     teller = progress.teller(o.quiet),
   }, Run)
   local ok, wrong, code = settle(self)
@@ -484,7 +452,8 @@ local function tell_step(self, loss, norm, tokens)
   self:log("step", {
     step = self.at.step, epoch = reader and reader.epoch, loss = loss,
     bpc = self.o.unit and run.bits(loss), lr = self.last.lr,
-    grad_norm = norm, tok_s = math.floor(tok_s), time = seconds_of(self),
+    grad_norm = norm, tokens = self.at.tokens, tok_s = math.floor(tok_s),
+    time = seconds_of(self),
   })
   if self.teller:due() then self.teller:draw(outline(self)) end
 end
@@ -534,7 +503,7 @@ end
 local function save_last(self, unlogged)
   local at, o = self.at, self.o
   at.extra = best_of(self)
-  at.extra.parts = at.parts
+  at.extra.parts, at.extra.tokens = at.parts, at.tokens
   at.extra.lr_scale = self.lr_scale
   local meta = metadata(self)
   meta["rnnlua.train"] = checkpoint.numbers(o.optim, at, made_by())
@@ -598,12 +567,23 @@ function Run:carry(state)
   return self.carried
 end
 
+---Raises when a function of the user's has given something else than asked for.
+local function must_be(wanted, what, x)
+  if type(x) == wanted then return end
+  error(("train: %s must be a %s, got %s"):format(what, wanted, type(x)), 0)
+end
+
 ---One step of the user's: mean loss, state, tokens, factor of the rate.
 local function gather(self, one_step)
   local state, tokens, sum, scale = self.at.state, 0, 0.0, 0.0
   for _ = 1, self.accumulate do
     local loss, n, factor
     loss, state, n, factor = one_step(state)
+    must_be("number", "the loss that the step returns (run:backward gives it)",
+            loss)
+    must_be("table", "the state that the step returns", state or {})
+    must_be("number", "the count of tokens that the step returns", n or 0)
+    must_be("number", "the factor that the step returns", factor or 1)
     sum, tokens = sum + loss, tokens + (n or 0)
     scale = scale + (factor or 1)
   end
@@ -649,8 +629,9 @@ local function skip(self, why)
   self.skipped = self.skipped + 1
   if self.skipped > MOST_SKIPS then return nil end
   local text = circumstances(self, why)
-  self.at = {step = self.at.step + 1, state = self.at.state, extra = {},
-             rng = core.random_state(), parts = states_of(self.o.parts)}
+  self.at = {step = self.at.step + 1, tokens = self.at.tokens,
+             state = self.at.state, extra = {}, rng = core.random_state(),
+             parts = states_of(self.o.parts)}
   self:warn("%s; it was not applied, the batch is passed over", text)
   return true
 end
@@ -691,13 +672,16 @@ local function attempt(self, one_step)
   local o = self.o
   local before = self.at.parts
   local rate = o.schedule and o.schedule(position(self)) or self.rate
+  must_be("number", "what 'schedule' returns", rate)
   local loss, state, tokens, scale = gather(self, one_step)
   o.optim.lr = rate * self.lr_scale * scale
   local norm, why = apply(self, loss)
   if not norm then return refuse(self, why, before) end
   self.skipped = 0
-  self.at = {step = self.at.step + 1, state = state, extra = {},
-             rng = core.random_state(), parts = states_of(o.parts)}
+  self.at = {step = self.at.step + 1,
+             tokens = self.at.tokens and self.at.tokens + tokens,
+             state = state, extra = {}, rng = core.random_state(),
+             parts = states_of(o.parts)}
   tell_step(self, loss, norm, tokens)
 end
 
@@ -725,6 +709,7 @@ local function validate(self)
   local val_loss = o.evaluate(self)
   self.mark = run.clock()
   if not val_loss or poll(self) then return end
+  must_be("number", "what 'evaluate' returns", val_loss)
   if not finite(val_loss) then
     self:warn("the validation loss is %s", val_loss)
     val_loss = math.huge   -- never the best
@@ -812,6 +797,7 @@ local function close(self, reason, message)
                    time = seconds_of(self)})
   close_files(self)
   self.lock:close()
+  self.lock = nil
 end
 
 ---Trains: calls one_step(state) again and again; it reads a batch, walks back
@@ -826,6 +812,11 @@ end
 ---@param one_step fun(state: table?): number, table?, integer?, number?
 ---@return string reason
 function Run:train(one_step)
+  if type(one_step) ~= "function" then
+    error("train: the step must be a function, got " .. type(one_step), 2)
+  elseif not self.lock then
+    error("train: this run has ended; open it again with resume = 'last'", 2)
+  end
   self.rate = self.o.optim.lr
   self.at.parts = self.at.parts or states_of(self.o.parts)
   if program then program.defer(true) end
