@@ -27,10 +27,10 @@
 local checkpoint = require "rnn.checkpoint"
 local cli = require "rnn.cli"
 local core = require "rnn.core"
+local folder = require "rnn.folder"
 local json = require "rnn.json"
 local lfs = require "lfs"
 local log = require "rnn.log"
-local make_folder = require "rnn.folder"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
 local progress = require "rnn.progress"
@@ -42,10 +42,11 @@ local program = package.loaded["rnn.program"]   -- nil in other programs
 local run = {
   duration = progress.duration, bits = progress.bits,
   progress = progress.line, read_log = log.read, command = shell.command,
+  find = checkpoint.find,
 }
 
 local SMOOTH = 0.9           -- share of the past in the speed that is shown
-local LOG, CSV, LOCK = "log.jsonl", "log.csv", ".lock"
+local LOG, CSV = "log.jsonl", "log.csv"
 local MOST_SKIPS = 10        -- steps not applied in a row before giving up
 local MOST_ROLLBACKS = 5     -- returns to the same checkpoint
 
@@ -56,68 +57,6 @@ local CODE = {interrupted = 130, terminated = 143, hangup = 143, diverged = 4}
 function run.clock()
   return core.sys.clock()
 end
-
--- {== Finding what a run can go on from ==
-
----@class rnn.Saved
----@field path string
----@field tensors table<string, rnn.Tensor>
----@field meta table<string, string>
----@field passed? string what was passed over, and why
-
-local function load(path)
-  local tensors, meta, code = model.load(path)
-  if not tensors then return nil, meta, code end
-  local ok, wrong = checkpoint.check(path, meta)
-  if not ok then return nil, wrong, "EFORMAT" end
-  return {path = path, tensors = tensors, meta = meta}
-end
-
----Steps of the step-N files of a folder, ascending.
-local function numbered(dir)
-  local steps = {}
-  for name in lfs.dir(dir) do
-    local n = math.tointeger(name:match "^step%-(%d+)%.safetensors$")
-    steps[#steps + 1] = n
-  end
-  table.sort(steps)
-  return steps
-end
-
-local function file_of(dir, name)
-  return ("%s/%s.safetensors"):format(dir, name)
-end
-
----The newest checkpoint that loads: last, or else of the step-N.
-local function newest(dir)
-  local names, passed = {"last"}, nil
-  if lfs.attributes(dir, "mode") ~= "directory" then return nil end
-  for _, n in ipairs(numbered(dir)) do
-    table.insert(names, 2, "step-" .. n)
-  end
-  for _, name in ipairs(names) do
-    local saved, wrong, code = load(file_of(dir, name))
-    if saved then
-      saved.passed = passed
-      return saved
-    end
-    if code == "EFORMAT" then passed = passed or wrong end
-  end
-  return nil, passed
-end
-
----What a run can go on from.
----@param dir string
----@param how string "last"; "auto": the newest that is sound; or a path
----@return rnn.Saved|nil saved nil for "auto" when there is none
----@return string? message
----@return string? code
-function run.find(dir, how)
-  if how == "auto" then return newest(dir) end
-  return load(how == "last" and file_of(dir, "last") or how)
-end
-
--- }==
 
 ---@class rnn.Run
 ---@field dir string
@@ -130,54 +69,6 @@ end
 ---@field told integer|nil step of the last one that the log tells of
 local Run = {}
 Run.__index = Run
-
--- {== The folder ==
-
----Takes the folder for this process, for as long as it lives. The file stays:
----were it removed, another run could hold a file that nobody finds any more.
-local function lock(dir)
-  local path = dir .. "/" .. LOCK
-  local file, wrong = io.open(path, "a+b")
-  if not file then return nil, wrong, "EIO" end
-  local ok, reason = lfs.lock(file, "w")
-  if not ok and reason and reason:find "temporarily unavailable" then
-    file:seek "set"
-    local holder = (file:read "a" or ""):match "(%d+)\n$"
-    file:close()
-    return nil, ("%s: another run works in this folder%s; wait for it, or " ..
-                 "take another folder"):format(
-                 dir, holder and (" (process %s)"):format(holder) or ""),
-           "EUSE"
-  end
-  file:write(("%d\n"):format(core.sys.pid()))
-  file:flush()
-  return file
-end
-
----Temporary files that a killed run left behind.
-local function sweep(dir)
-  for name in lfs.dir(dir) do
-    if name:find "^%..*%.tmp%.%d+$" or name == LOG .. ".tmp" then
-      os.remove(dir .. "/" .. name)
-    end
-  end
-end
-
----Makes room for a new run, if there is none or it may go.
-local function vacate(dir, overwrite)
-  local last = file_of(dir, "last")
-  if lfs.attributes(last, "mode") ~= "file" then return true end
-  if not overwrite then
-    return nil, ("%s: holds a run; go on with it (--resume), start anew " ..
-                 "(--overwrite), or take another folder"):format(dir), "EUSE"
-  end
-  for _, n in ipairs(numbered(dir)) do os.remove(file_of(dir, "step-" .. n)) end
-  os.remove(file_of(dir, "best"))
-  os.remove(last)
-  return true
-end
-
--- }==
 
 -- {== Opening ==
 
@@ -284,7 +175,8 @@ local function open_log(self)
     past, uncut = log.rewind(path, self.at.step, self.val_step)
     if uncut and not past then return nil, uncut, "EIO" end
   end
-  local ok, wrong, code = open_files(self, past and "ab" or "wb")
+  if not past then os.rename(path, path .. ".old") end   -- if there is one
+  local ok, wrong, code = open_files(self, "ab")
   if not ok then return nil, wrong, code end
   self.past = past or 0.0
   if uncut then self:warn("the log goes on as it is: %s", uncut) end
@@ -297,27 +189,38 @@ local function open_log(self)
   return true
 end
 
+---Makes room for a new run, if there is none or it may go.
+local function vacate(o)
+  if o.overwrite then
+    folder.clear(o.dir)
+  elseif folder.holds_run(o.dir) then
+    return nil, ("%s: holds a run; go on with it (--resume), start anew " ..
+                 "(--overwrite), or take another folder"):format(o.dir), "EUSE"
+  end
+  return true
+end
+
 ---Takes the folder and, if there is something to go on from, goes back to it.
 local function settle(self)
   local o = self.o
-  local ok, wrong = make_folder(o.dir)
+  local ok, wrong = folder.make(o.dir)
   if not ok then return nil, wrong, "EIO" end
   local code
-  self.lock, wrong, code = lock(o.dir)
+  self.lock, wrong, code = folder.lock(o.dir)
   if not self.lock then return nil, wrong, code end
-  sweep(o.dir)
+  folder.sweep(o.dir)
   local saved = o.resume
   if type(saved) == "string" then
-    saved, wrong, code = run.find(o.dir, saved)
+    saved, wrong, code = checkpoint.find(o.dir, saved)
     if not saved and wrong then return nil, wrong, code end
   end
-  if not saved then return vacate(o.dir, o.overwrite) end
+  if not saved then return vacate(o) end
   ok, wrong, code = go_back(self, saved, o.new_data)
   if not ok then return nil, wrong, code end
   self.resumed = saved
   local same = saved.path == self:path "last" and not o.new_data
   self.saved = same and self.at.step or nil
-  for _, n in ipairs(numbered(o.dir)) do
+  for _, n in ipairs(folder.numbered(o.dir)) do
     if n <= self.at.step then self.kept[#self.kept + 1] = n end
   end
   return true
@@ -465,7 +368,7 @@ end
 ---@param name string "last", "best", "step-100"
 ---@return string path
 function Run:path(name)
-  return file_of(self.dir, name)
+  return folder.checkpoint(self.dir, name)
 end
 
 local function metadata(self)
@@ -640,7 +543,7 @@ end
 local function roll_back(self, why)
   self.rollbacks = self.rollbacks + 1
   local saved = self.saved and self.rollbacks <= MOST_ROLLBACKS and
-                run.find(self.dir, "last")
+                checkpoint.find(self.dir, "last")
   if not saved then return nil end
   local text, scale = circumstances(self, why), self.lr_scale / 2
   local ok = go_back(self, saved)

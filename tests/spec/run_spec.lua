@@ -656,6 +656,17 @@ end)
 -- {== Folders, checkpoints, texts ==
 
 describe("a folder", function()
+  it("keeps a log that is none of a run", function()
+    local out = dir .. "/otherlog"
+    assert.equal(0, (train(out, "--steps 2")))
+    write("otherlog/log.jsonl", "mine\n")
+    local code, _, err = train(out, "--resume --steps 4")
+    assert.equal(0, code, err)
+    assert.equal("mine\n", read(out .. "/log.jsonl.old"))
+    assert.equal("start", events(out)[1].event)
+    assert.equal(2, #events(out, "step"))
+  end)
+
   it("is for one run at a time", function()
     local out = dir .. "/locked"
     local printed = with_run(out, "", ([[
