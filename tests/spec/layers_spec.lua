@@ -391,6 +391,78 @@ describe("layers", function()
     end
   end)
 
+  -- Options of recurrent layers that stand around the fused op
+
+  describe("options", function()
+    local rand = new_random(11)
+
+    local function apart(layer, l)
+      local one = rnn.LSTM(3, 3)
+      for _, p in ipairs {"weight_ih", "weight_hh", "bias_ih", "bias_hh"} do
+        one[p .. "_l0"]:copy(layer[p .. "_l" .. l])
+      end
+      return one
+    end
+
+    local function assert_same(a, b)
+      local ok, why = array.compare(array.of(a), array.of(b), 1e-14)
+      assert.is_true(ok, why)
+    end
+
+    it("residual adds what a layer above the first reads", function()
+      local net = rnn.LSTM(3, 3, {num_layers = 2, residual = true})
+      local x = random(rand, {4, 2, 3})
+      local first = apart(net, 0)(x)
+      assert_same(first + apart(net, 1)(first), (net(x)))
+      check_gradients("residual", function() return (net(x)) end, net, {x})
+    end)
+
+    it("learned_state is what a call without a state begins with", function()
+      for _, name in ipairs {"LSTM", "GRU", "RNN"} do
+        local net = rnn[name](3, 2, {num_layers = 2, learned_state = true,
+                                     bidirectional = true})
+        local x, state = random(rand, {3, 2, 3}), {}
+        for _, part in ipairs {"h", "c"} do
+          local p = net[part .. "0"]
+          if p then
+            assert.same({4, 1, 2}, p:shape())
+            assert.equal(0, p:abs():max():item())
+            p:copy(random(rand, {4, 1, 2}))
+            state[part] = p + rnn.zeros {4, 2, 2}
+          end
+        end
+        assert_same((net(x, state)), (net(x)))
+        check_gradients("learned_state", function() return (net(x)) end, net,
+                        {x})
+      end
+    end)
+
+    it("locked_dropout and weight_drop act under a tape, with gradients",
+       function()
+      local net = rnn.LSTM(3, 4, {num_layers = 2, locked_dropout = 0.5,
+                                  weight_drop = 0.5})
+      local plain = rnn.LSTM(3, 4, {num_layers = 2})
+      for _, p in ipairs(rnn.parameters(net).names) do
+        plain[p]:copy(net[p])
+      end
+      local x = random(rand, {3, 2, 3})
+      assert_same((plain(x)), (net(x)))
+      check_gradients("dropped", function() return (net(x)) end, net, {x}, 4,
+                      true)
+      local _ <close> = rnn.tape()
+      rnn.seed(3)
+      local a = net(x):totable()
+      assert.not_same(a, net(x):totable())
+      rnn.seed(3)
+      assert.same(a, net(x):totable())
+    end)
+
+    it("are checked", function()
+      assert_raises("LSTM: 'weight_drop' must be from 0 to 1, got 2.0",
+                    rnn.LSTM, 2, 2, {weight_drop = 2.0})
+    end)
+  end)
+
   -- Fused against elementary
 
   describe("fused op", function()
