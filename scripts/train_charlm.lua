@@ -41,8 +41,7 @@ local SPEC = options.join({
     "train_charlm.lua --data books/*.txt --out runs/all --preset medium",
     "train_charlm.lua --data book.txt --out runs/gru --cell gru --time 10m",
     "train_charlm.lua --out runs/book --resume --steps 4000",
-    "train_charlm.lua --data mine.txt --out runs/mine --init-from " ..
-      "runs/all/best.safetensors --extend-vocab --lr 5e-4",
+    "train_charlm.lua --data b.txt --out b --init-from a/best.safetensors",
   },
 }, options.data, {
   {"tokenizer", type = "choice", choices = {"char", "byte"}, default = "char",
@@ -69,11 +68,13 @@ local SPEC = options.join({
 -- {== Options, and the run or the model to go on with ==
 
 local opts = cli.given(arg, SPEC)
+options.check(opts)
 local saved, base, base_tok, wrong
 if opts.resume and opts.out then
   saved, wrong = run.find(opts.out, opts.resume)
   if not saved and (wrong or opts.resume ~= "auto") then
-    cli.fail(3, "cannot resume: %s", wrong)
+    cli.fail(3, "cannot resume: %s%s", wrong, opts.resume == "last" and
+             "; --resume auto takes an older checkpoint, or starts" or "")
   end
 end
 if saved then
@@ -104,9 +105,24 @@ rnn.seed(opts.seed)
 ---Option names as they are typed, in a message about the text.
 local function in_options(message)
   return (message:gsub("; set 'invalid' to .*", "; use --invalid replace, " ..
-    "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2"))
+    "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2")
+    :gsub("; 'fit' may extend it", ""))
 end
 
+---What to do when the text cannot be opened with the options given.
+local function remedy(code)
+  if code == "EIO" and saved then
+    return "; --data names the text of the run where it is now"
+  elseif code ~= "EVOCAB" then
+    return ""
+  elseif base then
+    return "; --extend-vocab adds them"
+  end
+  return ("; a run that goes on cannot learn new ones, one with " ..
+          "--init-from %s --extend-vocab can"):format(saved.path)
+end
+
+---With --dry-run nothing is written: no cache.
 local function open_corpus()
   local tok = base_tok
   if saved then
@@ -120,12 +136,10 @@ local function open_corpus()
           "keep",
     invalid = opts.tokenizer == "byte" and "bytes" or opts.invalid,
     crlf = opts.crlf, separator = (opts.separator:gsub("\\n", "\n")),
-    cache = opts.out .. "/corpus.tokens",
+    cache = not opts.dry_run and opts.out .. "/corpus.tokens",
   })
   if corpus then return corpus end
-  cli.fail(3, "%s%s", in_options(message), code ~= "EVOCAB" and "" or
-           base and "; --extend-vocab adds them" or
-           "; a run that goes on cannot learn new ones")
+  cli.fail(3, "%s%s", in_options(message), remedy(code))
 end
 
 local corpus = open_corpus()
@@ -194,7 +208,11 @@ if opts.dry_run then
 end
 
 local model = lm.build(config)
-if base then lm.transfer(model, tok, base, base_tok) end
+if base then
+  local ok
+  ok, wrong = lm.transfer(model, tok, base, base_tok)
+  if not ok then cli.fail(3, "%s: %s", opts.init_from, wrong) end
+end
 local opt = options.optimizer(opts, rnn.parameters(model))
 
 -- }==
@@ -237,7 +255,7 @@ r, wrong, code = run.open {
   schedule = options.schedule(opts, total or 10000), horizon = total or 10000,
   steps = opts.random_seq and opts.steps or total, seconds = opts.time,
   finished = by_epochs and opts.random_seq and
-             function() return reader.epoch > opts.epochs end or nil,
+             function() return reader:finished(opts.epochs) end or nil,
   evaluate = val_ids and evaluate, accumulate = opts.accumulate,
   save_every = opts.save_every, eval_every = opts.eval_every,
   keep = opts.keep, patience = opts.patience, nan = opts.nan, unit = unit,
@@ -260,7 +278,9 @@ end
 if not val_ids and opts.val > 0 and not saved then
   r:warn("no text is left for validation: only the training loss is told")
 end
-if tok:usable() == 1 then r:warn("the text is one %s repeated", unit) end
+if tok:usable() == 1 and not saved then
+  r:warn("the text is one %s repeated", unit)
+end
 
 r:train(function(state)
   local x, y, fresh = reader:next()
@@ -283,7 +303,9 @@ if opts.plot then
 end
 r:check(run.command("train_charlm.lua", "--out", opts.out, "--resume"))
 local best = r:path "best"
-r:note("done    %d steps in %s%s", r.at.step, run.duration(r:elapsed()),
+r:note("done    %d steps in %s%s%s", r.at.step, run.duration(r:elapsed()),
+       r.reason == "patience" and ("; stopped, validation was no better " ..
+       "%d times (--patience)"):format(opts.patience) or "",
        r.best and ("; best validation loss %.3f nats (%.2f bits) per %s, " ..
        "step %d"):format(r.best, run.bits(r.best), unit, r.best_step) or "")
 r:note("log     %s/log.jsonl", opts.out)

@@ -835,7 +835,7 @@ RNL_API int rnl_writer_new (rnl_Context *ctx, const rnl_TokenPlan *plan,
                             rnl_TokenWriter **out);
 RNL_API void rnl_writer_free (rnl_TokenWriter *w);   /* NULL is fine */
 
-/* RNL_EARG for an id out of range; RNL_EIO, RNL_ENOMEM end the writing. */
+/* Any error ends the writing; RNL_EARG is an id out of range. */
 RNL_API int rnl_writer_append (rnl_TokenWriter *w, const int32_t *id,
                                size_t n);
 

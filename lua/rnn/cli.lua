@@ -121,7 +121,12 @@ local function read_number(text)
   return x and x == x and math.abs(x) < math.huge and x + 0.0 or nil
 end
 
-local READ = {int = read_int, number = read_number, duration = read_duration}
+local function read_file(text)
+  return text ~= "" and text or nil
+end
+
+local READ = {int = read_int, number = read_number, duration = read_duration,
+              file = read_file, config = read_file}
 local NOUN = {int = "an integer", number = "a number", string = "text",
               file = "a file name", config = "a file name",
               duration = "a duration such as 90, 30m or 1h30m"}
@@ -148,6 +153,7 @@ local function range_text(option)
 end
 
 local function in_range(option, x)
+  if type(x) ~= "number" then return true end
   return x >= (option.min or x) and x <= (option.max or x) and
          x > (option.above or -math.huge) and x < (option.below or math.huge)
 end
@@ -188,6 +194,7 @@ local function read_list(option, values)
     if x == nil then return nil, wrong end
     list[i] = x
   end
+  if #list == 0 then return nil, "must be a list of at least one" end
   return list
 end
 
@@ -271,6 +278,23 @@ local function evaluate(chunk)
   return result
 end
 
+---A name in a configuration file is a text without its quotes, or a mistake:
+---as nil it would leave the option out.
+local NAMES = {__index = function(_, name)
+  error("unknown name '" .. tostring(name) .. "'; texts are put in quotes", 2)
+end}
+
+---Where a file holds only the braces of a table, after a byte order mark and
+---comments, the word that makes a chunk of it.
+local function completed(text)
+  text = text:gsub("^\u{FEFF}", "")
+  local rest = text
+  while rest:find "^%s*%-%-[^\n]*\n" do
+    rest = rest:gsub("^%s*%-%-[^\n]*\n", "")
+  end
+  return rest:find "^%s*{" and "return " .. text or text
+end
+
 ---The options of a configuration file: Lua text that returns a table, or only
 ---its braces.
 ---@param path string
@@ -282,9 +306,9 @@ function cli.config(path)
   local text = file:read "a"
   file:close()
   if not text then return nil, path .. ": cannot be read" end
-  if text:find "^%s*{" then text = "return " .. text end
   local chunk, values
-  chunk, wrong = load(text, "=" .. path, "t", {})
+  chunk, wrong = load(completed(text), "=" .. path, "t",
+                      setmetatable({}, NAMES))
   if chunk then values, wrong = evaluate(chunk) end
   if values then return values end
   return nil, wrong:find(path, 1, true) and wrong or path .. ": " .. wrong
@@ -542,6 +566,25 @@ local function usage_error(spec, message)
   cli.fail(EXIT_USAGE, "%s; see --help", message)
 end
 
+---Refuses words of one dash that are no short options: argparse would take
+---"-hidden" for -h, and a negative number for an option.
+local function refuse_dashed(spec, args)
+  local short = {h = true}
+  for _, option in ipairs(spec) do short[option.short or "h"] = true end
+  for i, word in ipairs(args) do
+    if word == "--" then return end
+    local name = word:match "^%-([^-].*)$"
+    if name and not short[name] then
+      local near = cli.nearest(name, option_names(spec))
+      local option = i > 1 and args[i - 1]:match "^%-%-[^=]+$"
+      usage_error(spec, ("unknown option '%s'%s"):format(word,
+        near and (" (did you mean '--%s'?)"):format(near) or
+        option and ("; a value that begins with - is given as %s=%s"):format(
+                   option, word) or ""))
+    end
+  end
+end
+
 local function merge_config(spec, opts)
   for _, option in ipairs(spec) do
     local path = option.type == "config" and opts[key_of(option)]
@@ -603,6 +646,7 @@ local collecting   -- set while cli.spec_of loads a script
 ---@return table<string, any> opts
 function cli.given(args, spec)
   if collecting then error(spec, 0) end
+  refuse_dashed(spec, args)
   local ok, opts = cli.parser(spec):pparse(args)
   if not ok then usage_error(spec, opts) end
   drop_empty(spec, opts)

@@ -3,6 +3,7 @@
 ---are in a file, or are the bytes of the text itself.
 local check = require "rnn.check"
 local core = require "rnn.core"
+local make_folder = require "rnn.folder"
 local source = require "rnn.source"
 local text = require "rnn.text"
 
@@ -26,8 +27,8 @@ local FIT = {"new", "extend", "keep"}
 ---@field crlf? "keep"|"lf" as text.read
 ---@field separator? string what is put between two files; default "\n"
 ---@field memory? integer bytes of ids that are kept in memory; default 256 MiB
----@field cache? string file for more, made once for a text and a tokenizer;
----default a temporary file
+---@field cache? string file for more, made once for a text and a tokenizer, and
+---the folder it is in; default a temporary file
 ---@field piece? integer bytes that are read at once; default 1 MiB
 ---@field on_progress? fun(done: integer, total: integer?, doing: string) called
 ---after each piece; doing is "reading", "fitting" or "encoding", each of which
@@ -263,8 +264,7 @@ local function store_tokens(job, tok)
   local count = tok.kind == "byte" and total.bytes or total.codes + total.bad
   local width = n <= 1 << 8 and 1 or n <= 1 << 16 and 2 or 4
   local plan = {vocab = n, expected = count, memory = o.memory,
-                path = o.cache, folder = source.folder(),
-                key = key_of(job, tok)}
+                folder = source.folder(), key = key_of(job, tok)}
   if count * width <= o.memory then return write_tokens(job, tok, plan) end
   if first.kind == "file" and is_plain(job) and
      (tok.kind == "byte" or first.about.ascii) then
@@ -278,6 +278,10 @@ local function store_tokens(job, tok)
       job.found = o.cache
       return tokens
     end
+    local made
+    made, wrong = make_folder(o.cache:match "^(.*)/" or "")
+    if not made then return nil, wrong, "EIO" end
+    plan.path = o.cache
   end
   return write_tokens(job, tok, plan)
 end

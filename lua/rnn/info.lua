@@ -86,6 +86,7 @@ end
 local function about_training(meta, list)
   local all = is_table(json.decode(meta["rnnlua.train"]))
   local extra, slots = is_table(all.extra), {}
+  local corpus = is_table(is_table(extra.parts).corpus)
   for _, t in ipairs(list) do
     local slot = t.name:match "^optim%.([%w_]+)%."
     if slot then slots[slot] = true end
@@ -94,7 +95,7 @@ local function about_training(meta, list)
   return {
     step = is_number(all.step), slots = #slots > 0 and slots or nil,
     best = is_number(extra.best), best_step = is_number(extra.best_step),
-    corpus = is_text(extra.corpus),
+    corpus = is_text(corpus.hash),
   }
 end
 

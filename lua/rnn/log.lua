@@ -25,12 +25,10 @@ end
 function log.each(path, visit)
   local file <close>, wrong = io.open(path, "rb")
   if not file then return nil, wrong end
-  local ok, lines = pcall(file.lines, file, "L")
-  if not ok then return nil, path .. ": cannot be read" end
   while true do
     local line
-    ok, line = pcall(lines)
-    if not ok then return nil, path .. ": " .. tostring(line) end
+    line, wrong = file:read "L"
+    if wrong then return nil, path .. ": " .. wrong end
     if not line then return true end
     local event = line:sub(-1) == "\n" and json.decode(line)
     if type(event) == "table" then visit(event, line) end
@@ -50,31 +48,39 @@ local function stays(event, step, val_step)
   return event.event ~= "end" and at <= step
 end
 
+---Replaces a file; nil and a message when it is the old one still.
+local function replace(path, text)
+  local tmp = path .. ".tmp"
+  local file, wrong = io.open(tmp, "wb")
+  if not file then return nil, wrong end
+  local ok, closed, late
+  ok, wrong = file:write(text)
+  closed, late = file:close()
+  if ok and closed then ok, late = os.rename(tmp, path) end
+  if ok and closed then return true end
+  os.remove(tmp)
+  return nil, ("%s: cannot be written: %s"):format(path, wrong or late)
+end
+
 ---Drops from a log what came after a step, so that what follows continues it.
 ---@param path string
 ---@param step integer
 ---@param val_step integer step of the last validation by then
----@return number|nil time of the last line that stays, seconds; nil when the
----log cannot be continued
+---@return number|nil time of the last line that stays, seconds; nil when it is
+---no log, or cannot be read
+---@return string? message when it cannot be read or written; it stays as it was
 function log.rewind(path, step, val_step)
   local kept, time = {}, 0.0
   local first
-  local ok = log.each(path, function(event, line)
+  local ok, wrong = log.each(path, function(event, line)
     first = first or event.event
     if not stays(event, step, val_step) then return end
     kept[#kept + 1] = line
     time = type(event.time) == "number" and event.time or time
   end)
-  if not ok or first ~= "start" then return nil end
-  local file = io.open(path .. ".tmp", "wb")
-  if not file then return nil end
-  local written = file:write(table.concat(kept))
-  if not file:close() or not written or
-     not os.rename(path .. ".tmp", path) then
-    os.remove(path .. ".tmp")
-    return nil
-  end
-  return time
+  if not ok then return nil, wrong end
+  if first ~= "start" then return nil end
+  return time, select(2, replace(path, table.concat(kept)))
 end
 
 ---An object without the numbers that JSON has no place for.
@@ -119,12 +125,15 @@ function log.start_csv(path, from)
   local file, wrong = io.open(path, "wb")
   if not file then return nil, wrong end
   file:setvbuf "line"
-  file:write(table.concat(COLUMNS, ","), "\n")
+  local ok
+  ok, wrong = file:write(table.concat(COLUMNS, ","), "\n")
   log.each(from, function(event)
-    local line = log.csv(event)
-    if line then file:write(line) end
+    local line = ok and log.csv(event)
+    if line then ok, wrong = file:write(line) end
   end)
-  return file
+  if ok then return file end
+  file:close()
+  return nil, ("%s: cannot be written: %s"):format(path, wrong)
 end
 
 -- }==

@@ -135,6 +135,15 @@ function model.save(path, m, meta)
   return core.file_save(path, names, tensors, strings)
 end
 
+---The message about a file; where the folder of a run was given in its place,
+---what to give.
+local function with_hint(path, message)
+  local inside = path:gsub("/*$", "/best.safetensors", 1)
+  local file <close> = io.open(inside, "rb")
+  if not file then return message end
+  return ("%s: is a folder; take %s"):format(path, inside)
+end
+
 ---Reads a safetensors file.
 ---@param path string
 ---@return table<string, rnn.Tensor>|nil tensors
@@ -142,7 +151,8 @@ end
 ---@return string? code "EIO" or "EFORMAT"
 function model.load(path)
   local tensors, meta, code = core.file_load(path)
-  return tensors, meta, not tensors and code or nil
+  if tensors then return tensors, meta end
+  return nil, with_hint(path, meta), code
 end
 
 ---What does not fit between parameters and tensors, one line each.
@@ -251,7 +261,7 @@ end
 ---@return table|string meta of the file, or the message
 ---@return string? code "EIO" or "EFORMAT"
 function model.load_model(path)
-  local tensors, meta, code = core.file_load(path)
+  local tensors, meta, code = model.load(path)
   if not tensors then return nil, meta, code end
   if not meta["rnnlua.layers"] then
     return nil, path .. ": has no description of its layers (rnnlua.layers); "

@@ -4,6 +4,7 @@
 ---                              options.data, options.training,
 ---                              options.control)
 local cli = require "rnn.cli"
+local plot = require "rnn.plot"
 
 local options = {}
 
@@ -135,6 +136,24 @@ function options.join(spec, ...)
     table.move(list, 1, #list, #spec + 1, spec)
   end
   return spec
+end
+
+---Refuses options given that say nothing, or the opposite of others.
+---@param opts table<string, any> from cli.given
+function options.check(opts)
+  local goes_on = opts.resume and opts.resume ~= "auto"
+  local function refuse(...) cli.fail(2, ...) end
+  if goes_on and opts.overwrite then
+    refuse "--overwrite starts anew, --resume goes on: leave one of them out"
+  elseif goes_on and opts.init_from then
+    refuse "--init-from is for a new run: leave it out, or leave out --resume"
+  elseif opts.extend_vocab and not opts.init_from then
+    refuse "--extend-vocab needs --init-from MODEL"
+  elseif opts.allow_new_data and not opts.resume then
+    refuse "--allow-new-data needs --resume"
+  end
+  local ok, wrong = plot.terminal(opts.plot or "-")
+  if not ok then refuse("--plot %s", wrong) end
 end
 
 ---What a checkpoint keeps of the options.

@@ -88,9 +88,12 @@ local function installed()
   return (os.execute "command -v gnuplot >/dev/null 2>&1") and true or false
 end
 
----Gnuplot's commands to write to 'path', or nil, a message and a code. The file
----is made here, for gnuplot would write to stdout instead.
-local function output(path)
+---Gnuplot's command for the kind of plot that a name asks for.
+---@param path string name.png, name.svg, or "-" for the terminal
+---@return string|nil command
+---@return string? message
+---@return string? code "ENAME"
+function plot.terminal(path)
   if path == "-" then
     local width = core.sys.columns() - 2   -- gnuplot adds one
     local color = core.sys.isatty "stdout" and not os.getenv "NO_COLOR"
@@ -98,15 +101,22 @@ local function output(path)
       width, math.max(16, math.min(30, width * 3 // 10)),
       color and "ansi256" or "mono")
   end
-  local terminal = TERMINAL[path:match "%.(%w+)$"]
-  if not terminal then
-    return nil, ("%s: a plot's name must end in .png or .svg, or be -")
-                :format(path), "ENAME"
-  end
-  local file, wrong = io.open(path, "wb")
+  local command = TERMINAL[path:match "%.(%w+)$"]
+  if command then return command end
+  return nil, path .. ": a plot's name must end in .png or .svg, or be -",
+         "ENAME"
+end
+
+---Gnuplot's commands to write to 'path', or nil, a message and a code. The file
+---is made here, for gnuplot would write to stdout instead.
+local function output(path)
+  local command, wrong, code = plot.terminal(path)
+  if not command or path == "-" then return command, wrong, code end
+  local file
+  file, wrong = io.open(path, "wb")
   if not file then return nil, wrong, "EIO" end
   file:close()
-  return ("%sset output %s\n"):format(terminal, quote(path))
+  return ("%sset output %s\n"):format(command, quote(path))
 end
 
 ---A colour mixed with white.

@@ -30,6 +30,7 @@ local core = require "rnn.core"
 local json = require "rnn.json"
 local lfs = require "lfs"
 local log = require "rnn.log"
+local make_folder = require "rnn.folder"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
 local progress = require "rnn.progress"
@@ -43,7 +44,7 @@ local run = {
 }
 
 local SMOOTH = 0.9           -- share of the past in the speed that is shown
-local LOG, LOCK = "log.jsonl", ".lock"
+local LOG, CSV, LOCK = "log.jsonl", "log.csv", ".lock"
 local MOST_SKIPS = 10        -- steps not applied in a row before giving up
 local MOST_ROLLBACKS = 5     -- returns to the same checkpoint
 
@@ -125,25 +126,14 @@ end
 ---@field best number|nil lowest validation loss
 ---@field best_step integer|nil
 ---@field saved integer|nil step of the last checkpoint
+---@field told integer|nil step of the last one that the log tells of
 local Run = {}
 Run.__index = Run
 
 -- {== The folder ==
 
-local function make_folder(path)
-  local at = path:sub(1, 1) == "/" and "/" or ""
-  for name in path:gmatch "[^/]+" do
-    at = at .. name
-    if lfs.attributes(at, "mode") ~= "directory" then
-      local ok, wrong = lfs.mkdir(at)
-      if not ok then return nil, ("%s: %s"):format(at, wrong) end
-    end
-    at = at .. "/"
-  end
-  return true
-end
-
----Takes the folder for this process, for as long as it lives.
+---Takes the folder for this process, for as long as it lives. The file stays:
+---were it removed, another run could hold a file that nobody finds any more.
 local function lock(dir)
   local path = dir .. "/" .. LOCK
   local file, wrong = io.open(path, "a+b")
@@ -151,11 +141,11 @@ local function lock(dir)
   local ok, reason = lfs.lock(file, "w")
   if not ok and reason and reason:find "temporarily unavailable" then
     file:seek "set"
-    local holder = file:read "n"
+    local holder = (file:read "a" or ""):match "(%d+)\n$"
     file:close()
     return nil, ("%s: another run works in this folder%s; wait for it, or " ..
                  "take another folder"):format(
-                 dir, holder and (" (process %d)"):format(holder) or ""),
+                 dir, holder and (" (process %s)"):format(holder) or ""),
            "EUSE"
   end
   file:write(("%d\n"):format(core.sys.pid()))
@@ -248,7 +238,7 @@ local function set_best(self, t)
   if not self.best_step then self.best = nil end
   self.bad = math.tointeger(t.bad) or 0
   self.val_loss = number(t.val_loss)
-  self.val_step = math.tointeger(t.val_step) or 0
+  self.val_step = math.min(math.tointeger(t.val_step) or 0, self.at.step)
 end
 
 ---The state of every part, as plain values.
@@ -258,24 +248,34 @@ local function states_of(parts)
   return states
 end
 
----Puts model, optimizer, generator and parts back to a checkpoint.
-local function go_back(self, saved)
+---Puts one part back to a state, which comes from a file.
+local function restore_part(part, name, state)
+  if type(state) ~= "table" then
+    return nil, ("the state of '%s' is damaged"):format(name)
+  end
+  return part:restore(state)
+end
+
+---Puts model, optimizer, generator and parts back to a checkpoint; with
+---'new_data' the reader and the recurrent state start anew.
+local function go_back(self, saved, new_data)
   local o = self.o
   local at, wrong, code = checkpoint.restore(saved.path, saved.tensors,
                                              saved.meta, o.model, o.optim)
   if not at then return nil, wrong, code end
   local parts = type(at.extra.parts) == "table" and at.extra.parts or {}
-  if o.new_data then parts.reader, at.state = nil, nil end
+  if new_data then parts.reader, at.state = nil, nil end
   for name, part in pairs(o.parts) do
     if parts[name] ~= nil then
       local ok
-      ok, wrong = part:restore(parts[name])
+      ok, wrong = restore_part(part, name, parts[name])
       if not ok then return nil, saved.path .. ": " .. wrong, "EFORMAT" end
     end
   end
   at.parts = states_of(o.parts)
   self.at = at
-  self.lr_scale = tonumber(at.extra.lr_scale) or 1.0
+  local scale = at.extra.lr_scale
+  self.lr_scale = type(scale) == "number" and scale > 0 and scale or 1.0
   set_best(self, at.extra)
   return true
 end
@@ -299,7 +299,7 @@ local function open_files(self, mode)
   file:setvbuf "line"
   self.file = file
   if not self.o.csv then return true end
-  self.csv, wrong = log.start_csv(self.dir .. "/log.csv", path)
+  self.csv, wrong = log.start_csv(self.dir .. "/" .. CSV, path)
   if not self.csv then return nil, wrong, "EIO" end
   return true
 end
@@ -312,11 +312,15 @@ end
 
 ---Opens the log: one that goes on, or a new one.
 local function open_log(self)
-  local path = self.dir .. "/" .. LOG
-  local past = self.resumed and log.rewind(path, self.at.step, self.val_step)
+  local path, past, uncut = self.dir .. "/" .. LOG, nil, nil
+  if self.resumed and lfs.attributes(path, "mode") then
+    past, uncut = log.rewind(path, self.at.step, self.val_step)
+    if uncut and not past then return nil, uncut, "EIO" end
+  end
   local ok, wrong, code = open_files(self, past and "ab" or "wb")
   if not ok then return nil, wrong, code end
   self.past = past or 0.0
+  if uncut then self:warn("the log goes on as it is: %s", uncut) end
   if past then return true end
   local first = {config = self.o.config, threads = core.threads(),
                  utc = core.sys.utc()}
@@ -341,10 +345,11 @@ local function settle(self)
     if not saved and wrong then return nil, wrong, code end
   end
   if not saved then return vacate(o.dir, o.overwrite) end
-  ok, wrong, code = go_back(self, saved)
+  ok, wrong, code = go_back(self, saved, o.new_data)
   if not ok then return nil, wrong, code end
   self.resumed = saved
-  self.saved = saved.path == self:path "last" and self.at.step or nil
+  local same = saved.path == self:path "last" and not o.new_data
+  self.saved = same and self.at.step or nil
   for _, n in ipairs(numbered(o.dir)) do
     if n <= self.at.step then self.kept[#self.kept + 1] = n end
   end
@@ -369,7 +374,11 @@ function run.open(o)
   }, Run)
   local ok, wrong, code = settle(self)
   if ok then ok, wrong, code = open_log(self) end
-  if not ok then return nil, wrong, code end
+  if not ok then
+    close_files(self)
+    if self.lock then self.lock:close() end
+    return nil, wrong, code
+  end
   self.began, self.mark = run.clock(), run.clock()
   self.from, self.before = self.at.step, self.past
   if self.resumed then
@@ -392,19 +401,26 @@ function Run:elapsed()
   return self.past + run.clock() - self.began
 end
 
+---Writes text to the open file self[key]. One that cannot be written is a
+---warning, once.
+local function append(self, key, name, text)
+  local file = self[key]
+  if not file then return end
+  local ok, wrong = file:write(text)
+  if ok then return end
+  self[key] = nil
+  file:close()
+  self:warn("%s/%s cannot be written any more: %s", self.dir, name, wrong)
+end
+
 ---Writes one line to log.jsonl. Numbers that JSON has no place for are left
----out. A log that cannot be written is a warning, once.
+---out.
 ---@param event string
 ---@param fields table<string, any>
 function Run:log(event, fields)
-  if not self.file then return end
   local line = log.event(event, fields)
-  local ok, wrong = self.file:write(json.encode(line), "\n")
-  local row = ok and self.csv and log.csv(line)
-  if row then ok, wrong = self.csv:write(row) end
-  if ok then return end
-  self.file = nil
-  self:warn("%s/%s cannot be written any more: %s", self.dir, LOG, wrong)
+  append(self, "file", LOG, json.encode(line) .. "\n")
+  append(self, "csv", CSV, log.csv(line) or "")
 end
 
 ---A line for the reader; not shown when quiet.
@@ -526,6 +542,7 @@ local function save_last(self, unlogged)
   if save(self, "last", all, meta, unlogged) then
     if at.step > (self.saved or 0) then self.rollbacks = 0 end
     self.saved = at.step
+    if not unlogged then self.told = at.step end
   end
   if o.keep == 0 or unlogged then return end
   if not save(self, "step-" .. at.step, all, meta) then return end
@@ -631,10 +648,10 @@ end
 local function skip(self, why)
   self.skipped = self.skipped + 1
   if self.skipped > MOST_SKIPS then return nil end
-  self:warn("%s; it was not applied, the batch is passed over",
-            circumstances(self, why))
+  local text = circumstances(self, why)
   self.at = {step = self.at.step + 1, state = self.at.state, extra = {},
              rng = core.random_state(), parts = states_of(self.o.parts)}
+  self:warn("%s; it was not applied, the batch is passed over", text)
   return true
 end
 
@@ -649,8 +666,12 @@ local function roll_back(self, why)
   if not ok then return nil end
   self.lr_scale = scale
   close_files(self)
-  log.rewind(self.dir .. "/" .. LOG, self.at.step, self.val_step)
-  open_files(self, "ab")
+  local _, uncut = log.rewind(self.dir .. "/" .. LOG, self.at.step,
+                              self.val_step)
+  local open, wrong = open_files(self, "ab")
+  if uncut or not open then
+    self:warn("the log goes on as it is: %s", uncut or wrong)
+  end
   self:warn("%s; back to step %d with the learning rate times %g", text,
             self.at.step, self.lr_scale)
   return true
@@ -706,12 +727,13 @@ local function validate(self)
   if not val_loss or poll(self) then return end
   if not finite(val_loss) then
     self:warn("the validation loss is %s", val_loss)
-    val_loss = math.huge
+    val_loss = math.huge   -- never the best
   end
   if has(o.schedule, "observe") then o.schedule:observe(val_loss) end
   self.at.parts = states_of(o.parts)
-  local better = not self.best or val_loss < self.best
-  self.val_loss, self.val_step = val_loss, self.at.step
+  local better = val_loss < (self.best or math.huge)
+  self.val_loss = finite(val_loss) and val_loss or nil
+  self.val_step = self.at.step
   if better then
     self.best, self.best_step, self.bad = val_loss, self.at.step, 0
   else
@@ -750,9 +772,13 @@ end
 ---last validation, which is then made when the run goes on.
 local function finish(self, reason)
   local o = self.o
-  local unsaved = self.saved ~= self.at.step or self.failed.last
-  if unsaved then save_last(self, CODE[reason] ~= nil) end
-  if CODE[reason] then return reason end
+  if CODE[reason] then
+    if self.saved ~= self.at.step or self.failed.last then
+      save_last(self, true)
+    end
+    return reason
+  end
+  if self.told ~= self.at.step or self.failed.last then save_last(self) end
   if o.evaluate and self.val_step < self.at.step then
     validate(self)
     if self.signal then return self.signal end
@@ -785,7 +811,6 @@ local function close(self, reason, message)
                    best = self.best, best_step = self.best_step,
                    time = seconds_of(self)})
   close_files(self)
-  os.remove(self.dir .. "/" .. LOCK)
   self.lock:close()
 end
 

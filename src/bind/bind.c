@@ -27,6 +27,27 @@ static int box_gc (lua_State *L) {
 }
 
 
+static int failure_text (lua_State *L) {
+  lua_getfield(L, 1, "message");
+  return 1;
+}
+
+
+/* Raises what the program prints as one line and exits with (rnn.cli). */
+static void raise_usage (lua_State *L, const char *message) {
+  lua_createtable(L, 0, 2);
+  lua_pushinteger(L, 2);
+  lua_setfield(L, -2, "exit");
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, failure_text);
+  lua_setfield(L, -2, "__tostring");
+  lua_setmetatable(L, -2);
+  lua_error(L);
+}
+
+
 static Box *box_of (lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &KEY) == LUA_TUSERDATA) {
     Box *box = lua_touserdata(L, -1);
@@ -44,7 +65,8 @@ static Box *box_of (lua_State *L) {
   rnl_set_base(box->ctx, 1);
   const char *kernels = getenv("RNNLUA_KERNELS");
   if (kernels && *kernels && rnl_set_kernels(box->ctx, kernels) != RNL_OK)
-    luaL_error(L, "RNNLUA_KERNELS: %s", rnl_errmsg(box->ctx));
+    raise_usage(L, lua_pushfstring(L, "RNNLUA_KERNELS: %s",
+                                   rnl_errmsg(box->ctx)));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &KEY);
   lua_pop(L, 1);
   return box;

@@ -71,12 +71,17 @@ static int push_scan (lua_State *L, const rnl_Scan *t) {
 }
 
 
+/*
+** What may close is checked after all that allocates: a finalizer may close it
+** whenever Lua does.
+*/
+
 /* s:feed(piece) -> bytes of the text so far that are no UTF-8 */
 static int l_feed (lua_State *L) {
   size_t n;
   rnl_Scan now;
-  rnl_Scanner *s = check_scanner(L, 1);
   const char *piece = luaL_checklstring(L, 2, &n);
+  rnl_Scanner *s = check_scanner(L, 1);
   rnl_scanner_feed(s, piece, n);
   rnl_scanner_now(s, &now);
   lua_pushinteger(L, (lua_Integer)now.bad);
@@ -131,10 +136,9 @@ static int l_add (lua_State *L) {
 
 /* s:vocab(bytes) -> rnn.Vocab of the code points seen */
 static int l_vocab (lua_State *L) {
-  rnl_Scanner *s = check_scanner(L, 1);
   int bytes = lua_toboolean(L, 2);
   rnl_Vocab **v = rnnlua_newvocab(L);
-  rnnlua_check(L, rnl_vocab_scanned(s, bytes, v));
+  rnnlua_check(L, rnl_vocab_scanned(check_scanner(L, 1), bytes, v));
   return 1;
 }
 
@@ -232,7 +236,7 @@ static int l_slice (lua_State *L) {
   int64_t to = check_index(L, 4, h->count, -1);
   luaL_argcheck(L, from <= to, 4, "ends before it begins");
   Tokens *part = push_tokens(L);
-  *part = (Tokens){h->t, h->first + from, to - from + 1};
+  *part = (Tokens){check_tokens(L, 1)->t, h->first + from, to - from + 1};
   rnl_tokens_retain(part->t);
   return 1;
 }
@@ -246,8 +250,9 @@ static int l_totensor (lua_State *L) {
                       (LUAI_UACINT)h->count, INT_MAX);
   int dim[1] = {(int)h->count};
   rnnlua_Handle *ids = rnnlua_newhandle(L);
-  rnnlua_check(L, rnl_tokens_window(h->t, h->first, h->count,
-                                    rnnlua_fillids(L, ids, 1, dim), NULL, 1));
+  int32_t *to = rnnlua_fillids(L, ids, 1, dim);
+  rnnlua_check(L, rnl_tokens_window(check_tokens(L, 1)->t, h->first, h->count,
+                                    to, NULL, 1));
   rnnlua_charge(L, ids->t);
   return 1;
 }
@@ -266,7 +271,8 @@ static int l_bytes (lua_State *L) {
   luaL_argcheck(L, n >= 0, 3, "must not be negative");
   if (n > h->count - at) n = h->count - at;
   char *to = luaL_buffinitsize(L, &b, (size_t)n);
-  int status = rnl_tokens_bytes(h->t, h->first + at, (size_t)n, to);
+  int status = rnl_tokens_bytes(check_tokens(L, 1)->t, h->first + at,
+                                (size_t)n, to);
   luaL_pushresultsize(&b, (size_t)n);
   return status == RNL_OK ? 1 : rnnlua_fail(L, status);
 }
@@ -393,8 +399,8 @@ static int l_append (lua_State *L) {
 
 /* w:finish() -> rnn.Tokens; or nil, message, code */
 static int l_writer_finish (lua_State *L) {
-  rnl_TokenWriter *w = check_writer(L);
   Tokens *h = push_tokens(L);
+  rnl_TokenWriter *w = check_writer(L);
   ((Writer *)lua_touserdata(L, 1))->w = NULL;
   return push_store(L, h, rnl_writer_finish(w, &h->t));
 }
@@ -413,10 +419,7 @@ typedef struct Windows {
 } Windows;
 
 
-/*
-** The ids at argument 1. Called last: a finalizer may close what Lua holds
-** whenever Lua allocates.
-*/
+/* The ids at argument 1. */
 static void find_ids (lua_State *L, Windows *w) {
   w->tokens = luaL_testudata(L, 1, TOKENS);
   if (w->tokens) {

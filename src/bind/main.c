@@ -86,7 +86,10 @@ static void on_save (int sig) {
 }
 
 
-/* What nohup does stays done. System calls go on after a handler. */
+/*
+** What nohup does stays done. System calls go on after the handler of a script
+** that asks for signals; of another, one that waits for input is broken off.
+*/
 static void handle (int sig, void (*handler) (int)) {
   struct sigaction now;
   if (sig == SIGHUP && sigaction(sig, NULL, &now) == 0 &&
@@ -94,8 +97,19 @@ static void handle (int sig, void (*handler) (int)) {
     return;
   memset(&now, 0, sizeof now);
   now.sa_handler = handler;
-  now.sa_flags = SA_RESTART;
+  now.sa_flags = deferring ? SA_RESTART : 0;
   sigaction(sig, &now, NULL);
+}
+
+
+static void defer (int on) {
+  deferring = on;
+  handle(SIGINT, on_signal);
+  handle(SIGTERM, on_signal);
+  handle(SIGHUP, on ? on_signal : SIG_DFL);
+  handle(SIGUSR1, on ? on_save : SIG_IGN);
+  signal(SIGPIPE, on ? SIG_IGN : SIG_DFL);
+  signal(SIGXFSZ, on ? SIG_IGN : SIG_DFL);
 }
 
 
@@ -103,16 +117,11 @@ static void handle (int sig, void (*handler) (int)) {
 ** program.defer(on): while on, Ctrl-C, SIGTERM and SIGHUP wait to be asked for
 ** (a second one still ends the process at once), SIGUSR1 too, and writing to a
 ** closed pipe or beyond a limit of file size fails instead of killing. Off:
-** what was not asked for interrupts the script now.
+** what was not asked for interrupts the script now. It ends with the script,
+** or with the statement at the prompt.
 */
 static int l_defer (lua_State *L) {
-  deferring = lua_toboolean(L, 1);
-  handle(SIGINT, on_signal);
-  handle(SIGTERM, on_signal);
-  handle(SIGHUP, deferring ? on_signal : SIG_DFL);
-  handle(SIGUSR1, deferring ? on_save : SIG_DFL);
-  signal(SIGPIPE, deferring ? SIG_IGN : SIG_DFL);
-  signal(SIGXFSZ, deferring ? SIG_IGN : SIG_DFL);
+  defer(lua_toboolean(L, 1));
   if (!deferring && caught) set_hook();
   return 0;
 }
@@ -190,6 +199,7 @@ int rnnlua_call (lua_State *L, int nargs, int nresults) {
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   int status = lua_pcall(L, nargs, nresults, base);
+  if (deferring) defer(0);
   lua_sethook(L, NULL, 0, 0);   /* of a signal that came too late */
   handle(SIGINT, SIG_DFL);
   handle(SIGTERM, SIG_DFL);
@@ -447,6 +457,7 @@ int main (int argc, char **argv) {
     return 1;
   }
   global_L = L;
+  signal(SIGUSR1, SIG_IGN);   /* asks a run to save: nothing else to stop */
   lua_pushcfunction(L, protected_main);
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);

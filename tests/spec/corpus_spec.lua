@@ -121,6 +121,35 @@ describe("a corpus", function()
     end
   end)
 
+  it("never puts ids over a file that is not its own", function()
+    local a, b = write("a.txt", ("a"):rep(3000)), write("b.txt", "b")
+    local mine = write("mine", "not to be lost")
+    local c = open({a, b}, {separator = ("-"):rep(3000), memory = 4096,
+                            cache = mine})   -- more than was expected
+    assert.equal(6001, #c.tokens)
+    assert.equal("not to be lost", sandbox.read(mine))
+  end)
+
+  it("makes the folder of a file of ids", function()
+    local a, b = write("a.txt", ("a"):rep(9000)), write("b.txt", "b")
+    local cache = dir .. "/deep/er/cache"
+    assert.equal(9002, #open({a, b}, {memory = 0, cache = cache}).tokens)
+    assert.truthy(sandbox.read(cache))
+  end)
+
+  it("is not lost when a finalizer closes what is in use", function()
+    for _, use in ipairs {"totensor", "slice"} do
+      pcall(function()
+        for _ = 1, 200 do
+          local tokens = open(write("a.txt", "abc")).tokens
+          setmetatable({}, {__gc = function() tokens:close() end})
+          for _ = 1, 200 do tokens[use](tokens, 1) end
+        end
+      end)
+    end
+    collectgarbage()
+  end)
+
   it("has a fingerprint of its bytes and of where files end", function()
     local a, b = write("a.txt", "one\ntwo\n"), write("b.txt", "three\n")
     local joined = write("ab.txt", "one\ntwo\nthree\n")
@@ -510,7 +539,7 @@ describe("a token file", function()
     assert.equal("EFORMAT", code)
     assert.equal("my only novel", sandbox.read(cache))
     for bad, why in pairs {[dir] = "is no regular file",
-                           [dir .. "/none/cache"] = "cannot be opened"} do
+                           ["/dev/null/cache"] = "cannot be opened"} do
       message, code = refused(path, {memory = 0, cache = bad})
       assert.truthy(message:find(why, 1, true), message)
       assert.equal("EIO", code)

@@ -142,6 +142,13 @@ describe("a file from elsewhere", function()
     assert.equal(4 + 8, facts.parameters.bytes)
   end)
 
+  it("tells of the text a run was trained on", function()
+    local file = foreign("run.safetensors", {{"a", "F32", "[1]", "\0\0\0\0"}},
+      {["rnnlua.train"] = '{"extra":{"parts":{"corpus":{"hash":"7-ab"}}}}'})
+    local _, out = run(file)
+    has(out, "corpus      7-ab (bytes-fingerprint)\n")
+  end)
+
   it("cannot command the terminal", function()
     local nasty = "x\u{9b}31m\u{202e}"
     local file = foreign("nasty.safetensors",

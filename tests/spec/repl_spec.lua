@@ -227,6 +227,7 @@ local terminal = os.execute "script -qc true /dev/null >/dev/null 2>&1"
 
 ---Types text at the prompt of the program; waits for each text that follows in
 ---the list to be shown often enough. Returns the exit code and what was shown.
+---Ctrl-D waits for a prompt, as it may be lost before.
 local function type_in(environment, steps)
   local script = {[[
     : >tty
@@ -238,7 +239,13 @@ local function type_in(environment, steps)
     }
     { when 1 '> '
   ]]}
+  local prompts = 1
   for _, step in ipairs(steps) do
+    if step[1] == "\\004" then
+      script[#script + 1] = ("when %d '> '\n"):format(prompts)
+    elseif step[1] ~= "\\003" then   -- which ends the statement before
+      prompts = prompts + 1
+    end
     script[#script + 1] = ("printf %s; when %d %s\n"):format(
       quote(step[1]), step[2] or 0, quote(step[3] or ""))
   end
@@ -301,6 +308,16 @@ describe("at a terminal", function()
       {"assert(io.popen('kill '..rnn.core.sys.pid()..' >&2')):close()\\n"}})
     assert.equal(143, code, out)
     assert.truthy(out:find("rnnlua: terminated", 1, true), out)
+  end)
+
+  it("Ctrl-C stops what runs, after a run that was stopped too", function()
+    local code, out = type_in("RNNLUA_HISTORY=", {
+      {"require 'rnn.program'.defer(true)\\n", 2, "> "},
+      {"for i = 1, 1e10 do if i == 1 then print(i + 41) end end\\n", 1, "42"},
+      {"\\003", 3, "> "}, {"'still ' .. 'here'\\n", 1, "still here"},
+      {"\\004"}})
+    assert.equal(0, code, out)
+    assert.truthy(out:find("still here", 1, true), out)
   end)
 
   it("tells how to get help and how to leave", function()

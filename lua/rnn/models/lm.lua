@@ -147,13 +147,22 @@ end
 ---@param tok rnn.Tokenizer of m
 ---@param from rnn.LM
 ---@param from_tok rnn.Tokenizer
+---@return true|nil ok
+---@return string? message what its layers have that those of m do not
 function lm.transfer(m, tok, from, from_tok)
+  local mine, theirs = model.parameters(m.rnn), model.parameters(from.rnn)
+  if #mine ~= #theirs or not from.out.bias or
+     m.rnn.config.options.nonlinearity ~=
+     from.rnn.config.options.nonlinearity then
+    return nil, "its layers have other options (bias, nonlinearity) than " ..
+           "those of a new model"
+  end
   local new, old = symbols(tok), symbols(from_tok)
   copy_rows(m.embed.weight, new, from.embed.weight, old)
   copy_rows(m.out.weight, new, from.out.weight, old)
   copy_rows(m.out.bias, new, from.out.bias, old)
-  local weights = model.parameters(from.rnn)
-  for i, p in ipairs(model.parameters(m.rnn)) do p:copy(weights[i]) end
+  for i, p in ipairs(mine) do p:copy(theirs[i]) end
+  return true
 end
 
 -- }==
