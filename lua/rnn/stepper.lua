@@ -78,7 +78,8 @@ local function layers_of(model)
   if not net then return nil, wrong end
   out, wrong = find(model, "Linear", {Linear = true})
   if not out then return nil, wrong end
-  for _, name in ipairs {"bidirectional", "residual", "learned_state"} do
+  for _, name in ipairs {"bidirectional", "residual", "learned_state",
+                         "peephole"} do
     if net.config.options[name] then
       return nil, "cannot step through a layer with " .. name
     end

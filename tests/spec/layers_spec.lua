@@ -372,7 +372,7 @@ describe("layers", function()
         assert_raises(name .. ": x must be (N, 2), got (2)", cell,
                       rnn.zeros {2})
         assert_raises(name .. ": unknown option 'num_layers' (it has: bias" ..
-                      (kind.name == "LSTM" and ", forget_bias" or
+                      (kind.name == "LSTM" and ", forget_bias, peephole" or
                        kind.name == "RNN" and ", nonlinearity" or "") .. ")",
                       rnn[name], 2, 3, {num_layers = 2})
       end)
@@ -415,6 +415,36 @@ describe("layers", function()
       local first = apart(net, 0)(x)
       assert_same(first + apart(net, 1)(first), (net(x)))
       check_gradients("residual", function() return (net(x)) end, net, {x})
+    end)
+
+    it("peephole is the cell of equations", function()
+      local net = rnn.LSTM(3, 4, {peephole = true, num_layers = 2,
+                                  bidirectional = true, recompute = true})
+      local x = random(rand, {4, 2, 3})
+      check_gradients("peephole", function() return (net(x, nil, {4, 2})) end,
+                      net, {x})
+      local one = rnn.LSTM(3, 4, {peephole = true})
+      local cell = rnn.LSTMCell(3, 4, {peephole = true})
+      for _, p in ipairs {"ih", "hh", "peephole"} do
+        cell["weight_" .. p]:copy(one["weight_" .. p .. "_l0"])
+      end
+      for _, p in ipairs {"bias_ih", "bias_hh"} do
+        cell[p]:copy(one[p .. "_l0"])
+      end
+      assert_same((one(x)), (rnn.scan(cell, x)))
+      local p = cell.weight_peephole
+      local w, u = cell.weight_ih:transpose(), cell.weight_hh:transpose()
+      local y = rnn.scan(function(xt, s)
+        s = s or {h = rnn.zeros {2, 4}, c = rnn.zeros {2, 4}}
+        local a = xt:matmul(w) + cell.bias_ih + s.h:matmul(u) + cell.bias_hh
+        local function gate(k) return a:slice(2, 4 * k - 3, 4 * k) end
+        local i = (gate(1) + p[1] * s.c):sigmoid()
+        local f = (gate(2) + p[2] * s.c):sigmoid()
+        local c = f * s.c + i * gate(3):tanh()
+        local h = (gate(4) + p[3] * c):sigmoid() * c:tanh()
+        return h, {h = h, c = c}
+      end, x)
+      assert_same((one(x)), y)
     end)
 
     it("learned_state is what a call without a state begins with", function()

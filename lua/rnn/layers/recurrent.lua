@@ -23,11 +23,14 @@ local function with_defaults(own, shared)
 end
 
 ---The parameters of one layer in one direction: weight_ih, weight_hh, bias_ih,
----bias_hh, each with 'suffix'.
-local function add_shapes(list, suffix, rows, D, H, bias)
+---bias_hh and those of options, each with 'suffix'.
+local function add_shapes(list, suffix, rows, D, H, options)
   list[#list + 1] = {"weight_ih" .. suffix, {rows, D}}
   list[#list + 1] = {"weight_hh" .. suffix, {rows, H}}
-  if not bias then return end
+  if options.peephole then
+    list[#list + 1] = {"weight_peephole" .. suffix, {3, H}}
+  end
+  if not options.bias then return end
   list[#list + 1] = {"bias_ih" .. suffix, {rows}}
   list[#list + 1] = {"bias_hh" .. suffix, {rows}}
 end
@@ -83,7 +86,10 @@ local function run(self, kind, x, suffix, h, c, opts)
   local drop = self.config.options.weight_drop
   if drop and drop > 0 then w_hh = op.dropout(w_hh, drop) end
   local b_ih, b_hh = self["bias_ih" .. suffix], self["bias_hh" .. suffix]
-  if kind.cell then return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, c, opts) end
+  if kind.cell then
+    return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, c,
+                   self["weight_peephole" .. suffix], opts)
+  end
   return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, opts)
 end
 
@@ -192,7 +198,7 @@ function recurrent.layer(kind)
       for l = 1, options.num_layers do
         for d = 1, dirs do
           add_shapes(list, suffix_of(l, d), kind.gates * H,
-                     l == 1 and sizes[1] or dirs * H, H, options.bias)
+                     l == 1 and sizes[1] or dirs * H, H, options)
         end
       end
       if not options.learned_state then return list end
@@ -236,7 +242,7 @@ function recurrent.cell(of)
     shapes = function(sizes, options)
       local list = {}
       add_shapes(list, "", kind.gates * sizes[2], sizes[1], sizes[2],
-                 options.bias)
+                 options)
       return list
     end,
     init = init,
