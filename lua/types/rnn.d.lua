@@ -209,6 +209,31 @@ function Tensor:mse(y, opts) end
 ---@return rnn.Tensor binary cross-entropy in nats
 function Tensor:bce_with_logits(targets, opts) end
 
+---Negative log-probability of tags in a conditional random field with the
+---emissions self (T,N,K): see rnn.CRF, which has it as a layer.
+---@param tags rnn.Tensor (T,N) int32
+---@param transitions rnn.Tensor (K,K): from, to; -inf forbids a step
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], reduction: rnn.Reduction}
+---@return rnn.Tensor loss mean over the rows
+function Tensor:crf(tags, transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[]}
+---@return rnn.Tensor p (T,N,K) probability of each tag; passes no gradient
+function Tensor:crf_marginals(transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], n: integer}
+---@return rnn.Tensor tags (n,T,N) int32, best first; 0 where there is none
+---@return rnn.Tensor scores (n,N)
+function Tensor:crf_decode(transitions, start, last, opts) end
+
 ---self is the table (V,D).
 ---@param ids rnn.Tensor (...) int32
 ---@return rnn.Tensor rows (...,D)

@@ -67,28 +67,6 @@ static double weight (const rnl_Call *c, const Rows *r, int reduction) {
   return rnli_weight(c, reduction, n);
 }
 
-
-/* Output 0 from the losses of the rows in scratch. */
-static void finish (rnl_Call *c, const Rows *r, int reduction) {
-  const double *loss = c->scratch;
-  real *y = c->out[0]->data;
-  double sum = 0;
-  if (c->attr[reduction].x == RNLI_EACH) {
-    for (size_t i = 0; i < r->n; i++) y[i] = (real)loss[i];
-    return;
-  }
-  for (size_t i = 0; i < r->n; i++) sum += loss[i];
-  *y = (real)(sum * weight(c, r, reduction));
-}
-
-
-/* What arrives at row i. */
-static real dy_at (const rnl_Call *c, int reduction, double w, size_t i) {
-  const real *dy = rnli_dout(c, 0);
-  int each = c->attr[reduction].x == RNLI_EACH;
-  return each ? dy[i] : (real)((double)*dy * w);
-}
-
 /* {== cross_entropy ====================================================== */
 
 enum { IGNORE, SMOOTHING, REDUCTION };
@@ -185,7 +163,7 @@ RNLI_WIDE static void back_part (rnl_Call *c, size_t i, size_t to) {
     real *dx = (real *)rnli_din(c, X) + i * r.V;
     if (counts(&r, i))
       back_row(x, r.V, r.id[i], c->attr[SMOOTHING].x, &kept[i],
-               dy_at(c, REDUCTION, *w, i), 1, dx);
+               rnli_dy_at(c, REDUCTION, *w, i), 1, dx);
   }
 }
 
@@ -210,7 +188,7 @@ RNLI_WIDE static void through_rows (void *arg, int chunk) {
     const real *x = (const real *)scores(p->c)->data + i * r.V;
     if (counts(&r, i))
       back_row(x, r.V, r.id[i], p->c->attr[SMOOTHING].x, &kept[i],
-               dy_at(p->c, REDUCTION, *w, i), 0, p->d + k * r.V);
+               rnli_dy_at(p->c, REDUCTION, *w, i), 0, p->d + k * r.V);
     else
       memset(p->d + k * r.V, 0, r.V * sizeof(real));
   }
@@ -244,7 +222,7 @@ static void through_linear (rnl_Call *c, const Rows *r) {
 static void cross_entropy_forward (rnl_Call *c) {
   Rows r = rows_of(c, IGNORE);
   rnli_over(c, r.n, r.V, loss_part);
-  finish(c, &r, REDUCTION);
+  rnli_finish(c, REDUCTION, c->scratch, r.n, weight(c, &r, REDUCTION));
 }
 
 
@@ -290,7 +268,7 @@ static void nll_forward (rnl_Call *c) {
   double *loss = c->scratch;
   for (size_t i = 0; i < r.n; i++, x += r.V)
     loss[i] = counts(&r, i) ? -(double)x[r.id[i]] : 0;
-  finish(c, &r, NLL_REDUCTION);
+  rnli_finish(c, NLL_REDUCTION, loss, r.n, weight(c, &r, NLL_REDUCTION));
 }
 
 
@@ -299,7 +277,7 @@ static void nll_backward (rnl_Call *c) {
   real *dx = rnli_din(c, X);
   double w = weight(c, &r, NLL_REDUCTION);
   for (size_t i = 0; i < r.n; i++, dx += r.V)
-    if (counts(&r, i)) dx[r.id[i]] -= dy_at(c, NLL_REDUCTION, w, i);
+    if (counts(&r, i)) dx[r.id[i]] -= rnli_dy_at(c, NLL_REDUCTION, w, i);
 }
 
 
