@@ -209,6 +209,21 @@ function Tensor:mse(y, opts) end
 ---@return rnn.Tensor binary cross-entropy in nats
 function Tensor:bce_with_logits(targets, opts) end
 
+---@class rnn.CTCOptions
+---@field lengths? integer[] steps of each of the N rows; default T
+---@field target_lengths? integer[] labels of each row; default S
+---@field blank? integer id of the blank; default 1
+---@field reduction? rnn.Reduction default "mean": of losses divided by their
+---numbers of labels
+---@field zero_infinity? boolean targets that cannot be have loss 0
+
+---Connectionist temporal classification (Graves et al. 2006) of logits or
+---log-probabilities self (T,N,C); see also rnn.ctc.greedy and rnn.ctc.beam.
+---@param targets rnn.Tensor (N,S) int32; after target_lengths anything
+---@param opts? rnn.CTCOptions
+---@return rnn.Tensor loss
+function Tensor:ctc(targets, opts) end
+
 ---Negative log-probability of tags in a conditional random field with the
 ---emissions self (T,N,K): see rnn.CRF, which has it as a layer.
 ---@param tags rnn.Tensor (T,N) int32
