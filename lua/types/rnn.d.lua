@@ -187,6 +187,8 @@ function Tensor:log_softmax(axis) end
 ---@class rnn.CrossEntropyOptions
 ---@field ignore? integer id whose positions do not count; may lie outside 1..V
 ---@field label_smoothing? number in [0,1); default 0 (Szegedy et al. 2016)
+---@field weight? rnn.Tensor (V) of each id, 0 or more, without a gradient; the
+---mean divides by the sum of the weights of the ids
 ---@field reduction? rnn.Reduction default "mean"
 
 ---@param ids rnn.Tensor (...) int32, 1..V
@@ -204,10 +206,86 @@ function Tensor:nll(ids, opts) end
 ---@return rnn.Tensor mean squared difference
 function Tensor:mse(y, opts) end
 
+---With d = self - y: d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)
+---(Huber 1964). `rnn.huber(rnn.randn {4}, rnn.zeros {4}, {delta = 0.5})`
+---@param y rnn.Tensor
+---@param opts? {delta: number, reduction: rnn.Reduction} delta default 1
+---@return rnn.Tensor loss
+function Tensor:huber(y, opts) end
+
+---huber with delta = beta, divided by beta; |d| for beta = 0 (Girshick 2015).
+---`rnn.smooth_l1(rnn.randn {4}, rnn.zeros {4})`
+---@param y rnn.Tensor
+---@param opts? {beta: number, reduction: rnn.Reduction} beta default 1
+---@return rnn.Tensor loss
+function Tensor:smooth_l1(y, opts) end
+
+---Quantile loss: see rnn.quantile, which takes numbers.
+---@param y rnn.Tensor (...)
+---@param q rnn.Tensor () with self (...), or (Q) with self (...,Q)
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor loss
+function Tensor:quantile(y, q, opts) end
+
+---@class rnn.GaussianOptions
+---@field log_var? boolean the third tensor is the logarithm of the variance
+---@field full? boolean with the constant log(2 pi) / 2
+---@field eps? number variances are this at least; default 1e-6
+---@field reduction? rnn.Reduction default "mean"
+
+---Negative log-likelihood of y under normal distributions of mean self, with
+---v = max(var, eps): (log v + (self - y)^2 / v) / 2 (Nix and Weigend 1994).
+---`rnn.gaussian_nll(mean, y, log_var, {log_var = true})`
+---@param y rnn.Tensor (...)
+---@param var rnn.Tensor (...), or with a last axis of 1: one for all of it
+---@param opts? rnn.GaussianOptions
+---@return rnn.Tensor loss
+function Tensor:gaussian_nll(y, var, opts) end
+
 ---@param targets rnn.Tensor in [0,1]
 ---@param opts? {reduction: rnn.Reduction}
 ---@return rnn.Tensor binary cross-entropy in nats
 function Tensor:bce_with_logits(targets, opts) end
+
+---@class rnn.CTCOptions
+---@field lengths? integer[] steps of each of the N rows; default T
+---@field target_lengths? integer[] labels of each row; default S
+---@field blank? integer id of the blank; default 1
+---@field reduction? rnn.Reduction default "mean": of losses divided by their
+---numbers of labels
+---@field zero_infinity? boolean targets that cannot be have loss 0
+
+---Connectionist temporal classification (Graves et al. 2006) of logits or
+---log-probabilities self (T,N,C); see also rnn.ctc.greedy and rnn.ctc.beam.
+---@param targets rnn.Tensor (N,S) int32; after target_lengths anything
+---@param opts? rnn.CTCOptions
+---@return rnn.Tensor loss
+function Tensor:ctc(targets, opts) end
+
+---Negative log-probability of tags in a conditional random field with the
+---emissions self (T,N,K): see rnn.CRF, which has it as a layer.
+---@param tags rnn.Tensor (T,N) int32
+---@param transitions rnn.Tensor (K,K): from, to; -inf forbids a step
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], reduction: rnn.Reduction}
+---@return rnn.Tensor loss mean over the rows
+function Tensor:crf(tags, transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[]}
+---@return rnn.Tensor p (T,N,K) probability of each tag; passes no gradient
+function Tensor:crf_marginals(transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], n: integer}
+---@return rnn.Tensor tags (n,T,N) int32, best first; 0 where there is none
+---@return rnn.Tensor scores (n,N)
+function Tensor:crf_decode(transitions, start, last, opts) end
 
 ---self is the table (V,D).
 ---@param ids rnn.Tensor (...) int32
@@ -561,5 +639,15 @@ rnn.cross_entropy = Tensor.cross_entropy
 rnn.nll = Tensor.nll
 rnn.mse = Tensor.mse
 rnn.bce_with_logits = Tensor.bce_with_logits
+rnn.huber = Tensor.huber
+rnn.smooth_l1 = Tensor.smooth_l1
+rnn.gaussian_nll = Tensor.gaussian_nll
+
+---@param x rnn.Tensor (...), or (...,Q) for a list of Q
+---@param y rnn.Tensor (...) targets
+---@param q number|number[] from 0 to 1
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor loss see lua/rnn/quantile.lua
+function rnn.quantile(x, y, q, opts) end
 
 return rnn

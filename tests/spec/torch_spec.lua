@@ -227,7 +227,8 @@ describe("PyTorch", function()
   setup(function() old_dtype = rnn.default_dtype() end)
   teardown(function() rnn.default_dtype(old_dtype) end)
 
-  for _, group in ipairs {{"ops", check_op}, {"layers", check_layer},
+  for _, group in ipairs {{"ops", check_op}, {"losses", check_op},
+                          {"layers", check_layer},
                           {"optim", check_optimizer}} do
     local name, check = group[1], group[2]
     describe(name, function()
@@ -250,7 +251,9 @@ describe("PyTorch", function()
 
   it("has a vector of every op", function()
     local seen = {}
-    for _, v in ipairs(fixture "ops") do seen[v.op] = true end
+    for _, name in ipairs {"ops", "losses"} do
+      for _, v in ipairs(fixture(name)) do seen[v.op] = true end
+    end
     for name in pairs(rnn.op) do
       assert.is_true(seen[name], "no vector of " .. name)
     end
