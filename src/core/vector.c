@@ -66,9 +66,10 @@ double rnl_vec_most (const rnl_Tensor *x) {
   for (size_t at = 0; at < x->count; at += BLOCK) {
     size_t n = part(x->count, at);
     load(x, at, n, a);
-    for (size_t i = 0; i < n; i++)
-      if (!(fabs(a[i]) <= most)) most = fabs(a[i]);   /* NaN stays */
-    if (isnan(most)) break;
+    for (size_t i = 0; i < n; i++) {
+      if (isnan(a[i])) return a[i];
+      if (fabs(a[i]) > most) most = fabs(a[i]);
+    }
   }
   return most;
 }

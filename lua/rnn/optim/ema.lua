@@ -35,6 +35,9 @@ local NOTHING = setmetatable({
     error(("EMA: '%s' is an optimizer's, and this follows parameters alone")
           :format(tostring(name)), 3)
   end,
+  __newindex = function(_, name)
+    error(("EMA: it has no '%s' to set"):format(tostring(name)), 3)
+  end,
   __tostring = function() return "parameters" end,
 })
 
@@ -73,7 +76,6 @@ return function(followed, opts)
   local wrong = alone and groups.fault(followed)
   if wrong then error("EMA: " .. wrong, 2) end
   local params = alone and groups.flatten(followed).params or followed.params
-  return setmetatable({optim = alone and NOTHING or followed, params = params,
-                       kept = wrapper.copies(params), slot = "ema", count = 0,
-                       decay = decay}, meta)
+  return wrapper.new(meta, "ema", alone and NOTHING or followed, params,
+                     {decay = decay})
 end

@@ -45,8 +45,7 @@ return function(opt, opts)
   if not math.tointeger(k) then
     error("Lookahead: 'k' must be an integer, got " .. k, 2)
   end
-  return setmetatable({
-    optim = opt, params = opt.params, kept = wrapper.copies(opt.params),
-    slot = "slow", count = 0, k = math.tointeger(k),
-    alpha = wrapper.option("Lookahead", opts, "alpha", 0.5, 0, 1)}, meta)
+  return wrapper.new(meta, "slow", opt, opt.params, {
+    k = math.tointeger(k),
+    alpha = wrapper.option("Lookahead", opts, "alpha", 0.5, 0, 1)})
 end

@@ -122,13 +122,24 @@ function wrapper.known(class, opts, known)
   end
 end
 
----Copies of parameters.
+---Makes a wrapper of a class, with a copy of each parameter in a slot; raises at
+---the caller of the constructor when there is such a slot.
+---@param meta table the class
+---@param slot string
+---@param opt table what is wrapped
 ---@param params rnn.Tensor[]
----@return rnn.Tensor[]
-function wrapper.copies(params)
-  local list = {}
-  for i, p in ipairs(params) do list[i] = p:detach() end
-  return list
+---@param own table fields of its own
+---@return rnn.Wrapper
+function wrapper.new(meta, slot, opt, params, own)
+  own.optim, own.params, own.slot, own.count = opt, params, slot, 0
+  own.kept = {}
+  for i, p in ipairs(params) do own.kept[i] = p:detach() end
+  for _, entry in ipairs(opt:state()) do
+    if entry.slots[slot] then
+      error(meta.__name:sub(5) .. ": there is one already", 3)
+    end
+  end
+  return setmetatable(own, meta)
 end
 
 return wrapper
