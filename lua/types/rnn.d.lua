@@ -581,7 +581,8 @@ function rnn.default_dtype(dtype) end
 ---    b = momentum b + (1 - dampening) g      the first b is g itself
 ---    p -= lr b       with nesterov p -= lr (g + momentum b)
 ---
----Options: lr = 1e-3, momentum, dampening, nesterov, weight_decay = 0; clips, no_decay.
+---Options: lr = 1e-3, momentum, dampening, nesterov, weight_decay = 0; clips,
+---no_decay.
 ---
 ---    local opt = rnn.SGD(rnn.parameters(model), {lr = 0.1, momentum = 0.9})
 ---    local tape <close> = rnn.tape()
@@ -600,7 +601,8 @@ function rnn.SGD(params, opts) end
 ---    p = (1 - lambd eta) p - eta g
 ---    average += (p - average) / max(1, t - 1 - t0)
 ---
----Options: lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weight_decay = 0; clips, no_decay.
+---Options: lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weight_decay = 0;
+---clips, no_decay.
 ---
 ---    local opt = rnn.ASGD(rnn.parameters(model), {lr = 0.5, t0 = 1000})
 ---    local tape <close> = rnn.tape()
@@ -618,7 +620,7 @@ function rnn.ASGD(params, opts) end
 ---    size *= etaminus, and g = 0, where it has the other
 ---    p -= sign(g) size      size in [step_min, step_max], at first lr
 ---
----Options: lr = 1e-2, etas = {0.5, 1.2}, step_sizes = {1e-6, 50}; clips, no_decay.
+---Options: lr = 1e-2, etas = {0.5, 1.2}, step_sizes = {1e-6, 50}; clips.
 ---
 ---    local opt = rnn.Rprop(rnn.parameters(model), {lr = 1e-2})
 ---    local tape <close> = rnn.tape()
@@ -724,7 +726,8 @@ function rnn.AdamW(params, opts) end
 ---    g += weight_decay p      m += (1 - beta1) (g - m)
 ---    u = max(beta2 u, |g| + eps)      p -= lr / (1 - beta1^t) m / u
 ---
----Options: lr = 2e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0; clips, no_decay.
+---Options: lr = 2e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0;
+---clips, no_decay.
 ---
 ---    local opt = rnn.Adamax(rnn.parameters(model), {lr = 2e-3})
 ---    local tape <close> = rnn.tape()

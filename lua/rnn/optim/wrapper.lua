@@ -122,8 +122,8 @@ function wrapper.known(class, opts, known)
   end
 end
 
----Makes a wrapper of a class, with a copy of each parameter in a slot; raises at
----the caller of the constructor when there is such a slot.
+---Makes a wrapper of a class, with a copy of each parameter in a slot; raises
+---at the caller of the constructor when there is such a slot.
 ---@param meta table the class
 ---@param slot string
 ---@param opt table what is wrapped
