@@ -232,6 +232,36 @@ describe("every optimizer", function()
     rnn.threads(old)
   end)
 
+  it("is not made, and leaves nothing, when memory is refused", function()
+    local m = small_model()
+    for name, make in pairs {
+      groups = function()
+        return rnn.AdamW({{params = rnn.parameters(m.net), lr = 1}},
+                         {amsgrad = true, no_decay = {"bias"}})
+      end,
+      averages = function() return rnn.EMA(rnn.parameters(m)) end,
+      LBFGS = function() return rnn.LBFGS(rnn.parameters(m)) end,
+    } do
+      collectgarbage()
+      collectgarbage()
+      local live, k, done = core.memory().live, 0, false
+      repeat
+        k = k + 1
+        core.fail_alloc(k)
+        do
+          local ok, made = pcall(make)
+          core.fail_alloc(0)
+          if not ok then assert.matches("not enough memory", made, 1, true) end
+          done = ok
+        end
+        collectgarbage()
+        collectgarbage()
+        assert.equal(live, core.memory().live, name .. " at " .. k)
+      until done
+      assert.is_true(k > 2)
+    end
+  end)
+
   it("Lion does what its paper says", function()
     local p = rnn.param(rnn.tensor({1, -2, 0.5}, "float64"))
     local opt = rnn.Lion({p}, {lr = 0.1, betas = {0.5, 0.75},

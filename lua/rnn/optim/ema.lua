@@ -16,6 +16,10 @@
 ---    opt:step()
 ---    local loss = opt:with(function() return evaluate(model) end)
 ---    opt:with(rnn.save, "averaged.safetensors", model)
+---
+---In rnn.run: evaluate by opt:with(...). last.safetensors holds the averages as
+---"optim.ema.<parameter>" beside the parameters; best.safetensors holds the
+---parameters, so save the averages as above where they are to be used alone.
 local average = require "rnn.optim.average"
 local core = require "rnn.core"
 local groups = require "rnn.optim.groups"
