@@ -244,7 +244,7 @@ describe("every optimizer", function()
     } do
       collectgarbage()
       collectgarbage()
-      local live, k, done = core.memory().live, 0, false
+      local live, k, done = core.memory().live, 0
       repeat
         k = k + 1
         core.fail_alloc(k)
