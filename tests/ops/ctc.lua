@@ -15,7 +15,7 @@ local function complete(rand, c, T, N, C)
   end)
   targets.dtype = "int32"
   c.inputs = {array.random(rand, {T, N, C}), targets}
-  if C == 1 or N > 0 and rand:chance(0.7) then
+  if N > 0 and (C == 1 or rand:chance(0.7)) then
     c.args.target_lengths = {}
     for n = 1, N do
       c.args.target_lengths[n] = C == 1 and 0 or rand:int(0, S)
