@@ -69,9 +69,12 @@ local function is_callable(x)
   return type(x) == "function" or meta and meta.__call ~= nil
 end
 
+---An optimizer, or one around others.
 local function is_optim(x)
   local meta = getmetatable(x)
-  return type(x) == "userdata" and meta and meta.__name == "rnn.Optim"
+  return type(x) == "userdata" and meta and meta.__name == "rnn.Optim" or
+         type(x) == "table" and x.step and x.norm and x.zero and x.state and
+         x.restore
 end
 
 local TABLE = {"a table", function(x) return type(x) == "table" end}
@@ -148,7 +151,7 @@ local function fault(o)
       return ("'%s' must be %s, got %s"):format(name, must, show(o[name]))
     end
   end
-  local trained, saved = #o.optim:state(), #model.parameters(o.model)
+  local trained, saved = #o.optim.params, #model.parameters(o.model)
   if trained > saved then
     return ("'optim' trains %d parameters, 'model' has %d: what is not in " ..
             "it would not be saved"):format(trained, saved)
