@@ -729,6 +729,8 @@ function Run:train(one_step)
   if ok then
     close(self, reason)
   else
+    local unsaved = self.at.step > 0 and self.saved ~= self.at.step
+    if unsaved then pcall(save_last, self, true) end   -- the step before
     close(self, "error", tostring(reason):match "[^\n]*")
   end
   if program and not self.signal then program.defer(false) end

@@ -70,6 +70,17 @@ static void set_hook (void) {
 }
 
 
+/* Where somebody watches, a signal that has to wait says so. */
+static volatile sig_atomic_t watched = 0;
+
+static void tell_waiting (void) {
+  static const char text[] = "\nstopping after this step; once more stops at "
+                             "once\n";
+  int unheard = write(STDERR_FILENO, text, sizeof text - 1) < 0;
+  (void)unheard;
+}
+
+
 /* A handler cannot raise, only set a hook. A second signal is not caught. */
 static void on_signal (int sig) {
   signal(SIGINT, SIG_DFL);
@@ -77,6 +88,7 @@ static void on_signal (int sig) {
   if (deferring) signal(SIGHUP, SIG_DFL);
   caught = sig;
   if (!deferring) set_hook();
+  else if (watched) tell_waiting();
 }
 
 
@@ -104,6 +116,7 @@ static void handle (int sig, void (*handler) (int)) {
 
 static void defer (int on) {
   deferring = on;
+  watched = isatty(STDERR_FILENO);
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   handle(SIGHUP, on ? on_signal : SIG_DFL);

@@ -288,7 +288,8 @@ describe("a loop of one's own", function()
     assert.truthy(tostring(wrong):find "the loop is broken")
     local list = events(out)
     assert.equal("error", list[#list].reason)
-    assert.truthy(own_loop {dir = out, steps = 9})   -- the lock is gone
+    assert.equal(3, step_of(out))
+    assert.truthy(own_loop {dir = out, steps = 9, resume = "last"})   -- the lock is gone
   end)
 end)
 
