@@ -25,12 +25,12 @@ local function cases(rand)
 end
 
 local function large(rand)
-  local list = {}
-  list[#list + 1] = new_case(rand, {300, 70}, true, true)
-  list[#list + 1] = new_case(rand, {3, 9001}, true, true)
-  list[#list + 1] = new_case(rand, {20, 30, 130}, true, true,
-      {lengths = lengths_of(rand, {20, 30})})
-  return list
+  return {
+    new_case(rand, {300, 70}, true, true),
+    new_case(rand, {3, 9001}, true, true),
+    new_case(rand, {20, 30, 130}, true, true,
+             {lengths = lengths_of(rand, {20, 30})}),
+  }
 end
 
 ---Does row i (from 1) of x count?
