@@ -24,8 +24,8 @@ local function sorted_keys(t)
 end
 
 ---Calls visit(value, path, owner) for every tensor and table of a model, each
----once, in the order of sorted paths; owner is the table it is in. A true result
----keeps it from looking inside.
+---once, in the order of sorted paths; owner is the table it is in. A true
+---result keeps it from looking inside.
 local function walk(value, path, seen, visit, owner)
   local is_table = type(value) == "table"
   if seen[value] or not (is_table or core.is_tensor(value)) then return end
@@ -128,7 +128,8 @@ local function meta_string(key, value)
 end
 
 ---Saves the parameters of a model, and the running statistics of its layers,
----as one safetensors file, under their paths as names. The file is replaced as a whole or not at all.
+---as one safetensors file, under their paths as names. The file is replaced as
+---a whole or not at all.
 ---@param path string
 ---@param m table model, or a table of name = tensor
 ---@param meta? table<string, string|table> kept in the file's `__metadata__`
@@ -303,8 +304,8 @@ function model.load_model(path)
   return m, meta
 end
 
----Copies saved numbers into what model.save saves of a model. Everything is checked
----first: on a mismatch the model is left as it was.
+---Copies saved numbers into what model.save saves of a model. Everything is
+---checked first: on a mismatch the model is left as it was.
 ---@param m table
 ---@param from string|table<string, rnn.Tensor> path, or tensors from rnn.load
 ---@param opts? {strict: boolean} strict (default true): every tensor must be

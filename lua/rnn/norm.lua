@@ -1,4 +1,5 @@
----What layers that normalise share: weight and bias, options eps and affine.
+---What layers that normalise share: weight and bias, with options eps, affine
+---(both of them) and bias.
 local norm = {}
 
 function norm.check(_, options)
@@ -9,11 +10,20 @@ end
 
 function norm.shapes(sizes, options)
   if not options.affine then return {} end
-  return {{"weight", {sizes[1]}}, {"bias", {sizes[1]}}}
+  return {{"weight", {sizes[1]}}, options.bias and {"bias", {sizes[1]}} or nil}
 end
 
 function norm.init(self)
   if self.weight then self.weight:fill(1) end
+end
+
+---Raises, for the caller's caller, unless x is (..., size).
+function norm.check_input(self, x)
+  local shape, config = x:shape(), self.config
+  if shape[#shape] ~= config.sizes[1] then
+    error(("%s: x must be (..., %d), got (%s)"):format(config.class,
+          config.sizes[1], table.concat(shape, ", ")), 3)
+  end
 end
 
 return norm

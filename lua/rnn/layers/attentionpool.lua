@@ -1,11 +1,11 @@
----rnn.AttentionPool(size, {hidden = size}): the steps of a row as one vector, by
----attention of a context vector that is learned (Yang et al. 2016):
+---rnn.AttentionPool(size, {hidden = size}): the steps of a row as one vector,
+---by the attention of a context vector that is learned (Yang et al. 2016):
 ---    u_t = tanh(W x_t + b),  p = softmax(u_t . c),  y = sum_t p_t x_t
 ---For documents, over the words of every sentence, then over the sentences:
 ---
 ---    local words, sentences = rnn.AttentionPool(64), rnn.AttentionPool(64)
----    local x = rnn.randn {12, 2 * 5, 64}     -- 12 words, 2 texts of 5 sentences
----    local s = words(x)                      -- (2 * 5, 64)
+---    local x = rnn.randn {12, 2 * 5, 64}   -- 12 words, 5 sentences, 2 texts
+---    local s = words(x)                    -- (2 * 5, 64)
 ---    local y, weights = sentences(s:reshape {2, 5, 64}:transpose(1, 2))
 local core = require "rnn.core"
 local layer = require "rnn.layer"
@@ -16,7 +16,8 @@ local op = core.op
 ---@field weight rnn.Tensor W (hidden, size)
 ---@field bias rnn.Tensor b (hidden)
 ---@field context rnn.Tensor c (hidden)
----@overload fun(x: rnn.Tensor, lengths?: integer[]): rnn.Tensor, rnn.Tensor x (T, N, size) -> (N, size), weights (N, T)
+---Call: y, weights = pool(x, lengths). x (T,N,size) -> y (N,size), weights
+---(N,T)
 
 local function hidden_of(sizes, options)
   return options.hidden > 0 and options.hidden or sizes[1]

@@ -1,7 +1,8 @@
----rnn.BatchNorm(size, {eps = 1e-5, momentum = 0.1, affine = true}): each column
----of x gets mean 0 and variance 1 (Ioffe and Szegedy 2015), as
----torch.nn.BatchNorm1d:
+---rnn.BatchNorm(size, {eps = 1e-5, momentum = 0.1, affine = true, bias =
+---true}): each column of x gets mean 0 and variance 1 (Ioffe and Szegedy 2015),
+---as torch.nn.BatchNorm1d:
 ---    y = (x - mean) / sqrt(var + eps) * weight + bias
+---`affine` false leaves out weight and bias, `bias` false the latter.
 ---While a tape is open, mean and var are those of the batch, over the steps
 ---within the lengths, and move the running ones:
 ---    running = (1 - momentum) running + momentum batch
@@ -52,7 +53,7 @@ local function train(self, x, lengths)
   local n = count(x, lengths)
   if n < 2 then
     error("BatchNorm: the variance of a batch needs 2 steps or more, got " ..
-          n, 3)
+          n, 2)
   end
   move(self.running_mean, mean, options.momentum)
   move(self.running_var, var * (n / (n - 1)), options.momentum)
@@ -68,16 +69,16 @@ local function apply(self, x, lengths)
   local shape = y:shape()
   if #shape ~= 3 then
     error(("BatchNorm: x must be (T, N, %d) to have lengths, got (%s)"):format(
-          shape[#shape], table.concat(shape, ", ")), 3)
+          shape[#shape], table.concat(shape, ", ")), 2)
   end
-  lengths_of.check("BatchNorm", lengths, shape[1], shape[2], 0, 3)
+  lengths_of.check("BatchNorm", lengths, shape[1], shape[2], 0, 2)
   return op.masked_fill(y, lengths_of.beyond(lengths, shape[1], y.dtype), 0)
 end
 
 return layer.class {
   name = "BatchNorm",
   sizes = {"size"},
-  options = {eps = 1e-5, momentum = 0.1, affine = true},
+  options = {eps = 1e-5, momentum = 0.1, affine = true, bias = true},
   check = function(sizes, options)
     if not (options.momentum >= 0 and options.momentum <= 1) then
       return ("'momentum' must be from 0 to 1, got %s"):format(
@@ -93,6 +94,7 @@ return layer.class {
   end,
   init = norm.init,
   call = function(self, x, lengths)
+    norm.check_input(self, x)
     if core.taped() then return train(self, x, lengths) end
     return apply(self, x, lengths)
   end,

@@ -24,10 +24,10 @@ local op = core.op
 ---@field k_proj_weight rnn.Tensor|nil (E, kdim)
 ---@field v_proj_weight rnn.Tensor|nil (E, vdim)
 ---@field out_proj rnn.Linear
----Call: y, weights = attention(query, key, value, lengths, mask). query (T,N,E),
----key (S,N,kdim), value (S,N,vdim) -> y (T,N,E), weights (N,T,S): the mean of
----the heads', before dropout, nil if not wanted; lengths: keys of each row;
----mask (T,S): nonzeros hide keys. Padded queries get results that mean nothing.
+---Call: y, weights = attention(query, key, value, lengths, mask). query
+---(T,N,E), key (S,N,kdim), value (S,N,vdim) -> y (T,N,E), weights (N,T,S): the
+---mean of the heads', before dropout, nil if not wanted; lengths: keys of each
+---row; mask (T,S): nonzeros hide keys. Padded queries get what means nothing.
 
 local function dims(sizes, options)
   local E = sizes[1]

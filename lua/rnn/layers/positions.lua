@@ -2,7 +2,7 @@
 ---vector that tells where it is, for layers that cannot see it:
 ---    sinusoidal  P[t,2i] = sin(t w), P[t,2i+1] = cos(t w),
 ---                w = 10000^(-2i/size), t and i from 0  (Vaswani et al. 2017)
----    learned     P a parameter, at first normal(0, 0.02)  (Gehring et al. 2017)
+---    learned     P a parameter, at first normal(0, 0.02) (Gehring et al. 2017)
 ---
 ---    local positions = rnn.Positions(64)
 ---    local y = positions(rnn.randn {10, 2, 64})
@@ -11,7 +11,8 @@ local layer = require "rnn.layer"
 
 ---@class rnn.Positions
 ---@field weight rnn.Tensor P (max, size); trained if learned
----@overload fun(x: rnn.Tensor, from?: integer): rnn.Tensor x (T, N, size); from: the position of its first step, default 1
+---Call: y = positions(x, from). x (T,N,size) -> y (T,N,size); from: the
+---position of the first step, default 1
 
 local function sinusoids(weight, max, size)
   for t = 0, max - 1 do
@@ -56,8 +57,8 @@ return layer.class {
             table.concat(shape, ", ")), 2)
     end
     if from < 1 or from + shape[1] - 1 > max then
-      error(("Positions: steps %d to %d are not within 1 to %d; make it with " ..
-             "a larger 'max'"):format(from, from + shape[1] - 1, max), 2)
+      error(("Positions: steps %d to %d are not within 1 to %d; make it " ..
+             "with a larger 'max'"):format(from, from + shape[1] - 1, max), 2)
     end
     if shape[1] == 0 then return x end
     local rows = self.weight:slice(1, from, from + shape[1] - 1)

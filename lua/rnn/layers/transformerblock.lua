@@ -7,8 +7,8 @@
 ---with ff(x) = linear2(activation(linear1(x))); a decoder also attends to a
 ---memory, between the two. Options: ff 0: the inner size, 0 for 4 dim; dropout
 ---0.1, while a tape is open; activation "relu" or "gelu"; norm_first true;
----decoder false; causal false: true hides later steps, as a decoder always does;
----bias true; eps 1e-5 of the norms.
+---decoder false; causal false: true hides later steps, as a decoder always
+---does; bias true, of all layers; eps 1e-5 of the norms.
 ---
 ---    local block = rnn.TransformerBlock(64, 4, {causal = true})
 ---    local y = block(rnn.randn {10, 2, 64}, {10, 7})
@@ -62,7 +62,7 @@ local function layers(sizes, options)
   end
   for i = 1, options.decoder and 3 or 2 do
     list[#list + 1] = {"norm" .. i, require "rnn.layers.layernorm", {dim},
-                       {eps = options.eps}}
+                       {eps = options.eps, bias = options.bias}}
   end
   return list
 end
