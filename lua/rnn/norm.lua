@@ -3,8 +3,8 @@
 local norm = {}
 
 function norm.check(_, options)
-  if not (options.eps >= 0) then
-    return ("'eps' must be at least 0, got %s"):format(options.eps)
+  if not (options.eps >= 0 and options.eps < math.huge) then
+    return ("'eps' must be a number >= 0, got %s"):format(options.eps)
   end
 end
 

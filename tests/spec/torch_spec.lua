@@ -1,5 +1,6 @@
 -- Parity with frozen PyTorch vectors: every op, layer and optimizer of
--- tests/fixtures (see make_torch.py there), in float64 and in float32.
+-- tests/fixtures (see make_torch.py there), in float64 and in float32. Layers
+-- of attention and the like are in attention_spec.lua.
 --
 -- A tensor agrees when  max |got - want| <= tol * max(max |want|, 1e-3);
 -- the floor keeps results that are all but zero from asking for more digits
@@ -227,7 +228,8 @@ describe("PyTorch", function()
   setup(function() old_dtype = rnn.default_dtype() end)
   teardown(function() rnn.default_dtype(old_dtype) end)
 
-  for _, group in ipairs {{"ops", check_op}, {"layers", check_layer},
+  for _, group in ipairs {{"ops", check_op}, {"attention_ops", check_op},
+                          {"layers", check_layer},
                           {"optim", check_optimizer}} do
     local name, check = group[1], group[2]
     describe(name, function()
@@ -250,7 +252,9 @@ describe("PyTorch", function()
 
   it("has a vector of every op", function()
     local seen = {}
-    for _, v in ipairs(fixture "ops") do seen[v.op] = true end
+    for _, name in ipairs {"ops", "attention_ops"} do
+      for _, v in ipairs(fixture(name)) do seen[v.op] = true end
+    end
     for name in pairs(rnn.op) do
       assert.is_true(seen[name], "no vector of " .. name)
     end

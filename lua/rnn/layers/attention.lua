@@ -84,9 +84,9 @@ local Attention = layer.class {
       query, memory.keys, memory.values, w,
       {lengths = memory.lengths, weights = true,
        scale = kind ~= "scaled_dot" and 1 or nil})
-    if one then return context:select(1, 1), weights:select(3, 1):select(2, 1)
-    end
-    return context, weights:select(2, 1)
+    weights = weights:select(2, 1)   -- of the only head
+    if not one then return context, weights end
+    return context:select(1, 1), weights:select(2, 1)
   end,
 }
 

@@ -96,6 +96,8 @@ return layer.class {
       nil, mask,
       {heads = self.config.sizes[2], lengths = lengths, causal = options.causal,
        dropout = options.dropout, weights = options.weights})
-    return self.out_proj(y), options.weights and weights:mean(2) or nil
+    y = self.out_proj(y)
+    if options.weights then return y, weights:mean(2) end
+    return y
   end,
 }

@@ -71,8 +71,8 @@ end
 local function around(self, norm, x, f)
   local options = self.config.options
   local p = options.dropout
-  if options.norm_first then return x + op.dropout(f(norm(x)), p) end
-  return norm(x + op.dropout(f(x), p))
+  if options.norm_first then return x + op.dropout((f(norm(x))), p) end
+  return norm(x + op.dropout((f(x)), p))
 end
 
 local function call(self, x, lengths, memory, memory_lengths)
@@ -83,11 +83,11 @@ local function call(self, x, lengths, memory, memory_lengths)
           "has a memory; make it with {decoder = true}", 2)
   end
   x = around(self, self.norm1, x, function(h)
-    return (self.self_attn(h, h, h, lengths))
+    return self.self_attn(h, h, h, lengths)
   end)
   if memory then
     x = around(self, self.norm2, x, function(h)
-      return (self.multihead_attn(h, memory, memory, memory_lengths))
+      return self.multihead_attn(h, memory, memory, memory_lengths)
     end)
   end
   return around(self, self.norm3 or self.norm2, x, function(h)
