@@ -226,7 +226,7 @@ function Tensor:dropout(p) end
 ---@param w? rnn.Tensor (F)
 ---@param b? rnn.Tensor (F)
 ---@param opts? {eps: number} default 1e-5
----@return rnn.Tensor y (...,F): each row with mean 0 and variance 1, times w + b
+---@return rnn.Tensor y (...,F): rows of mean 0 and variance 1, times w + b
 function Tensor:layer_norm(w, b, opts) end
 
 ---Each column gets mean 0 and variance 1, times w + b, over all rows, or those

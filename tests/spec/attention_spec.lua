@@ -527,6 +527,29 @@ describe("attention and its company", function()
     end)
   end)
 
+  describe("documentation", function()
+    ---The last indented lines of the comment at the head of a layer's file.
+    local function example(name)
+      local lines = {}
+      for line in io.lines("lua/rnn/layers/" .. name:lower() .. ".lua") do
+        if not line:find "^%-%-%-" then break end
+        if line == "---" then lines = {} end
+        lines[#lines + 1] = line:match "^%-%-%-    (.*)"
+      end
+      return table.concat(lines, "\n")
+    end
+
+    for _, name in ipairs {"Attention", "AttentionPool", "BatchNorm", "Conv1d",
+                           "LayerNorm", "MLP", "MultiheadAttention", "Pool",
+                           "Positions", "TransformerBlock"} do
+      it("of " .. name .. " has an example that runs", function()
+        local code = example(name)
+        assert.matches("rnn." .. name .. "%f[%W]", code)
+        assert(load(code, name, "t", {rnn = rnn}))()
+      end)
+    end
+  end)
+
   describe("model files", function()
     local path = os.tmpname()
 
