@@ -99,16 +99,18 @@ end
 
 ---Lines of a file, each without its end.
 local function lines(path)
-  local next_block, held, done = blocks(path), "", false
+  local next_block, held, at = blocks(path), "", 1
   return function()
-    while not done do
-      local line, rest = held:match "^([^\n]*)\n(.*)$"
-      if line then
-        held = rest
+    while next_block do
+      local stop = held:find("\n", at, true)
+      if stop then
+        local line = held:sub(at, stop - 1)
+        at = stop + 1
         return line
       end
       local s = next_block()
-      held, done = held .. (s or ""), not s
+      if not s then next_block = nil end
+      held, at = held:sub(at) .. (s or ""), 1
     end
     local last = held
     held = ""
@@ -143,7 +145,10 @@ local function score_lines(path, print_row)
   for line in lines(path) do
     n = n + 1
     local row, wrong = score.text(model, tok, line, options)
-    if not row then refuse(("%s: line %d"):format(name_of(path), n), wrong) end
+    if not row then
+      refuse(("%s: line %d"):format(name_of(path), n),
+             (wrong:gsub(" %(line 1%)", "")))
+    end
     row.text = line
     print_row(row)
   end

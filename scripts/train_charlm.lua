@@ -255,7 +255,7 @@ r, wrong, code = run.open {
   schedule = options.schedule(opts, total or 10000), horizon = total or 10000,
   steps = opts.random_seq and opts.steps or total, seconds = opts.time,
   finished = by_epochs and opts.random_seq and
-             function() return reader.epoch > opts.epochs end or nil,
+             function() return reader:finished(opts.epochs) end or nil,
   evaluate = val_ids and evaluate, accumulate = opts.accumulate,
   save_every = opts.save_every, eval_every = opts.eval_every,
   keep = opts.keep, patience = opts.patience, nan = opts.nan, unit = unit,

@@ -373,7 +373,7 @@ typedef struct rnl_Update {
   uint64_t step;                /* 1 on the first update of this parameter */
 } rnl_Update;
 
-/* One row of the optimizer table. */
+/* One row of the optimizer table. The first hyper-parameter is lr. */
 typedef struct rnl_OptimKind {
   const char *name;
   rnl_Hyper hyper[RNL_MAX_HYPER + 1];
@@ -388,8 +388,17 @@ RNL_API const rnl_OptimKind *rnl_optim_at (int row);
 
 /*
 ** An optimizer of kind 'row' over 'n' parameters, which it retains. All its
-** state is allocated here. Every kind also has 'clip_norm' and 'clip_value'
-** (0 = off): global norm first, as torch.nn.utils.clip_grad_norm_, then value.
+** state is allocated here. Every kind also has these, 0 = off, applied in this
+** order:
+**
+**   clip_adaptive  a row of a parameter (a vector is one row) whose gradient is
+**                  longer than this share of the row is cut to that (Brock et
+**                  al. 2021); 0.01 to 0.16 are usual
+**   normalize      the gradient of each parameter gets this norm (Yu et al.
+**                  2018)
+**   clip_each      its norm is cut to this, as by clip_grad_norm_ for it alone
+**   clip_norm      the norm of all together, as torch.nn.utils.clip_grad_norm_
+**   clip_value     each element
 */
 RNL_API int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param,
                            int n, rnl_Optim **out);
@@ -402,6 +411,21 @@ RNL_API int rnl_optim_kind (const rnl_Optim *opt);
 */
 RNL_API int rnl_optim_get (rnl_Optim *opt, const char *name, double *value);
 RNL_API int rnl_optim_set (rnl_Optim *opt, const char *name, double value);
+RNL_API const char *rnl_optim_clip (int i);   /* their names; NULL after */
+
+/*
+** Sorts the parameters into 'groups' groups, parameter i into member[i]; a new
+** optimizer has one. A group takes the optimizer's values until it is given
+** its own; those stay when the optimizer's change, but for lr: of that a group
+** keeps the factor, its lr over the optimizer's (RNL_ESTATE if that is 0). The
+** clips go over all parameters together.
+*/
+RNL_API int rnl_optim_divide (rnl_Optim *opt, const int *member, int groups);
+RNL_API int rnl_optim_groups (const rnl_Optim *opt);
+RNL_API int rnl_optim_group_get (rnl_Optim *opt, int group, const char *name,
+                                 double *value);
+RNL_API int rnl_optim_group_set (rnl_Optim *opt, int group, const char *name,
+                                 double value);
 
 /*
 ** Applies one step and clears the gradients. Parameters without a gradient are
@@ -426,6 +450,32 @@ RNL_API void rnl_optim_clear (rnl_Optim *opt);
 RNL_API rnl_Tensor *rnl_optim_slot (rnl_Optim *opt, int i, int s);
 RNL_API uint64_t rnl_optim_steps (const rnl_Optim *opt, int i);
 RNL_API void rnl_optim_set_steps (rnl_Optim *opt, int i, uint64_t n);
+
+/* }====================================================================== */
+
+/* {== Vectors ============================================================ */
+
+/*
+** Tensors of float32 or float64, which may be mixed, as flat vectors; sums are
+** made in double, in one order. Vectors of one call have the same count.
+*/
+RNL_API double rnl_vec_dot (const rnl_Tensor *x, const rnl_Tensor *y);
+RNL_API double rnl_vec_norm1 (const rnl_Tensor *x);   /* sum of |x| */
+RNL_API double rnl_vec_most (const rnl_Tensor *x);    /* largest |x|, or NaN */
+
+/* z = a*x + b*y; any of them may be the same tensor. */
+RNL_API void rnl_vec_sum (rnl_Tensor *z, double a, const rnl_Tensor *x,
+                          double b, const rnl_Tensor *y);
+
+/* x += (y - x) * w; exactly y when w is 1. */
+RNL_API void rnl_vec_lerp (rnl_Tensor *x, const rnl_Tensor *y, double w);
+
+/* Exchanges the numbers of two tensors of the same dtype. */
+RNL_API void rnl_vec_swap (rnl_Tensor *x, rnl_Tensor *y);
+
+/* Copies all of 'x' into, or out of, elements 'at' and on of 'flat'. */
+RNL_API void rnl_vec_put (rnl_Tensor *flat, size_t at, const rnl_Tensor *x);
+RNL_API void rnl_vec_take (rnl_Tensor *x, const rnl_Tensor *flat, size_t at);
 
 /* }====================================================================== */
 
@@ -835,7 +885,7 @@ RNL_API int rnl_writer_new (rnl_Context *ctx, const rnl_TokenPlan *plan,
                             rnl_TokenWriter **out);
 RNL_API void rnl_writer_free (rnl_TokenWriter *w);   /* NULL is fine */
 
-/* RNL_EARG for an id out of range; RNL_EIO, RNL_ENOMEM end the writing. */
+/* Any error ends the writing; RNL_EARG is an id out of range. */
 RNL_API int rnl_writer_append (rnl_TokenWriter *w, const int32_t *id,
                                size_t n);
 

@@ -23,11 +23,12 @@ local function affine(w, b, g, v, from)
   return sum
 end
 
----The reference of an op. unit(xs, hs, h, c, args) -> h, c gets for one unit
----the gate inputs from x and from h, each a list, and its state.
+---The reference of an op. unit(xs, hs, h, c, args, peep) -> h, c gets for one
+---unit the gate inputs from x and from h, each a list, its state, and with a
+---state c its peepholes if there are any.
 function recurrent.reference(gates, cell, unit)
-  return function(x, w_ih, w_hh, b_ih, b_hh, h0, c0, args)
-    if not cell then c0, args = nil, c0 end
+  return function(x, w_ih, w_hh, b_ih, b_hh, h0, c0, peep, args)
+    if not cell then c0, peep, args = nil, nil, c0 end
     local T, N, D = table.unpack(x.shape)
     local H = w_hh.shape[2]
     local y = array.new({T, N, H}, 0.0)
@@ -46,7 +47,8 @@ function recurrent.reference(gates, cell, unit)
           hs[g] = affine(w_hh, b_hh, row, h, (n - 1) * H)
         end
         local at = (n - 1) * H + j
-        next_h[j], next_c[j] = unit(xs, hs, h[at], c[at], args)
+        local p = peep and {peep[j], peep[H + j], peep[2 * H + j]}
+        next_h[j], next_c[j] = unit(xs, hs, h[at], c[at], args, p)
       end
       for j = 1, H do
         local at = (n - 1) * H + j
@@ -81,7 +83,7 @@ function recurrent.cases(gates, cell, more)
     local list = {}
     for _, s in ipairs(sizes(rand)) do
       local T, N, D, H = table.unpack(s)
-      local inputs = {n = cell and 7 or 6}
+      local inputs = {n = cell and 8 or 6}
       local function random(i, shape)
         inputs[i] = array.random(rand, shape, -1, 1)
       end
@@ -92,6 +94,7 @@ function recurrent.cases(gates, cell, more)
       if rand:chance(0.7) then random(5, {gates * H}) end
       if rand:chance(0.7) then random(6, {N, H}) end
       if cell and rand:chance(0.7) then random(7, {N, H}) end
+      if cell and rand:chance(0.4) then random(8, {3, H}) end
       local grad, args = {}, {}
       for i = 1, inputs.n do
         if inputs[i] then grad[#grad + 1] = i end
@@ -117,7 +120,8 @@ function recurrent.large(gates, cell)
       local inputs, grad = {}, {}
       for k, shape in ipairs {{T, N, D}, {gates * H, D}, {gates * H, H},
                               {gates * H}, {gates * H}, {N, H},
-                              cell and {N, H} or nil} do
+                              cell and {N, H} or nil,
+                              cell and {3, H} or nil} do
         inputs[k] = array.random(rand, shape, -0.3, 0.3)
         grad[k] = k
       end

@@ -3,6 +3,7 @@
 ---recurrent state as "state.<name>" and, in `__metadata__` under
 ---"rnnlua.train", counts and the state of the generator as JSON.
 local core = require "rnn.core"
+local folder = require "rnn.folder"
 local json = require "rnn.json"
 local model = require "rnn.model"
 
@@ -13,6 +14,7 @@ local KEY = "rnnlua.train"
 ---Where a run stands after a step.
 ---@class rnn.Position
 ---@field step integer
+---@field tokens? number read by then; nil if a file does not tell
 ---@field state? table<string, rnn.Tensor> recurrent state after the step
 ---@field parts? table<string, table> states of the parts of the run
 ---@field rng string core.random_state() after the step
@@ -149,5 +151,51 @@ function checkpoint.restore(path, tensors, meta, m, opt)
   return {step = numbers.step, state = state, rng = numbers.rng,
           extra = numbers.extra}
 end
+
+-- {== Finding what a run can go on from ==
+
+---@class rnn.Saved
+---@field path string
+---@field tensors table<string, rnn.Tensor>
+---@field meta table<string, string>
+---@field passed? string what was passed over, and why
+
+local function load(path)
+  local tensors, meta, code = model.load(path)
+  if not tensors then return nil, meta, code end
+  local ok, wrong = checkpoint.check(path, meta)
+  if not ok then return nil, wrong, "EFORMAT" end
+  return {path = path, tensors = tensors, meta = meta}
+end
+
+---The newest checkpoint that loads: last, or else of the step-N.
+local function newest(dir)
+  local names, passed = {"last"}, nil
+  for _, n in ipairs(folder.numbered(dir)) do
+    table.insert(names, 2, "step-" .. n)
+  end
+  for _, name in ipairs(names) do
+    local saved, wrong, code = load(folder.checkpoint(dir, name))
+    if saved then
+      saved.passed = passed
+      return saved
+    end
+    if code == "EFORMAT" then passed = passed or wrong end
+  end
+  return nil, passed
+end
+
+---What a run can go on from.
+---@param dir string
+---@param how string "last"; "auto": the newest that is sound; or a path
+---@return rnn.Saved|nil saved nil for "auto" when there is none
+---@return string? message
+---@return string? code
+function checkpoint.find(dir, how)
+  if how == "auto" then return newest(dir) end
+  return load(how == "last" and folder.checkpoint(dir, "last") or how)
+end
+
+-- }==
 
 return checkpoint

@@ -194,6 +194,7 @@ local function read_list(option, values)
     if x == nil then return nil, wrong end
     list[i] = x
   end
+  if #list == 0 then return nil, "must be a list of at least one" end
   return list
 end
 
@@ -287,8 +288,10 @@ end}
 ---comments, the word that makes a chunk of it.
 local function completed(text)
   text = text:gsub("^\u{FEFF}", "")
-  local rest, n = text, nil
-  repeat rest, n = rest:gsub("^%s*%-%-[^\n]*\n", "") until n == 0
+  local rest = text
+  while rest:find "^%s*%-%-[^\n]*\n" do
+    rest = rest:gsub("^%s*%-%-[^\n]*\n", "")
+  end
   return rest:find "^%s*{" and "return " .. text or text
 end
 

@@ -3,7 +3,7 @@
 ---are in a file, or are the bytes of the text itself.
 local check = require "rnn.check"
 local core = require "rnn.core"
-local make_folder = require "rnn.folder"
+local folder = require "rnn.folder"
 local source = require "rnn.source"
 local text = require "rnn.text"
 
@@ -279,7 +279,7 @@ local function store_tokens(job, tok)
       return tokens
     end
     local made
-    made, wrong = make_folder(o.cache:match "^(.*)/" or "")
+    made, wrong = folder.make(o.cache:match "^(.*)/" or "")
     if not made then return nil, wrong, "EIO" end
     plan.path = o.cache
   end

@@ -20,7 +20,10 @@ for _, name in ipairs {
   rnn[name] = core[name]
 end
 
-for _, loss in ipairs {"cross_entropy", "nll", "mse", "bce_with_logits"} do
+for _, loss in ipairs {
+  "cross_entropy", "nll", "mse", "bce_with_logits", "huber", "smooth_l1",
+  "gaussian_nll",
+} do
   rnn[loss] = core.op[loss]
 end
 

@@ -130,6 +130,13 @@ function layer.new(class, sizes, given, level)
   return self
 end
 
+---An option's value: a list by its elements, one of tables as {...}.
+local function show(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local flat = type(value[1]) ~= "table"
+  return "{" .. (flat and table.concat(value, ", ") or "...") .. "}"
+end
+
 ---LSTM(64, 256, num_layers=2): sizes, then options that are not the default.
 local function print_layer(self)
   local kind, config = getmetatable(self).kind, self.config
@@ -138,7 +145,7 @@ local function print_layer(self)
   for _, name in ipairs(names_of(config.options)) do
     local value = config.options[name]
     if value ~= kind.options[name] then
-      parts[#parts + 1] = ("%s=%s"):format(name, value)
+      parts[#parts + 1] = ("%s=%s"):format(name, show(value))
     end
   end
   return ("%s(%s)"):format(kind.name, table.concat(parts, ", "))

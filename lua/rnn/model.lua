@@ -3,7 +3,6 @@
 local core = require "rnn.core"
 local json = require "rnn.json"
 local layer = require "rnn.layer"
-local lfs = require "lfs"
 
 local model = {}
 
@@ -153,7 +152,8 @@ end
 ---what to give.
 local function with_hint(path, message)
   local inside = path:gsub("/*$", "/best.safetensors", 1)
-  if not lfs.attributes(inside, "mode") then return message end
+  local file <close> = io.open(inside, "rb")
+  if not file then return message end
   return ("%s: is a folder; take %s"):format(path, inside)
 end
 

@@ -136,6 +136,13 @@ function Reader:per_epoch()
                                 (1 - SHORT / 2) + 0.5))
 end
 
+---Have so many epochs been read?
+---@param epochs integer
+---@return boolean
+function Reader:finished(epochs)
+  return self.epoch > epochs or self.epoch == epochs and spent(self)
+end
+
 ---Where it stands, for restore.
 ---@return {epoch: integer, at: integer}
 function Reader:state()

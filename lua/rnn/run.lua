@@ -27,13 +27,14 @@
 local checkpoint = require "rnn.checkpoint"
 local cli = require "rnn.cli"
 local core = require "rnn.core"
+local folder = require "rnn.folder"
 local json = require "rnn.json"
 local lfs = require "lfs"
 local log = require "rnn.log"
-local make_folder = require "rnn.folder"
 local model = require "rnn.model"
 local plot = require "rnn.plot"
 local progress = require "rnn.progress"
+local runoptions = require "rnn.runoptions"
 local shell = require "rnn.shell"
 
 local program = package.loaded["rnn.program"]   -- nil in other programs
@@ -41,10 +42,11 @@ local program = package.loaded["rnn.program"]   -- nil in other programs
 local run = {
   duration = progress.duration, bits = progress.bits,
   progress = progress.line, read_log = log.read, command = shell.command,
+  find = checkpoint.find,
 }
 
 local SMOOTH = 0.9           -- share of the past in the speed that is shown
-local LOG, CSV, LOCK = "log.jsonl", "log.csv", ".lock"
+local LOG, CSV = "log.jsonl", "log.csv"
 local MOST_SKIPS = 10        -- steps not applied in a row before giving up
 local MOST_ROLLBACKS = 5     -- returns to the same checkpoint
 
@@ -55,68 +57,6 @@ local CODE = {interrupted = 130, terminated = 143, hangup = 143, diverged = 4}
 function run.clock()
   return core.sys.clock()
 end
-
--- {== Finding what a run can go on from ==
-
----@class rnn.Saved
----@field path string
----@field tensors table<string, rnn.Tensor>
----@field meta table<string, string>
----@field passed? string what was passed over, and why
-
-local function load(path)
-  local tensors, meta, code = model.load(path)
-  if not tensors then return nil, meta, code end
-  local ok, wrong = checkpoint.check(path, meta)
-  if not ok then return nil, wrong, "EFORMAT" end
-  return {path = path, tensors = tensors, meta = meta}
-end
-
----Steps of the step-N files of a folder, ascending.
-local function numbered(dir)
-  local steps = {}
-  for name in lfs.dir(dir) do
-    local n = math.tointeger(name:match "^step%-(%d+)%.safetensors$")
-    steps[#steps + 1] = n
-  end
-  table.sort(steps)
-  return steps
-end
-
-local function file_of(dir, name)
-  return ("%s/%s.safetensors"):format(dir, name)
-end
-
----The newest checkpoint that loads: last, or else of the step-N.
-local function newest(dir)
-  local names, passed = {"last"}, nil
-  if lfs.attributes(dir, "mode") ~= "directory" then return nil end
-  for _, n in ipairs(numbered(dir)) do
-    table.insert(names, 2, "step-" .. n)
-  end
-  for _, name in ipairs(names) do
-    local saved, wrong, code = load(file_of(dir, name))
-    if saved then
-      saved.passed = passed
-      return saved
-    end
-    if code == "EFORMAT" then passed = passed or wrong end
-  end
-  return nil, passed
-end
-
----What a run can go on from.
----@param dir string
----@param how string "last"; "auto": the newest that is sound; or a path
----@return rnn.Saved|nil saved nil for "auto" when there is none
----@return string? message
----@return string? code
-function run.find(dir, how)
-  if how == "auto" then return newest(dir) end
-  return load(how == "last" and file_of(dir, "last") or how)
-end
-
--- }==
 
 ---@class rnn.Run
 ---@field dir string
@@ -130,94 +70,11 @@ end
 local Run = {}
 Run.__index = Run
 
--- {== The folder ==
-
----Takes the folder for this process, for as long as it lives. The file stays:
----were it removed, another run could hold a file that nobody finds any more.
-local function lock(dir)
-  local path = dir .. "/" .. LOCK
-  local file, wrong = io.open(path, "a+b")
-  if not file then return nil, wrong, "EIO" end
-  local ok, reason = lfs.lock(file, "w")
-  if not ok and reason and reason:find "temporarily unavailable" then
-    file:seek "set"
-    local holder = (file:read "a" or ""):match "(%d+)\n$"
-    file:close()
-    return nil, ("%s: another run works in this folder%s; wait for it, or " ..
-                 "take another folder"):format(
-                 dir, holder and (" (process %s)"):format(holder) or ""),
-           "EUSE"
-  end
-  file:write(("%d\n"):format(core.sys.pid()))
-  file:flush()
-  return file
-end
-
----Temporary files that a killed run left behind.
-local function sweep(dir)
-  for name in lfs.dir(dir) do
-    if name:find "^%..*%.tmp%.%d+$" or name == LOG .. ".tmp" then
-      os.remove(dir .. "/" .. name)
-    end
-  end
-end
-
----Makes room for a new run, if there is none or it may go.
-local function vacate(dir, overwrite)
-  local last = file_of(dir, "last")
-  if lfs.attributes(last, "mode") ~= "file" then return true end
-  if not overwrite then
-    return nil, ("%s: holds a run; go on with it (--resume), start anew " ..
-                 "(--overwrite), or take another folder"):format(dir), "EUSE"
-  end
-  for _, n in ipairs(numbered(dir)) do os.remove(file_of(dir, "step-" .. n)) end
-  os.remove(file_of(dir, "best"))
-  os.remove(last)
-  return true
-end
-
--- }==
-
 -- {== Opening ==
 
 local function has(x, method)
   return type(x) == "table" and x[method] ~= nil
 end
-
----@class rnn.RunOptions
----@field dir string made when it is not there
----@field model table
----@field optim rnn.Optim
----@field steps? integer to do in all
----@field seconds? number time to take in all
----@field config? table<string, any> recorded in the log and in checkpoints
----@field start? table<string, any> more fields of the log's first line
----@field meta? table<string, any> kept in every file saved; see rnn.save
----@field parts? table<string, table> what else has a state: state() gives a
----table of plain values, restore(it) takes it back (rnn.reader, a schedule)
----@field schedule? rnn.Rate learning rate by the steps done
----@field horizon? integer steps the schedule is made for, when `seconds` ends
----the run
----@field evaluate? fun(run: rnn.Run): number? mean validation loss; nil when
----it broke off because run:stopping()
----@field finished? fun(): boolean whether training is done, beside `steps`
----@field accumulate? integer calls of the step function whose gradients make
----one step; default 1
----@field save_every? integer steps between checkpoints, default 250
----@field eval_every? integer steps between validations, default 250
----@field keep? integer how many step-N checkpoints stay; default 0
----@field patience? integer validations without a new best before it stops
----@field nan? "stop"|"skip"|"rollback" when loss or gradient is not finite
----@field resume? rnn.Saved|string what to go on from: from run.find, or for it
----@field new_data? boolean parts.reader and the recurrent state start anew
----@field overwrite? boolean start anew in a folder with a run
----@field unit? string what a token is, when the loss is one per token
----@field csv? boolean write log.csv too
----@field quiet? boolean no progress and no notes, only warnings
-
-local DEFAULTS = {save_every = 250, eval_every = 250, keep = 0, accumulate = 1,
-                  patience = 0, nan = "stop", parts = {}, meta = {},
-                  config = {}}
 
 ---Versions that bits depend on.
 local function made_by()
@@ -238,7 +95,7 @@ local function set_best(self, t)
   if not self.best_step then self.best = nil end
   self.bad = math.tointeger(t.bad) or 0
   self.val_loss = number(t.val_loss)
-  self.val_step = math.tointeger(t.val_step) or 0
+  self.val_step = math.min(math.tointeger(t.val_step) or 0, self.at.step)
 end
 
 ---The state of every part, as plain values.
@@ -273,6 +130,7 @@ local function go_back(self, saved, new_data)
     end
   end
   at.parts = states_of(o.parts)
+  at.tokens = tonumber(at.extra.tokens)
   self.at = at
   local scale = at.extra.lr_scale
   self.lr_scale = type(scale) == "number" and scale > 0 and scale or 1.0
@@ -317,7 +175,8 @@ local function open_log(self)
     past, uncut = log.rewind(path, self.at.step, self.val_step)
     if uncut and not past then return nil, uncut, "EIO" end
   end
-  local ok, wrong, code = open_files(self, past and "ab" or "wb")
+  if not past then os.rename(path, path .. ".old") end   -- if there is one
+  local ok, wrong, code = open_files(self, "ab")
   if not ok then return nil, wrong, code end
   self.past = past or 0.0
   if uncut then self:warn("the log goes on as it is: %s", uncut) end
@@ -330,27 +189,38 @@ local function open_log(self)
   return true
 end
 
+---Makes room for a new run, if there is none or it may go.
+local function vacate(o)
+  if o.overwrite then
+    folder.clear(o.dir)
+  elseif folder.holds_run(o.dir) then
+    return nil, ("%s: holds a run; go on with it (--resume), start anew " ..
+                 "(--overwrite), or take another folder"):format(o.dir), "EUSE"
+  end
+  return true
+end
+
 ---Takes the folder and, if there is something to go on from, goes back to it.
 local function settle(self)
   local o = self.o
-  local ok, wrong = make_folder(o.dir)
+  local ok, wrong = folder.make(o.dir)
   if not ok then return nil, wrong, "EIO" end
   local code
-  self.lock, wrong, code = lock(o.dir)
+  self.lock, wrong, code = folder.lock(o.dir)
   if not self.lock then return nil, wrong, code end
-  sweep(o.dir)
+  folder.sweep(o.dir)
   local saved = o.resume
   if type(saved) == "string" then
-    saved, wrong, code = run.find(o.dir, saved)
+    saved, wrong, code = checkpoint.find(o.dir, saved)
     if not saved and wrong then return nil, wrong, code end
   end
-  if not saved then return vacate(o.dir, o.overwrite) end
+  if not saved then return vacate(o) end
   ok, wrong, code = go_back(self, saved, o.new_data)
   if not ok then return nil, wrong, code end
   self.resumed = saved
   local same = saved.path == self:path "last" and not o.new_data
   self.saved = same and self.at.step or nil
-  for _, n in ipairs(numbered(o.dir)) do
+  for _, n in ipairs(folder.numbered(o.dir)) do
     if n <= self.at.step then self.kept[#self.kept + 1] = n end
   end
   return true
@@ -362,14 +232,15 @@ end
 ---@return string? message
 ---@return string? code "EIO", "EFORMAT", or "EUSE" when the folder is taken
 function run.open(o)
-  o = setmetatable(o, {__index = DEFAULTS})
+  o = runoptions.complete("run.open", o)
   local parts = {schedule = has(o.schedule, "state") and o.schedule or nil}
   for name, part in pairs(o.parts) do parts[name] = part end
   o.parts = parts
   local self = setmetatable({
     o = o, dir = o.dir, accumulate = o.accumulate, bad = 0, val_step = 0,
     kept = {}, failed = {}, lr_scale = 1.0, skipped = 0, rollbacks = 0,
-    at = {step = 0, rng = core.random_state(), extra = {}}, buffers = {},
+    at = {step = 0, tokens = 0, rng = core.random_state(), extra = {}},
+    buffers = {},
     teller = progress.teller(o.quiet),
   }, Run)
   local ok, wrong, code = settle(self)
@@ -484,7 +355,8 @@ local function tell_step(self, loss, norm, tokens)
   self:log("step", {
     step = self.at.step, epoch = reader and reader.epoch, loss = loss,
     bpc = self.o.unit and run.bits(loss), lr = self.last.lr,
-    grad_norm = norm, tok_s = math.floor(tok_s), time = seconds_of(self),
+    grad_norm = norm, tokens = self.at.tokens, tok_s = math.floor(tok_s),
+    time = seconds_of(self),
   })
   if self.teller:due() then self.teller:draw(outline(self)) end
 end
@@ -496,7 +368,7 @@ end
 ---@param name string "last", "best", "step-100"
 ---@return string path
 function Run:path(name)
-  return file_of(self.dir, name)
+  return folder.checkpoint(self.dir, name)
 end
 
 local function metadata(self)
@@ -534,7 +406,7 @@ end
 local function save_last(self, unlogged)
   local at, o = self.at, self.o
   at.extra = best_of(self)
-  at.extra.parts = at.parts
+  at.extra.parts, at.extra.tokens = at.parts, at.tokens
   at.extra.lr_scale = self.lr_scale
   local meta = metadata(self)
   meta["rnnlua.train"] = checkpoint.numbers(o.optim, at, made_by())
@@ -598,12 +470,23 @@ function Run:carry(state)
   return self.carried
 end
 
+---Raises when a function of the user's has given something else than asked for.
+local function must_be(wanted, what, x)
+  if type(x) == wanted then return end
+  error(("train: %s must be a %s, got %s"):format(what, wanted, type(x)), 0)
+end
+
 ---One step of the user's: mean loss, state, tokens, factor of the rate.
 local function gather(self, one_step)
   local state, tokens, sum, scale = self.at.state, 0, 0.0, 0.0
   for _ = 1, self.accumulate do
     local loss, n, factor
     loss, state, n, factor = one_step(state)
+    must_be("number", "the loss that the step returns (run:backward gives it)",
+            loss)
+    must_be("table", "the state that the step returns", state or {})
+    must_be("number", "the count of tokens that the step returns", n or 0)
+    must_be("number", "the factor that the step returns", factor or 1)
     sum, tokens = sum + loss, tokens + (n or 0)
     scale = scale + (factor or 1)
   end
@@ -649,8 +532,9 @@ local function skip(self, why)
   self.skipped = self.skipped + 1
   if self.skipped > MOST_SKIPS then return nil end
   local text = circumstances(self, why)
-  self.at = {step = self.at.step + 1, state = self.at.state, extra = {},
-             rng = core.random_state(), parts = states_of(self.o.parts)}
+  self.at = {step = self.at.step + 1, tokens = self.at.tokens,
+             state = self.at.state, extra = {}, rng = core.random_state(),
+             parts = states_of(self.o.parts)}
   self:warn("%s; it was not applied, the batch is passed over", text)
   return true
 end
@@ -659,7 +543,7 @@ end
 local function roll_back(self, why)
   self.rollbacks = self.rollbacks + 1
   local saved = self.saved and self.rollbacks <= MOST_ROLLBACKS and
-                run.find(self.dir, "last")
+                checkpoint.find(self.dir, "last")
   if not saved then return nil end
   local text, scale = circumstances(self, why), self.lr_scale / 2
   local ok = go_back(self, saved)
@@ -691,13 +575,16 @@ local function attempt(self, one_step)
   local o = self.o
   local before = self.at.parts
   local rate = o.schedule and o.schedule(position(self)) or self.rate
+  must_be("number", "what 'schedule' returns", rate)
   local loss, state, tokens, scale = gather(self, one_step)
   o.optim.lr = rate * self.lr_scale * scale
   local norm, why = apply(self, loss)
   if not norm then return refuse(self, why, before) end
   self.skipped = 0
-  self.at = {step = self.at.step + 1, state = state, extra = {},
-             rng = core.random_state(), parts = states_of(o.parts)}
+  self.at = {step = self.at.step + 1,
+             tokens = self.at.tokens and self.at.tokens + tokens,
+             state = state, extra = {}, rng = core.random_state(),
+             parts = states_of(o.parts)}
   tell_step(self, loss, norm, tokens)
 end
 
@@ -725,6 +612,7 @@ local function validate(self)
   local val_loss = o.evaluate(self)
   self.mark = run.clock()
   if not val_loss or poll(self) then return end
+  must_be("number", "what 'evaluate' returns", val_loss)
   if not finite(val_loss) then
     self:warn("the validation loss is %s", val_loss)
     val_loss = math.huge   -- never the best
@@ -812,6 +700,7 @@ local function close(self, reason, message)
                    time = seconds_of(self)})
   close_files(self)
   self.lock:close()
+  self.lock = nil
 end
 
 ---Trains: calls one_step(state) again and again; it reads a batch, walks back
@@ -826,6 +715,11 @@ end
 ---@param one_step fun(state: table?): number, table?, integer?, number?
 ---@return string reason
 function Run:train(one_step)
+  if type(one_step) ~= "function" then
+    error("train: the step must be a function, got " .. type(one_step), 2)
+  elseif not self.lock then
+    error("train: this run has ended; open it again with resume = 'last'", 2)
+  end
   self.rate = self.o.optim.lr
   self.at.parts = self.at.parts or states_of(self.o.parts)
   if program then program.defer(true) end

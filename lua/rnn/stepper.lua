@@ -78,8 +78,11 @@ local function layers_of(model)
   if not net then return nil, wrong end
   out, wrong = find(model, "Linear", {Linear = true})
   if not out then return nil, wrong end
-  if net.config.options.bidirectional then
-    return nil, "cannot step through a bidirectional layer"
+  for _, name in ipairs {"bidirectional", "residual", "learned_state",
+                         "peephole"} do
+    if net.config.options[name] then
+      return nil, "cannot step through a layer with " .. name
+    end
   end
   if out.weight.dtype ~= "float32" then
     return nil, "needs a float32 model, got " .. out.weight.dtype

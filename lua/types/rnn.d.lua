@@ -190,6 +190,8 @@ function Tensor:log_softmax(axis) end
 ---@class rnn.CrossEntropyOptions
 ---@field ignore? integer id whose positions do not count; may lie outside 1..V
 ---@field label_smoothing? number in [0,1); default 0 (Szegedy et al. 2016)
+---@field weight? rnn.Tensor (V) of each id, 0 or more, without a gradient; the
+---mean divides by the sum of the weights of the ids
 ---@field reduction? rnn.Reduction default "mean"
 
 ---@param ids rnn.Tensor (...) int32, 1..V
@@ -207,10 +209,86 @@ function Tensor:nll(ids, opts) end
 ---@return rnn.Tensor mean squared difference
 function Tensor:mse(y, opts) end
 
+---With d = self - y: d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)
+---(Huber 1964). `rnn.huber(rnn.randn {4}, rnn.zeros {4}, {delta = 0.5})`
+---@param y rnn.Tensor
+---@param opts? {delta: number, reduction: rnn.Reduction} delta default 1
+---@return rnn.Tensor loss
+function Tensor:huber(y, opts) end
+
+---huber with delta = beta, divided by beta; |d| for beta = 0 (Girshick 2015).
+---`rnn.smooth_l1(rnn.randn {4}, rnn.zeros {4})`
+---@param y rnn.Tensor
+---@param opts? {beta: number, reduction: rnn.Reduction} beta default 1
+---@return rnn.Tensor loss
+function Tensor:smooth_l1(y, opts) end
+
+---Quantile loss: see rnn.quantile, which takes numbers.
+---@param y rnn.Tensor (...)
+---@param q rnn.Tensor () with self (...), or (Q) with self (...,Q)
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor loss
+function Tensor:quantile(y, q, opts) end
+
+---@class rnn.GaussianOptions
+---@field log_var? boolean the third tensor is the logarithm of the variance
+---@field full? boolean with the constant log(2 pi) / 2
+---@field eps? number variances are this at least; default 1e-6
+---@field reduction? rnn.Reduction default "mean"
+
+---Negative log-likelihood of y under normal distributions of mean self, with
+---v = max(var, eps): (log v + (self - y)^2 / v) / 2 (Nix and Weigend 1994).
+---`rnn.gaussian_nll(mean, y, log_var, {log_var = true})`
+---@param y rnn.Tensor (...)
+---@param var rnn.Tensor (...), or with a last axis of 1: one for all of it
+---@param opts? rnn.GaussianOptions
+---@return rnn.Tensor loss
+function Tensor:gaussian_nll(y, var, opts) end
+
 ---@param targets rnn.Tensor in [0,1]
 ---@param opts? {reduction: rnn.Reduction}
 ---@return rnn.Tensor binary cross-entropy in nats
 function Tensor:bce_with_logits(targets, opts) end
+
+---@class rnn.CTCOptions
+---@field lengths? integer[] steps of each of the N rows; default T
+---@field target_lengths? integer[] labels of each row; default S
+---@field blank? integer id of the blank; default 1
+---@field reduction? rnn.Reduction default "mean": of losses divided by their
+---numbers of labels
+---@field zero_infinity? boolean targets that cannot be have loss 0
+
+---Connectionist temporal classification (Graves et al. 2006) of logits or
+---log-probabilities self (T,N,C); see also rnn.ctc.greedy and rnn.ctc.beam.
+---@param targets rnn.Tensor (N,S) int32; after target_lengths anything
+---@param opts? rnn.CTCOptions
+---@return rnn.Tensor loss
+function Tensor:ctc(targets, opts) end
+
+---Negative log-probability of tags in a conditional random field with the
+---emissions self (T,N,K): see rnn.CRF, which has it as a layer.
+---@param tags rnn.Tensor (T,N) int32
+---@param transitions rnn.Tensor (K,K): from, to; -inf forbids a step
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], reduction: rnn.Reduction}
+---@return rnn.Tensor loss mean over the rows
+function Tensor:crf(tags, transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[]}
+---@return rnn.Tensor p (T,N,K) probability of each tag; passes no gradient
+function Tensor:crf_marginals(transitions, start, last, opts) end
+
+---@param transitions rnn.Tensor (K,K)
+---@param start rnn.Tensor (K)
+---@param last rnn.Tensor (K)
+---@param opts? {lengths: integer[], n: integer}
+---@return rnn.Tensor tags (n,T,N) int32, best first; 0 where there is none
+---@return rnn.Tensor scores (n,N)
+function Tensor:crf_decode(transitions, start, last, opts) end
 
 ---self is the table (V,D).
 ---@param ids rnn.Tensor (...) int32
@@ -319,10 +397,31 @@ function Tape:backward(loss) end
 ---Closes the tape and every tensor computed under it.
 function Tape:close() end
 
+---What the optimizers share. Hyper-parameters and clips are fields, read or
+---written: opt.lr, opt.clip_norm. Clips are 0 when they are off, and applied to
+---the gradients of a step in this order:
+---
+---    clip_adaptive  rows of a parameter (a vector is one row) longer than this
+---                   share of the row are cut to it (Brock et al. 2021)
+---    normalize      each gradient gets this norm (Yu et al. 2018)
+---    clip_each      its norm is cut to this
+---    clip_norm      the norm of all together is cut to this
+---    clip_value     each element is
 ---@class rnn.Optim: userdata
----@field lr number and every other hyper-parameter by its name, read or written
+---@field lr number the base of all groups' learning rates: when it is set, they
+---keep their ratios to it
 ---@field kind string
+---@field params rnn.Tensor[] all parameters, with `names` if they have names
+---@field groups rnn.Group[] as given to the constructor, then those that
+---no_decay took out of them
 local Optim = {}
+
+---Parameters with hyper-parameters of their own. A group takes the optimizer's
+---values where it has none; clips are the optimizer's alone.
+---@class rnn.Group
+---@field params rnn.Tensor[]
+---@field lr number kept as a multiple of the optimizer's lr
+---@field [string] number any other hyper-parameter, read or written
 
 ---Applies one step and clears the gradients. Raises, without having changed a
 ---parameter, when a gradient is not finite.
@@ -355,8 +454,21 @@ function Optim:restore(state) end
 ---@param n integer
 function Optim:set_steps(i, n) end
 
+---Calls fn(...) with the averages of an optimizer that keeps some (rnn.ASGD,
+---rnn.EMA) in the place of the parameters, to evaluate or to save; puts the
+---parameters back when it ends, however it ends.
+---@param fn function
+---@param ... any
+---@return any ... what fn returned
+function Optim:with(fn, ...) end
+
 ---Lets go of parameters and state now.
 function Optim:close() end
+
+---@class rnn.OptimOptions: {[string]: number|boolean}
+---@field lr? number
+---@field no_decay? string[] patterns: parameters whose names match get no
+---weight decay; each must match one
 
 ---Ids of any number (`#tokens`), kept narrow: in memory, in a file that is read
 ---by windows, or as the bytes of a text file. rnn.corpus makes them; rnn.text's
@@ -594,6 +706,227 @@ function rnn.stepper(model, o) end
 ---@return rnn.Dtype dtype new tensors and parameters get
 function rnn.default_dtype(dtype) end
 
+---Gradient descent, as torch.optim.SGD: momentum (Polyak 1964), and
+---Nesterov's form of it (Sutskever et al. 2013).
+---
+---    g += weight_decay p
+---    b = momentum b + (1 - dampening) g      the first b is g itself
+---    p -= lr b       with nesterov p -= lr (g + momentum b)
+---
+---Options: lr = 1e-3, momentum, dampening, nesterov, weight_decay = 0; clips,
+---no_decay.
+---
+---    local opt = rnn.SGD(rnn.parameters(model), {lr = 0.1, momentum = 0.9})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.SGD(params, opts) end
+
+---Gradient descent that averages (Polyak and Juditsky 1992), as
+---torch.optim.ASGD; opt:with(fn) puts the averages in the place of the
+---parameters. rnn.NTASGD begins to average when validation tells to.
+---
+---    g += weight_decay p      eta = lr / (1 + lambd lr (t-1))^alpha
+---    p = (1 - lambd eta) p - eta g
+---    average += (p - average) / max(1, t - 1 - t0)
+---
+---Options: lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weight_decay = 0;
+---clips, no_decay.
+---
+---    local opt = rnn.ASGD(rnn.parameters(model), {lr = 0.5, t0 = 1000})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.ASGD(params, opts) end
+
+---Resilient propagation (Riedmiller and Braun 1993), as torch.optim.Rprop:
+---for gradients of all the data at once.
+---
+---    size *= etaplus where g has the sign of the last g
+---    size *= etaminus, and g = 0, where it has the other
+---    p -= sign(g) size      size in [step_min, step_max], at first lr
+---
+---Options: lr = 1e-2, etas = {0.5, 1.2}, step_sizes = {1e-6, 50}; clips.
+---
+---    local opt = rnn.Rprop(rnn.parameters(model), {lr = 1e-2})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Rprop(params, opts) end
+
+---Adagrad (Duchi et al. 2011), as torch.optim.Adagrad.
+---
+---    g += weight_decay p      s += g^2
+---    p -= lr / (1 + (t-1) lr_decay) g / (sqrt(s) + eps)
+---
+---Options: lr = 1e-2, lr_decay, weight_decay, initial_accumulator_value = 0,
+---eps = 1e-10; clips, no_decay.
+---
+---    local opt = rnn.Adagrad(rnn.parameters(model), {lr = 0.05})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Adagrad(params, opts) end
+
+---Adadelta (Zeiler 2012), as torch.optim.Adadelta.
+---
+---    g += weight_decay p      s = rho s + (1 - rho) g^2
+---    d = sqrt(a + eps) / sqrt(s + eps) g      a = rho a + (1 - rho) d^2
+---    p -= lr d
+---
+---Options: lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0; clips, no_decay.
+---
+---    local opt = rnn.Adadelta(rnn.parameters(model), {rho = 0.95})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Adadelta(params, opts) end
+
+---RMSprop (Tieleman and Hinton 2012; centered: Graves 2013), as
+---torch.optim.RMSprop.
+---
+---    g += weight_decay p      s = alpha s + (1 - alpha) g^2
+---    a += (1 - alpha) (g - a)      centered: s - a^2 in the place of s
+---    b = momentum b + g / (sqrt(s) + eps)      p -= lr b
+---
+---Options: lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum, centered,
+---weight_decay = 0; clips, no_decay.
+---
+---    local opt = rnn.RMSprop(rnn.parameters(model),
+---                            {lr = 1e-3, centered = true})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.RMSprop(params, opts) end
+
+---Adam (Kingma and Ba 2015), as torch.optim.Adam; with amsgrad (Reddi et
+---al. 2018) the largest v so far divides.
+---
+---    g += weight_decay p
+---    m += (1 - beta1) (g - m)      v = beta2 v + (1 - beta2) g^2
+---    p -= lr / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)
+---
+---Options: lr = 1e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0,
+---amsgrad = false; clips, no_decay.
+---
+---    local opt = rnn.Adam(rnn.parameters(model), {lr = 2e-3, clip_norm = 5})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Adam(params, opts) end
+
+---Adam with decoupled weight decay (Loshchilov and Hutter 2019), as
+---torch.optim.AdamW.
+---
+---    p -= lr weight_decay p      and then rnn.Adam without weight decay
+---
+---Options: as rnn.Adam, weight_decay = 1e-2; clips, no_decay.
+---
+---    local opt = rnn.AdamW(rnn.parameters(model),
+---                          {weight_decay = 0.1, no_decay = {"bias"}})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.AdamW(params, opts) end
+
+---AdaMax (Kingma and Ba 2015, section 7), as torch.optim.Adamax.
+---
+---    g += weight_decay p      m += (1 - beta1) (g - m)
+---    u = max(beta2 u, |g| + eps)      p -= lr / (1 - beta1^t) m / u
+---
+---Options: lr = 2e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0;
+---clips, no_decay.
+---
+---    local opt = rnn.Adamax(rnn.parameters(model), {lr = 2e-3})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Adamax(params, opts) end
+
+---Adam with Nesterov's momentum (Dozat 2016), as torch.optim.NAdam.
+---
+---    mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)      q = mu_1 ... mu_t
+---    m, v as rnn.Adam      D = sqrt(v / (1 - beta2^t)) + eps
+---    p -= lr (1 - mu_t) / (1 - q) g / D
+---       + lr mu_(t+1) / (1 - q mu_(t+1)) m / D
+---
+---Options: lr = 2e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0,
+---momentum_decay = 4e-3, decoupled_weight_decay = false; clips, no_decay.
+---
+---    local opt = rnn.NAdam(rnn.parameters(model), {lr = 2e-3})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.NAdam(params, opts) end
+
+---RAdam (Liu et al. 2020), as torch.optim.RAdam: Adam that needs no warm-up.
+---
+---    m, v as rnn.Adam      M = m / (1 - beta1^t)
+---    r_inf = 2 / (1 - beta2) - 1
+---    r = r_inf - 2 t beta2^t / (1 - beta2^t)
+---    c = sqrt((r-4) (r-2) r_inf / ((r_inf-4) (r_inf-2) r))
+---    p -= lr M c sqrt(1 - beta2^t) / (sqrt(v) + eps)      if r > 5
+---    p -= lr M                                            else
+---
+---Options: lr = 1e-3, betas = {0.9, 0.999}, eps = 1e-8, weight_decay = 0,
+---decoupled_weight_decay = false; clips, no_decay.
+---
+---    local opt = rnn.RAdam(rnn.parameters(model), {lr = 1e-3})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.RAdam(params, opts) end
+
+---Lion (Chen et al. 2023, algorithm 2).
+---
+---    p -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay p)
+---    m = beta2 m + (1 - beta2) g
+---
+---Options: lr = 1e-4, betas = {0.9, 0.99}, weight_decay = 0; clips, no_decay.
+---
+---    local opt = rnn.Lion(rnn.parameters(model),
+---                         {lr = 1e-4, weight_decay = 0.1})
+---    local tape <close> = rnn.tape()
+---    tape:backward(rnn.mse(model.out(x), y))
+---    opt:step()
+---@param params rnn.Tensor[]|rnn.Group[]
+---@param opts? rnn.OptimOptions
+---@return rnn.Optim
+function rnn.Lion(params, opts) end
+
 ---@class rnn.Memory
 ---@field live integer bytes in use
 ---@field peak integer highest of that
@@ -615,5 +948,15 @@ rnn.cross_entropy = Tensor.cross_entropy
 rnn.nll = Tensor.nll
 rnn.mse = Tensor.mse
 rnn.bce_with_logits = Tensor.bce_with_logits
+rnn.huber = Tensor.huber
+rnn.smooth_l1 = Tensor.smooth_l1
+rnn.gaussian_nll = Tensor.gaussian_nll
+
+---@param x rnn.Tensor (...), or (...,Q) for a list of Q
+---@param y rnn.Tensor (...) targets
+---@param q number|number[] from 0 to 1
+---@param opts? {reduction: rnn.Reduction}
+---@return rnn.Tensor loss see lua/rnn/quantile.lua
+function rnn.quantile(x, y, q, opts) end
 
 return rnn

@@ -1,7 +1,8 @@
 /*
 ** bind_op.c - every row of the op table as a Lua function: one C closure whose
 ** upvalue is the row. Tensors come first, in the order of the row; then its
-** options, by position or by name in a last table.
+** options, by position or by name in a last table, which may also name the
+** tensors that are optional.
 */
 #include <limits.h>
 #include <string.h>
@@ -232,6 +233,21 @@ static const rnl_Attr *find_option (const rnl_Op *op, const char *name) {
 }
 
 
+/* Takes the value at 'at' if 'name' is that of an optional tensor. */
+static int take_tensor (lua_State *L, Args *a, const char *name, int at) {
+  for (int i = 0; i < count_inputs(a->op); i++) {
+    const rnl_Input *want = &a->op->in[i];
+    if (want->kind != RNL_IN_OPT || strcmp(want->name, name) != 0) continue;
+    if (i < a->nin && a->in[i])
+      luaL_error(L, "%s: '%s' is given twice", a->op->name, name);
+    for (; a->nin <= i; a->nin++) a->in[a->nin] = NULL;
+    a->in[i] = take_input(L, a->op, want, at, at);   /* the table holds it */
+    return 1;
+  }
+  return 0;
+}
+
+
 /* {name = value, ...}; a name the op does not have is left to the engine. */
 static void take_named (lua_State *L, Args *a, int at) {
   lua_pushnil(L);
@@ -247,6 +263,8 @@ static void take_named (lua_State *L, Args *a, int at) {
       if (lua_gettop(L) > before) {   /* keep the list, below the key */
         lua_insert(L, before - 1);
       }
+      lua_pop(L, 1);
+    } else if (take_tensor(L, a, name, lua_gettop(L))) {
       lua_pop(L, 1);
     } else {
       a->arg[0] = (rnl_Arg){name, 0, NULL, 0, NULL};

@@ -1,8 +1,9 @@
 /*
-** bind_optim.c - optimizers and initial values as Lua sees them.
-** core.optim.<kind>(params, names, options) makes an optimizer; the userdata
-** keeps as user values the table of names, for messages and state, and the
-** name of its class.
+** bind_optim.c - optimizers, vectors and initial values as Lua sees them.
+** core.optim.<kind>(params, options, class, member, groups) makes an optimizer,
+** with parameter i in group member[i]. The userdata keeps as user values the
+** table of parameters, whose field 'names' is for messages and state, the name
+** of its class, and 'groups', which Lua fills: what opt.groups gives.
 */
 #include <limits.h>
 #include <stdio.h>
@@ -12,8 +13,7 @@
 
 static const char *const OPTIM = "rnn.Optim";
 
-/* What every kind has beside the hyper-parameters of its row; 0 is off. */
-static const char *const clip_name[] = {"clip_norm", "clip_value", NULL};
+enum { PARAMS = 1, CLASS, GROUPS };   /* user values */
 
 typedef struct Optim {
   rnl_Optim *opt;   /* NULL: closed */
@@ -35,9 +35,12 @@ static const rnl_OptimKind *kind_of (const Optim *h) {
 
 /* Pushes the name of parameter i (from 0): "lstm.weight_hh_l0" or "3". */
 static void push_name (lua_State *L, int i) {
-  if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE &&
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, PARAMS);
+  if (lua_getfield(L, -1, "names") == LUA_TTABLE &&
       lua_geti(L, -1, i + 1) == LUA_TSTRING) {
-    lua_remove(L, -2);
+    lua_replace(L, 2);
+    lua_settop(L, 2);
     return;
   }
   lua_settop(L, 1);
@@ -46,15 +49,21 @@ static void push_name (lua_State *L, int i) {
 
 /* {== Making ============================================================= */
 
+/* The value of option 'name' at 'at'. */
+static double to_value (lua_State *L, const rnl_Optim *opt, const char *name,
+                        int at) {
+  if (lua_isboolean(L, at)) return lua_toboolean(L, at);
+  if (lua_type(L, at) != LUA_TNUMBER)
+    luaL_error(L, "%s: '%s' must be a number, got %s",
+               rnl_optim_at(rnl_optim_kind(opt))->name, name,
+               luaL_typename(L, at));
+  return lua_tonumber(L, at);
+}
+
+
 static void set_option (lua_State *L, rnl_Optim *opt, const char *name,
                         int at) {
-  double x = 0;
-  if (lua_type(L, at) == LUA_TNUMBER) x = lua_tonumber(L, at);
-  else if (lua_isboolean(L, at)) x = lua_toboolean(L, at);
-  else luaL_error(L, "%s: '%s' must be a number, got %s",
-                  rnl_optim_at(rnl_optim_kind(opt))->name, name,
-                  luaL_typename(L, at));
-  rnnlua_check(L, rnl_optim_set(opt, name, x));
+  rnnlua_check(L, rnl_optim_set(opt, name, to_value(L, opt, name, at)));
 }
 
 
@@ -77,14 +86,29 @@ static void charge_slots (lua_State *L, const Optim *h) {
 }
 
 
-/* Upvalue: row. Arguments: parameters, their names, options, class name. */
+/* Sorts parameters into the groups that the list at 'at' says. */
+static void divide (lua_State *L, const Optim *h, int at) {
+  int *member = lua_newuserdatauv(L, (size_t)h->n * sizeof *member + 1, 0);
+  int groups = 1;
+  for (int i = 0; i < h->n; i++) {
+    lua_geti(L, at, i + 1);
+    member[i] = (int)luaL_checkinteger(L, -1) - 1;
+    if (member[i] >= groups) groups = member[i] + 1;
+    lua_pop(L, 1);
+  }
+  rnnlua_check(L, rnl_optim_divide(h->opt, member, groups));
+  lua_pop(L, 1);
+}
+
+
+/* Upvalue: row. Arguments: see the head of this file. */
 static int l_new (lua_State *L) {
   int row = (int)lua_tointeger(L, lua_upvalueindex(1));
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
-  if (!lua_isnil(L, 3)) luaL_checktype(L, 3, LUA_TTABLE);
-  luaL_optstring(L, 4, NULL);
+  luaL_optstring(L, 3, NULL);
+  if (!lua_isnil(L, 4)) luaL_checktype(L, 4, LUA_TTABLE);
   lua_Integer n = luaL_len(L, 1);
   if (n > INT_MAX / 64) luaL_error(L, "too many parameters");
   rnl_Tensor **param =
@@ -94,17 +118,20 @@ static int l_new (lua_State *L) {
     param[i] = rnnlua_checktensor(L, -1);
     lua_pop(L, 1);
   }
-  Optim *h = lua_newuserdatauv(L, sizeof *h, 2);
+  Optim *h = lua_newuserdatauv(L, sizeof *h, 3);
   *h = (Optim){NULL, (int)n};
   luaL_setmetatable(L, OPTIM);
-  lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -2, 1);
-  lua_pushvalue(L, 4);
-  lua_setiuservalue(L, -2, 2);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, PARAMS);
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, -2, CLASS);
+  lua_pushvalue(L, 5);
+  lua_setiuservalue(L, -2, GROUPS);
   rnnlua_check(L, rnl_optim_new(rnnlua_context(L), row, param, (int)n,
                                 &h->opt));
   charge_slots(L, h);
-  if (!lua_isnil(L, 3)) set_options(L, h->opt, 3);
+  if (!lua_isnil(L, 4)) divide(L, h, 4);
+  if (!lua_isnil(L, 2)) set_options(L, h->opt, 2);
   return 1;
 }
 
@@ -175,10 +202,10 @@ static int l_hyper (lua_State *L) {
     lua_pushnumber(L, x);
     lua_setfield(L, -2, p->name);
   }
-  for (int i = 0; clip_name[i]; i++) {
-    rnnlua_check(L, rnl_optim_get(h->opt, clip_name[i], &x));
+  for (int i = 0; rnl_optim_clip(i); i++) {
+    rnnlua_check(L, rnl_optim_get(h->opt, rnl_optim_clip(i), &x));
     lua_pushnumber(L, x);
-    lua_setfield(L, -2, clip_name[i]);
+    lua_setfield(L, -2, rnl_optim_clip(i));
   }
   return 1;
 }
@@ -188,14 +215,15 @@ static int l_hyper (lua_State *L) {
 static int l_state (lua_State *L) {
   Optim *h = check_optim(L);
   lua_settop(L, 1);
+  lua_getiuservalue(L, 1, PARAMS);
+  lua_getfield(L, -1, "names");
+  int names = lua_gettop(L);
   lua_createtable(L, h->n, 0);
   for (int i = 0; i < h->n; i++) {
     lua_createtable(L, 0, 3);
-    lua_getiuservalue(L, 1, 1);
-    if (lua_istable(L, -1)) lua_geti(L, -1, i + 1);
+    if (lua_istable(L, names)) lua_geti(L, names, i + 1);
     else lua_pushinteger(L, i + 1);
-    lua_setfield(L, -3, "name");
-    lua_pop(L, 1);
+    lua_setfield(L, -2, "name");
     lua_pushinteger(L, (lua_Integer)rnl_optim_steps(h->opt, i));
     lua_setfield(L, -2, "steps");
     lua_newtable(L);
@@ -227,10 +255,12 @@ static int l_index (lua_State *L) {
   double x;
   if (lua_getfield(L, lua_upvalueindex(1), name) != LUA_TNIL) return 1;
   Optim *h = check_optim(L);
-  if (strcmp(name, "kind") == 0) {
-    lua_pushstring(L, kind_of(h)->name);
-    return 1;
-  }
+  if (strcmp(name, "kind") == 0)
+    return lua_pushstring(L, kind_of(h)->name), 1;
+  if (strcmp(name, "params") == 0)
+    return lua_getiuservalue(L, 1, PARAMS), 1;
+  if (strcmp(name, "groups") == 0)
+    return lua_getiuservalue(L, 1, GROUPS), 1;
   rnnlua_check(L, rnl_optim_get(h->opt, name, &x));
   lua_pushnumber(L, x);
   return 1;
@@ -240,6 +270,34 @@ static int l_index (lua_State *L) {
 static int l_newindex (lua_State *L) {
   Optim *h = check_optim(L);
   set_option(L, h->opt, luaL_checkstring(L, 2), 3);
+  return 0;
+}
+
+
+/* The number of a group at 'arg', from 0. */
+static int check_group (lua_State *L, const Optim *h, int arg) {
+  return rnnlua_checkint(L, arg, 1, rnl_optim_groups(h->opt)) - 1;
+}
+
+
+/* optim_group_get(opt, group, name) */
+static int l_group_get (lua_State *L) {
+  Optim *h = check_optim(L);
+  double x;
+  rnnlua_check(L, rnl_optim_group_get(h->opt, check_group(L, h, 2),
+                                      luaL_checkstring(L, 3), &x));
+  lua_pushnumber(L, x);
+  return 1;
+}
+
+
+/* optim_group_set(opt, group, name, value) */
+static int l_group_set (lua_State *L) {
+  Optim *h = check_optim(L);
+  int g = check_group(L, h, 2);
+  const char *name = luaL_checkstring(L, 3);
+  rnnlua_check(L, rnl_optim_group_set(h->opt, g, name,
+                                      to_value(L, h->opt, name, 4)));
   return 0;
 }
 
@@ -266,7 +324,7 @@ static int l_tostring (lua_State *L) {
   rnl_optim_get(h->opt, "lr", &lr);
   char text[48];
   snprintf(text, sizeof text, "(lr=%g", lr);
-  if (lua_getiuservalue(L, 1, 2) != LUA_TSTRING)
+  if (lua_getiuservalue(L, 1, CLASS) != LUA_TSTRING)
     lua_pushstring(L, kind_of(h)->name);
   const char *name = lua_tostring(L, -1);   /* lives below the buffer */
   luaL_Buffer b;
@@ -275,7 +333,8 @@ static int l_tostring (lua_State *L) {
   luaL_addstring(&b, text);
   for (const rnl_Hyper *p = kind_of(h)->hyper; p->name; p++)
     if (strcmp(p->name, "lr") != 0) add_option(&b, h, p->name, p->value);
-  for (int i = 0; clip_name[i]; i++) add_option(&b, h, clip_name[i], 0);
+  for (int i = 0; rnl_optim_clip(i); i++)
+    add_option(&b, h, rnl_optim_clip(i), 0);
   luaL_addchar(&b, ')');
   luaL_pushresult(&b);
   return 1;
@@ -283,18 +342,164 @@ static int l_tostring (lua_State *L) {
 
 /* }====================================================================== */
 
-/* {== Initial values ===================================================== */
+/* {== Vectors ============================================================ */
 
-static rnl_Tensor *check_real (lua_State *L) {
-  rnl_Tensor *t = rnnlua_checktensor(L, 1);
+static rnl_Tensor *check_real (lua_State *L, int arg) {
+  rnl_Tensor *t = rnnlua_checktensor(L, arg);
   if (rnl_dtype(t) == RNL_I32)
-    luaL_argerror(L, 1, "must be float32 or float64, got int32");
+    luaL_argerror(L, arg, "must be float32 or float64, got int32");
   return t;
 }
 
 
+/* The tensor at 'arg', with as many elements as 'like'. */
+static rnl_Tensor *check_like (lua_State *L, int arg, const rnl_Tensor *like) {
+  rnl_Tensor *t = check_real(L, arg);
+  if (rnl_count(t) != rnl_count(like))
+    luaL_argerror(L, arg, "of another size than the first");
+  return t;
+}
+
+
+static int l_dot (lua_State *L) {
+  rnl_Tensor *x = check_real(L, 1);
+  lua_pushnumber(L, rnl_vec_dot(x, check_like(L, 2, x)));
+  return 1;
+}
+
+
+static int l_norm1 (lua_State *L) {
+  lua_pushnumber(L, rnl_vec_norm1(check_real(L, 1)));
+  return 1;
+}
+
+
+static int l_most (lua_State *L) {
+  lua_pushnumber(L, rnl_vec_most(check_real(L, 1)));
+  return 1;
+}
+
+
+/* sum(z, a, x, b, y): z = a*x + b*y */
+static int l_sum (lua_State *L) {
+  rnl_Tensor *z = check_real(L, 1);
+  double a = luaL_checknumber(L, 2), b = luaL_checknumber(L, 4);
+  const rnl_Tensor *x = check_like(L, 3, z), *y = check_like(L, 5, z);
+  rnl_vec_sum(z, a, x, b, y);
+  return 0;
+}
+
+
+/* Tensors i of the tables at 1 and 2, which Lua has checked to be alike. */
+static rnl_Tensor *pair_at (lua_State *L, lua_Integer i, rnl_Tensor **y) {
+  lua_settop(L, 3);
+  lua_geti(L, 1, i);
+  lua_geti(L, 2, i);
+  rnl_Tensor *x = check_real(L, 4);
+  *y = check_like(L, 5, x);
+  return x;
+}
+
+
+/* lerp(xs, ys, w): x += (y - x) * w, tensor by tensor of two tables */
+static int l_lerp (lua_State *L) {
+  double w = luaL_checknumber(L, 3);
+  lua_Integer n = luaL_len(L, 1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    rnl_Tensor *y, *x = pair_at(L, i, &y);
+    rnl_vec_lerp(x, y, w);
+  }
+  return 0;
+}
+
+
+/* swap(xs, ys): exchanges numbers, tensor by tensor of two tables */
+static int l_swap (lua_State *L) {
+  lua_Integer n = luaL_len(L, 1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    rnl_Tensor *y, *x = pair_at(L, i, &y);
+    rnl_vec_swap(x, y);
+  }
+  return 0;
+}
+
+
+/* The tensor on top, whose elements lie in 'flat' from 'at' on. */
+static rnl_Tensor *check_part (lua_State *L, const rnl_Tensor *flat,
+                               size_t at) {
+  rnl_Tensor *x = check_real(L, lua_gettop(L));
+  if (rnl_count(x) > rnl_count(flat) - at)
+    luaL_error(L, "the vector has not as many elements as its parts");
+  return x;
+}
+
+
+/* gather(flat, params): the parameters, one after the other */
+static int l_gather (lua_State *L) {
+  rnl_Tensor *flat = check_real(L, 1);
+  size_t at = 0;
+  lua_Integer n = luaL_len(L, 2);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 2, i);
+    rnl_Tensor *x = check_part(L, flat, at);
+    rnl_vec_put(flat, at, x);
+    at += rnl_count(x);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+
+/* gather_grad(flat, params): their gradients, 0 where there is none */
+static int l_gather_grad (lua_State *L) {
+  rnl_Tensor *flat = check_real(L, 1);
+  size_t at = 0;
+  lua_Integer n = luaL_len(L, 2);
+  rnl_fill(flat, 0);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 2, i);
+    rnl_Tensor *x = check_part(L, flat, at);
+    if (rnl_grad(x)) rnl_vec_put(flat, at, rnl_grad(x));
+    at += rnl_count(x);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+
+/* clear_grad(params) */
+static int l_clear_grad (lua_State *L) {
+  lua_Integer n = luaL_len(L, 1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 1, i);
+    rnl_clear_grad(check_real(L, lua_gettop(L)));
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+
+/* scatter(params, flat): what gather took, back */
+static int l_scatter (lua_State *L) {
+  rnl_Tensor *flat = check_real(L, 2);
+  size_t at = 0;
+  lua_Integer n = luaL_len(L, 1);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 1, i);
+    rnl_Tensor *x = check_part(L, flat, at);
+    rnl_vec_take(x, flat, at);
+    at += rnl_count(x);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+/* }====================================================================== */
+
+/* {== Initial values ===================================================== */
+
 static int l_fill_uniform (lua_State *L) {
-  rnl_Tensor *t = check_real(L);
+  rnl_Tensor *t = check_real(L, 1);
   rnl_fill_uniform(t, luaL_checknumber(L, 2), luaL_checknumber(L, 3));
   lua_settop(L, 1);
   return 1;
@@ -302,7 +507,7 @@ static int l_fill_uniform (lua_State *L) {
 
 
 static int l_fill_normal (lua_State *L) {
-  rnl_Tensor *t = check_real(L);
+  rnl_Tensor *t = check_real(L, 1);
   rnl_fill_normal(t, luaL_checknumber(L, 2), luaL_checknumber(L, 3));
   lua_settop(L, 1);
   return 1;
@@ -310,7 +515,7 @@ static int l_fill_normal (lua_State *L) {
 
 
 static int l_fill_orthogonal (lua_State *L) {
-  rnnlua_check(L, rnl_fill_orthogonal(check_real(L),
+  rnnlua_check(L, rnl_fill_orthogonal(check_real(L, 1),
                                       luaL_optnumber(L, 2, 1)));
   lua_settop(L, 1);
   return 1;
@@ -333,12 +538,23 @@ static const luaL_Reg functions[] = {
   {"fill_uniform", l_fill_uniform},
   {"fill_normal", l_fill_normal},
   {"fill_orthogonal", l_fill_orthogonal},
+  {"optim_group_get", l_group_get},
+  {"optim_group_set", l_group_set},
   {NULL, NULL}
+};
+
+static const luaL_Reg vector[] = {
+  {"dot", l_dot}, {"norm1", l_norm1}, {"most", l_most}, {"sum", l_sum},
+  {"lerp", l_lerp}, {"swap", l_swap}, {"gather", l_gather},
+  {"gather_grad", l_gather_grad}, {"clear_grad", l_clear_grad},
+  {"scatter", l_scatter}, {NULL, NULL}
 };
 
 
 void rnnlua_open_optim (lua_State *L) {
   luaL_setfuncs(L, functions, 0);
+  luaL_newlib(L, vector);
+  lua_setfield(L, -2, "vector");
   luaL_newmetatable(L, OPTIM);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);

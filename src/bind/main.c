@@ -107,7 +107,7 @@ static void defer (int on) {
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   handle(SIGHUP, on ? on_signal : SIG_DFL);
-  handle(SIGUSR1, on ? on_save : SIG_DFL);
+  handle(SIGUSR1, on ? on_save : SIG_IGN);
   signal(SIGPIPE, on ? SIG_IGN : SIG_DFL);
   signal(SIGXFSZ, on ? SIG_IGN : SIG_DFL);
 }
@@ -457,6 +457,7 @@ int main (int argc, char **argv) {
     return 1;
   }
   global_L = L;
+  signal(SIGUSR1, SIG_IGN);   /* asks a run to save: nothing else to stop */
   lua_pushcfunction(L, protected_main);
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);

@@ -242,12 +242,11 @@ static int set_word (rnl_Call *c, const rnl_Attr *a, const char *word,
 
 /* The caller's list may not outlive the call, so copy it. */
 static int set_list (rnl_Call *c, const rnl_Arg *arg, rnli_Value *v) {
-  size_t bytes = (size_t)arg->nlist * sizeof *c->list;
-  rnli_put(c->ctx, c->list);
-  c->list = rnli_get(c->ctx, bytes);
-  if (!c->list) return rnli_nomem(c->ctx, c->op->name, bytes);
-  if (bytes) memcpy(c->list, arg->list, bytes);
-  *v = (rnli_Value){0, c->list, arg->nlist};
+  size_t bytes = (size_t)arg->nlist * sizeof *v->list;
+  rnli_put(c->ctx, v->list);
+  *v = (rnli_Value){0, rnli_get(c->ctx, bytes), arg->nlist};
+  if (!v->list) return rnli_nomem(c->ctx, c->op->name, bytes);
+  if (bytes) memcpy(v->list, arg->list, bytes);
   return RNL_OK;
 }
 
@@ -333,7 +332,7 @@ void rnli_call_free (rnl_Call *c) {
   for (int i = 0; i < RNL_MAX_OUT; i++) rnl_release(c->out[i]);
   for (int i = 0; i < c->nin; i++) rnl_release(c->in[i]);
   rnl_release(c->seen);
-  rnli_put(c->ctx, c->list);
+  for (int a = 0; a < RNL_MAX_ATTR; a++) rnli_put(c->ctx, c->attr[a].list);
   rnli_put(c->ctx, c);
 }
 

@@ -187,7 +187,7 @@ enum { RNLI_MAX_KEEP = 4, RNLI_MAX_SEEN = 4 };
 
 typedef struct rnli_Value {
   double x;
-  const int *list;
+  int *list;      /* the call's own copy, or NULL */
   int n;
 } rnli_Value;
 
@@ -210,7 +210,6 @@ struct rnl_Call {
   int nin;
   rnl_Tensor **in;                   /* NULL: optional and left out */
   rnli_Value attr[RNL_MAX_ATTR];
-  int *list;                         /* owned copy of a list option */
   int recording;                     /* a tape will ask for backward */
   int taped;                         /* a tape is open (dropout acts) */
 

@@ -5,17 +5,24 @@
 ** State (slots) and hyper-parameters never share memory: changing lr cannot
 ** reset a moment. All slots are made with the optimizer, so a step allocates
 ** nothing.
+**
+** A step: the norm of the gradients as they are, and no further if that is not
+** finite; clip_adaptive row by row, in place; one factor for each parameter out
+** of normalize, clip_each and clip_norm; then, chunk by chunk, the factor,
+** clip_value and the rule.
 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/core.h"
 
-enum { CLIP_NORM, CLIP_VALUE, NCLIP };
+enum { CLIP_NORM, CLIP_VALUE, CLIP_EACH, CLIP_ADAPTIVE, NORMALIZE, NCLIP };
 enum {
   CHUNK = 4096,       /* elements clipped and updated at a time */
   SHARE = 4 * CHUNK,  /* elements of one parameter a worker takes */
-  MANY = 1 << 16      /* elements in all that are worth waking workers */
+  MANY = 1 << 16,     /* elements in all that are worth waking workers */
+  LR = 0              /* the first hyper-parameter of every rule */
 };
 
 /* What of one parameter a worker takes; 'part' counts SHAREs. */
@@ -23,6 +30,13 @@ typedef struct Piece {
   int param, part;
   double squares;     /* of the gradient there, summed */
 } Piece;
+
+/* Values for some of the parameters; those not its own are the optimizer's. */
+typedef struct Group {
+  double hyper[RNL_MAX_HYPER];
+  double factor;      /* of the optimizer's lr, the first hyper-parameter */
+  unsigned own;       /* bit h: hyper[h] was set for this group */
+} Group;
 
 struct rnl_Optim {
   rnl_Context *ctx;
@@ -34,8 +48,11 @@ struct rnl_Optim {
   Piece *piece;                 /* of all parameters, in order */
   int pieces;
   size_t elements;              /* of all parameters */
-  double norm;                  /* of the step that runs */
+  double *scale;                /* of each gradient in the step that runs */
   double hyper[RNL_MAX_HYPER];
+  Group *group;
+  int groups;
+  int *member;                  /* group of each parameter */
   double clip[NCLIP];
 };
 
@@ -54,7 +71,8 @@ static const rnl_OptimKind *const kinds[][2] = {
 
 enum { NKINDS = sizeof kinds / sizeof kinds[0] };
 
-static const char *const clip_name[NCLIP] = {"clip_norm", "clip_value"};
+static const char *const clip_name[NCLIP] = {
+  "clip_norm", "clip_value", "clip_each", "clip_adaptive", "normalize"};
 
 
 int rnl_optim_count (void) {
@@ -71,6 +89,11 @@ int rnl_optim_find (const char *name) {
   for (int i = 0; i < NKINDS; i++)
     if (strcmp(kinds[i][0]->name, name) == 0) return i;
   return -1;
+}
+
+
+const char *rnl_optim_clip (int i) {
+  return i >= 0 && i < NCLIP ? clip_name[i] : NULL;
 }
 
 /* }====================================================================== */
@@ -125,7 +148,8 @@ static void make_pieces (rnl_Optim *opt) {
 /* One block: the optimizer and its arrays. */
 static rnl_Optim *optim_alloc (rnl_Context *ctx, rnl_Tensor *const *param,
                                int n) {
-  size_t each = sizeof(uint64_t) + (1 + RNL_MAX_SLOTS) * sizeof(rnl_Tensor *);
+  size_t each = sizeof(uint64_t) + sizeof(double) + sizeof(int) +
+                (1 + RNL_MAX_SLOTS) * sizeof(rnl_Tensor *);
   size_t pieces = 0;
   for (int i = 0; i < n; i++) pieces += (size_t)count_pieces(param[i]);
   size_t bytes = rnli_add(sizeof(rnl_Optim), rnli_mul((size_t)n, each));
@@ -134,10 +158,33 @@ static rnl_Optim *optim_alloc (rnl_Context *ctx, rnl_Tensor *const *param,
   if (!opt) return NULL;
   memset(opt, 0, bytes);
   opt->steps = (uint64_t *)(opt + 1);
-  opt->piece = (Piece *)(opt->steps + n);
+  opt->scale = (double *)(opt->steps + n);
+  opt->piece = (Piece *)(opt->scale + n);
   opt->param = (rnl_Tensor **)(opt->piece + pieces);
   opt->slot = opt->param + n;
+  opt->member = (int *)(opt->slot + (size_t)n * RNL_MAX_SLOTS);
   return opt;
+}
+
+
+int rnl_optim_divide (rnl_Optim *opt, const int *member, int groups) {
+  for (int i = 0; i < opt->n; i++)
+    if (member[i] < 0 || member[i] >= groups)
+      return rnli_error(opt->ctx, RNL_EARG, "%s: parameter %d is in group %d "
+                        "of %d", kinds[opt->row][0]->name, i, member[i],
+                        groups);
+  size_t bytes = rnli_mul((size_t)groups, sizeof(Group));
+  Group *group = groups > 0 ? rnli_get(opt->ctx, bytes) : NULL;
+  if (!group) return rnli_nomem(opt->ctx, "groups of parameters", bytes);
+  for (int g = 0; g < groups; g++) {
+    group[g] = (Group){.factor = 1};
+    memcpy(group[g].hyper, opt->hyper, sizeof opt->hyper);
+  }
+  rnli_put(opt->ctx, opt->group);
+  opt->group = group;
+  opt->groups = groups;
+  for (int i = 0; i < opt->n; i++) opt->member[i] = member[i];
+  return RNL_OK;
 }
 
 
@@ -161,7 +208,8 @@ int rnl_optim_new (rnl_Context *ctx, int row, rnl_Tensor *const *param, int n,
   make_pieces(opt);
   for (int h = 0; kinds[row][0]->hyper[h].name; h++)
     opt->hyper[h] = kinds[row][0]->hyper[h].value;
-  status = make_slots(opt);
+  status = rnl_optim_divide(opt, opt->member, 1);
+  if (status == RNL_OK) status = make_slots(opt);
   if (status != RNL_OK) rnl_optim_free(opt);
   else *out = opt;
   return status;
@@ -176,6 +224,7 @@ void rnl_optim_free (rnl_Optim *opt) {
     for (int s = 0; s < RNL_MAX_SLOTS; s++)
       rnl_release(opt->slot[i * RNL_MAX_SLOTS + s]);
   }
+  rnli_put(ctx, opt->group);
   rnli_put(ctx, opt);
   rnl_context_release(ctx);
 }
@@ -184,48 +233,108 @@ void rnl_optim_free (rnl_Optim *opt) {
 
 /* {== Hyper-parameters and state ========================================= */
 
-/* Where 'name' is kept, or NULL with an error text listing the names. */
-static double *find_hyper (rnl_Optim *opt, const char *name) {
+/* Position of 'name' among 'list', or -1. */
+static int find_name (const rnl_Hyper *list, const char *name) {
+  for (int h = 0; list[h].name; h++)
+    if (strcmp(list[h].name, name) == 0) return h;
+  return -1;
+}
+
+
+static int no_such (rnl_Optim *opt, const char *name, int clips) {
   const rnl_OptimKind *kind = kinds[opt->row][0];
+  char known[300] = "";
+  size_t n = 0;
   for (int h = 0; kind->hyper[h].name; h++)
-    if (strcmp(kind->hyper[h].name, name) == 0) return &opt->hyper[h];
+    n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "",
+                          kind->hyper[h].name);
+  for (int h = 0; clips && h < NCLIP; h++)
+    n += (size_t)snprintf(known + n, sizeof known - n, ", %s", clip_name[h]);
+  return rnli_error(opt->ctx, RNL_EARG, "%s: unknown option '%s' (%s: %s)",
+                    kind->name, name, clips ? "it has" : "a group has",
+                    known);
+}
+
+
+/* Where a value of the optimizer itself is kept; NULL for no such name. */
+static double *find_clip (rnl_Optim *opt, const char *name) {
   for (int h = 0; h < NCLIP; h++)
     if (strcmp(clip_name[h], name) == 0) return &opt->clip[h];
-  char known[200] = "";
-  for (int h = 0; kind->hyper[h].name; h++) {
-    strncat(known, kind->hyper[h].name, sizeof known - strlen(known) - 1);
-    strncat(known, ", ", sizeof known - strlen(known) - 1);
-  }
-  rnli_error(opt->ctx, RNL_EARG, "%s: unknown option '%s' (it has: %s%s, %s)",
-             kind->name, name, known, clip_name[0], clip_name[1]);
   return NULL;
 }
 
 
 int rnl_optim_get (rnl_Optim *opt, const char *name, double *value) {
-  const double *at = find_hyper(opt, name);
-  if (!at) return RNL_EARG;
+  int h = find_name(kinds[opt->row][0]->hyper, name);
+  const double *at = h >= 0 ? &opt->hyper[h] : find_clip(opt, name);
+  if (!at) return no_such(opt, name, 1);
   *value = *at;
   return RNL_OK;
 }
 
 
-/* Decay rates of averages lie below 1; nothing is negative or NaN. */
+/* Decay rates of averages and powers lie below 1. */
 static int is_rate (const char *name) {
-  return strncmp(name, "beta", 4) == 0 || strcmp(name, "alpha") == 0;
+  return strncmp(name, "beta", 4) == 0 || strcmp(name, "alpha") == 0 ||
+         strcmp(name, "rho") == 0;
+}
+
+
+/* Nothing is negative, infinite or NaN. */
+static int check_value (rnl_Optim *opt, const char *name, double value) {
+  int rate = is_rate(name);
+  if (value >= 0 && value <= 1e300 && !(rate && value >= 1)) return RNL_OK;
+  return rnli_error(opt->ctx, RNL_EARG, "%s: '%s' must be %s, got %g",
+                    kinds[opt->row][0]->name, name,
+                    rate ? "in [0, 1)" : "finite and >= 0",
+                    isnan(value) ? fabs(value) : value);
 }
 
 
 int rnl_optim_set (rnl_Optim *opt, const char *name, double value) {
-  double *at = find_hyper(opt, name);
-  if (!at) return RNL_EARG;
-  int rate = is_rate(name);
-  if (!(value >= 0 && value <= 1e300) || (rate && value >= 1))
-    return rnli_error(opt->ctx, RNL_EARG, "%s: '%s' must be %s, got %g",
-                      kinds[opt->row][0]->name, name,
-                      rate ? "in [0, 1)" : "finite and >= 0",
-                      isnan(value) ? fabs(value) : value);
+  int h = find_name(kinds[opt->row][0]->hyper, name);
+  double *at = h >= 0 ? &opt->hyper[h] : find_clip(opt, name);
+  if (!at) return no_such(opt, name, 1);
+  int status = check_value(opt, name, value);
+  if (status != RNL_OK) return status;
   *at = value;
+  for (int g = 0; h >= 0 && g < opt->groups; g++) {
+    Group *group = &opt->group[g];
+    if (h == LR) group->hyper[LR] = value * group->factor;
+    else if (!(group->own >> h & 1)) group->hyper[h] = value;
+  }
+  return RNL_OK;
+}
+
+
+int rnl_optim_groups (const rnl_Optim *opt) {
+  return opt->groups;
+}
+
+
+int rnl_optim_group_get (rnl_Optim *opt, int g, const char *name,
+                         double *value) {
+  int h = find_name(kinds[opt->row][0]->hyper, name);
+  if (h < 0) return no_such(opt, name, 0);
+  *value = opt->group[g].hyper[h];
+  return RNL_OK;
+}
+
+
+int rnl_optim_group_set (rnl_Optim *opt, int g, const char *name,
+                         double value) {
+  Group *group = &opt->group[g];
+  int h = find_name(kinds[opt->row][0]->hyper, name);
+  if (h < 0) return no_such(opt, name, 0);
+  int status = check_value(opt, name, value);
+  if (status != RNL_OK) return status;
+  if (h == LR && opt->hyper[LR] == 0)
+    return rnli_error(opt->ctx, RNL_ESTATE, "%s: the 'lr' of a group is kept "
+                      "as a multiple of the optimizer's, which is 0; set that "
+                      "first", kinds[opt->row][0]->name);
+  if (h == LR) group->factor = value / opt->hyper[LR];
+  group->own |= 1u << h;
+  group->hyper[h] = value;
   return RNL_OK;
 }
 
@@ -306,16 +415,17 @@ static void over_pieces (rnl_Optim *opt, void (*fn) (void *, int)) {
 }
 
 
+static double sum_squares (const rnl_Tensor *p, const void *x, size_t n) {
+  return p->dtype == RNL_F64 ? squares_f64(x, n) : squares_f32(x, n);
+}
+
+
 static void sum_piece (void *arg, int i) {
   rnl_Optim *opt = arg;
   Piece *piece = &opt->piece[i];
   const rnl_Tensor *p = opt->param[piece->param];
   size_t at, n = extent(opt, piece, &at);
-  piece->squares = 0;
-  if (!p->has_grad) return;
-  const void *g = from(p->grad, at);
-  piece->squares = p->dtype == RNL_F64 ? squares_f64(g, n)
-                                       : squares_f32(g, n);
+  piece->squares = p->has_grad ? sum_squares(p, from(p->grad, at), n) : 0;
 }
 
 
@@ -351,16 +461,59 @@ static void clip_f64 (double *g, size_t n, double scale, double limit) {
 }
 
 
-/* clip_norm as torch.nn.utils.clip_grad_norm_, then clip_value. */
-static void clip (const rnl_Optim *opt, const rnl_Update *u, int f64,
-                  double norm) {
-  double most = opt->clip[CLIP_NORM];
-  double scale = most > 0 ? most / (norm + 1e-6) : 1;
-  double limit = opt->clip[CLIP_VALUE] > 0 ? opt->clip[CLIP_VALUE] : HUGE_VAL;
-  if (scale > 1) scale = 1;
+static void scale_by (const rnl_Tensor *p, void *g, size_t n, double scale,
+                      double limit) {
   if (scale == 1 && limit == HUGE_VAL) return;
-  if (f64) clip_f64(u->grad, u->n, scale, limit);
-  else clip_f32(u->grad, u->n, (float)scale, (float)limit);
+  if (p->dtype == RNL_F64) clip_f64(g, n, scale, limit);
+  else clip_f32(g, n, (float)scale, (float)limit);
+}
+
+
+/*
+** clip_adaptive (Brock et al. 2021): a row whose gradient is longer than that
+** share of the row itself is cut to it. The rows that begin in a piece.
+*/
+static void adapt_piece (void *arg, int i) {
+  rnl_Optim *opt = arg;
+  const Piece *piece = &opt->piece[i];
+  rnl_Tensor *p = opt->param[piece->param];
+  size_t at, n = extent(opt, piece, &at);
+  if (!p->has_grad || n == 0) return;
+  size_t row = p->ndim > 1 ? p->count / (size_t)p->dim[0] : p->count;
+  for (size_t k = (at + row - 1) / row * row; k < at + n; k += row) {
+    double own = sqrt(sum_squares(p, from(p, k), row));
+    double most = opt->clip[CLIP_ADAPTIVE] * (own > 1e-3 ? own : 1e-3);
+    double norm = sqrt(sum_squares(p, from(p->grad, k), row));
+    if (norm > most) scale_by(p, from(p->grad, k), row, most / norm, HUGE_VAL);
+  }
+}
+
+
+/*
+** Factor of one gradient for its own norm: 'normalize' gives it that norm (Yu
+** et al. 2018), clip_each cuts it, as torch.nn.utils.clip_grad_norm_ of that
+** parameter alone.
+*/
+static double own_factor (const rnl_Optim *opt, double norm) {
+  double aim = opt->clip[NORMALIZE], most = opt->clip[CLIP_EACH];
+  double scale = aim > 0 ? aim / (norm + 1e-6) : 1;
+  double cut = most > 0 ? most / (norm * scale + 1e-6) : 1;
+  return cut < 1 ? scale * cut : scale;
+}
+
+
+/* Factors of all gradients; clip_norm as torch.nn.utils.clip_grad_norm_. */
+static void make_scales (rnl_Optim *opt) {
+  double sum = 0, most = opt->clip[CLIP_NORM];
+  for (int i = 0, k = 0; i < opt->n; i++) {
+    double squares = 0;
+    for (; k < opt->pieces && opt->piece[k].param == i; k++)
+      squares += opt->piece[k].squares;
+    opt->scale[i] = own_factor(opt, sqrt(squares));
+    sum += squares * opt->scale[i] * opt->scale[i];
+  }
+  double cut = most > 0 ? most / (sqrt(sum) + 1e-6) : 1;
+  for (int i = 0; i < opt->n && cut < 1; i++) opt->scale[i] *= cut;
 }
 
 
@@ -371,8 +524,10 @@ static void update_piece (void *arg, int i) {
   rnl_Tensor *p = opt->param[piece->param];
   rnl_Tensor *const *slot = &opt->slot[piece->param * RNL_MAX_SLOTS];
   int f64 = p->dtype == RNL_F64;
+  double most = opt->clip[CLIP_VALUE];
   size_t at, n = extent(opt, piece, &at);
-  rnl_Update u = {.hyper = opt->hyper, .step = opt->steps[piece->param]};
+  rnl_Update u = {.hyper = opt->group[opt->member[piece->param]].hyper,
+                  .step = opt->steps[piece->param]};
   if (!p->has_grad) return;
   for (size_t k = at; k < at + n; k += CHUNK) {
     u.n = at + n - k < CHUNK ? at + n - k : CHUNK;
@@ -380,14 +535,19 @@ static void update_piece (void *arg, int i) {
     u.grad = from(p->grad, k);
     for (int s = 0; s < RNL_MAX_SLOTS; s++)
       u.slot[s] = slot[s] ? from(slot[s], k) : NULL;
-    clip(opt, &u, f64, opt->norm);
+    scale_by(p, u.grad, u.n, opt->scale[piece->param],
+             most > 0 ? most : HUGE_VAL);
     kinds[opt->row][f64]->update(&u);
   }
 }
 
 
-static void update_all (rnl_Optim *opt, double norm) {
-  opt->norm = norm;
+static void update_all (rnl_Optim *opt) {
+  if (opt->clip[CLIP_ADAPTIVE] > 0) {
+    over_pieces(opt, adapt_piece);
+    over_pieces(opt, sum_piece);
+  }
+  make_scales(opt);
   for (int i = 0; i < opt->n; i++)
     opt->steps[i] += opt->param[i]->has_grad;
   over_pieces(opt, update_piece);
@@ -418,7 +578,7 @@ int rnl_optim_step (rnl_Optim *opt, double *norm, int *bad) {
                       "finite; the step was not applied",
                       kinds[opt->row][0]->name);
   }
-  update_all(opt, norm_now);
+  update_all(opt);
   rnl_optim_clear(opt);
   return RNL_OK;
 }

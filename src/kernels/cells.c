@@ -35,19 +35,41 @@ RNLI_INLINE void put (const Lanes *from, real *to, int n) {
 
 /* {== LSTM: panels i f g o =============================================== */
 
-RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n) {
+/* The peepholes of some units: from c to i, f and o (Gers et al. 2002). */
+typedef struct Peep {
+  Lanes i, f, o;
+} Peep;
+
+
+RNLI_INLINE void get_peep (Peep *p, const rnli_Cell *c, int n) {
+  get(&p->i, c->peep, n);
+  get(&p->f, c->peep + c->H, n);
+  get(&p->o, c->peep + 2 * c->H, n);
+}
+
+
+RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int peep) {
+  Peep p;
+  if (peep) get_peep(&p, c, n);
   for (int r = 0; r < c->rows; r++) {
     real *gates = c->gates + r * PANEL;
     ptrdiff_t at = (ptrdiff_t)r * c->H;
     Lanes i, f, g, o, cell, h;
     get(&cell, c->c_prev + at, n);
+    if (peep)
+      EACH_LANE (j) {
+        gates[j] += p.i.at[j] * cell.at[j];
+        gates[LANES + j] += p.f.at[j] * cell.at[j];
+      }
     EACH_LANE (j) i.at[j] = rnli_sigmoid(gates[j]);
     EACH_LANE (j) f.at[j] = rnli_sigmoid(gates[LANES + j]);
     EACH_LANE (j) g.at[j] = rnli_tanh(gates[2 * LANES + j]);
     EACH_LANE (j)
-      o.at[j] = rnli_sigmoid(gates[3 * LANES + j]);
-    EACH_LANE (j)
       cell.at[j] = f.at[j] * cell.at[j] + i.at[j] * g.at[j];
+    if (peep)
+      EACH_LANE (j) gates[3 * LANES + j] += p.o.at[j] * cell.at[j];
+    EACH_LANE (j)
+      o.at[j] = rnli_sigmoid(gates[3 * LANES + j]);
     EACH_LANE (j) h.at[j] = o.at[j] * rnli_tanh(cell.at[j]);
     store(gates, load(i.at));
     store(gates + LANES, load(f.at));
@@ -60,8 +82,9 @@ RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n) {
 
 
 void RNLI_CELL(lstm_forward) (const rnli_Cell *c) {
-  if (c->units == LANES) lstm_forward_rows(c, LANES);
-  else lstm_forward_rows(c, c->units);
+  if (c->peep) lstm_forward_rows(c, c->units, 1);
+  else if (c->units == LANES) lstm_forward_rows(c, LANES, 0);
+  else lstm_forward_rows(c, c->units, 0);
 }
 
 
@@ -92,7 +115,9 @@ RNLI_INLINE void get_dh (const rnli_Cell *c, int r, int n, Lanes *dh) {
 }
 
 
-RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n) {
+RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n, int peep) {
+  Peep p;
+  if (peep) get_peep(&p, c, n);
   for (int r = 0; r < c->rows; r++) {
     const real *gates = c->gates + r * PANEL;
     real *dgates = c->dgates + r * PANEL;
@@ -108,11 +133,13 @@ RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n) {
       real g = gates[2 * LANES + j], o = gates[3 * LANES + j];
       real tc = rnli_tanh(cell.at[j]);
       real dcj = dc.at[j] + dh.at[j] * o * (1 - tc * tc);
+      d_o.at[j] = dh.at[j] * tc * o * (1 - o);
+      if (peep) dcj += d_o.at[j] * p.o.at[j];
       di.at[j] = dcj * g * i * (1 - i);
       df.at[j] = dcj * c_prev.at[j] * f * (1 - f);
       dg.at[j] = dcj * i * (1 - g * g);
-      d_o.at[j] = dh.at[j] * tc * o * (1 - o);
       dc.at[j] = dcj * f;
+      if (peep) dc.at[j] += di.at[j] * p.i.at[j] + df.at[j] * p.f.at[j];
     }
     store(dgates, load(di.at));
     store(dgates + LANES, load(df.at));
@@ -125,8 +152,9 @@ RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n) {
 
 
 void RNLI_CELL(lstm_backward) (const rnli_Cell *c) {
-  if (c->units == LANES) lstm_backward_rows(c, LANES);
-  else lstm_backward_rows(c, c->units);
+  if (c->peep) lstm_backward_rows(c, c->units, 1);
+  else if (c->units == LANES) lstm_backward_rows(c, LANES, 0);
+  else lstm_backward_rows(c, c->units, 0);
 }
 
 /* }====================================================================== */

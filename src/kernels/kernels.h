@@ -53,6 +53,7 @@ typedef struct rnli_Cell {
   int relu;                   /* rnn: instead of tanh */
   real *gates;                /* after their nonlinearity, once forward ran */
   const real *rec;            /* gru: h w_hh' + b_hh, rows of 3*lanes */
+  const real *peep;           /* lstm: (3,H) from c to i f o, or NULL */
   const real *h_prev, *c_prev;
   real *h, *c;
   const real *dy;             /* NULL: none arrived */

@@ -128,7 +128,7 @@ static int check_options (rnl_Call *c) {
   if (c->attr[CAUSAL].x && T > S)
     return rnli_fail(c, RNL_ESHAPE, "causal: the last query sees the last "
                      "key, so %d queries need as many keys, got %d", T, S);
-  return rnli_check_lengths(c, LENGTHS, S, N);
+  return rnli_check_lengths(c, LENGTHS, N, S);
 }
 
 

@@ -44,7 +44,7 @@ static int check (rnl_Call *c) {
     if (x->ndim != 3)
       return rnli_fail(c, RNL_ESHAPE, "'x' must be (T, N, F) to have lengths, "
                        "got %s", rnli_shape(x).text);
-    status = rnli_check_lengths(c, LENGTHS, x->dim[0], x->dim[1]);
+    status = rnli_check_lengths(c, LENGTHS, x->dim[1], x->dim[0]);
   }
   const int *F = &x->dim[x->ndim - 1];
   for (int i = W; status == RNL_OK && i <= BIAS; i++)

@@ -4,7 +4,11 @@
 ** p = softmax x and e = label_smoothing,
 **   loss = -(1 - e) log p_id - e/V sum_v log p_v
 **   dx_v += dy (p_v - (1 - e) [v = id] - e/V)
-** and 0 for ids equal to 'ignore', which the mean does not count either.
+** and 0 for ids equal to 'ignore', which the mean does not count either. With
+** a weight for each of the V ids (and W their sum),
+**   loss = -(1 - e) w_id log p_id - e/V sum_v w_v log p_v
+**   dx_v += dy (p_v ((1 - e) w_id + e/V W) - (1 - e) w_id [v = id] - e/V w_v)
+** and the mean divides by the sum of w_id; weights have no gradient.
 ** Keeps for backward: m = max x and 1 / sum e^(x - m) of each row; p is
 ** computed again. Memory: one double per row during forward, and the weight of
 ** a row during backward.
@@ -16,13 +20,15 @@
 #include "ops/over.h"
 #include "ops/reduction.h"
 
-enum { X, IDS, LINEAR_X, LINEAR_W, LINEAR_B };
+enum { X, IDS, WEIGHT };
+enum { LINEAR_X = WEIGHT + 1, LINEAR_W, LINEAR_B };   /* looked through */
 
 /* Rows of V numbers with an id each. */
 typedef struct Rows {
   size_t n, V;
   const int32_t *id;
   double ignore;
+  const real *weight;   /* (V), or NULL: all 1 */
 } Rows;
 
 
@@ -52,7 +58,7 @@ static const rnl_Tensor *scores (const rnl_Call *c) {
 static Rows rows_of (const rnl_Call *c, int ignore) {
   const rnl_Tensor *x = scores(c);
   return (Rows){c->in[IDS]->count, (size_t)x->dim[x->ndim - 1],
-                c->in[IDS]->data, c->attr[ignore].x};
+                c->in[IDS]->data, c->attr[ignore].x, rnli_data(c, WEIGHT)};
 }
 
 
@@ -61,32 +67,18 @@ static int counts (const Rows *r, size_t i) {
 }
 
 
-static double weight (const rnl_Call *c, const Rows *r, int reduction) {
+/* What the sum of all losses is multiplied by. */
+static double share (const rnl_Call *c, const Rows *r, int reduction) {
   size_t n = 0;
-  for (size_t i = 0; i < r->n; i++) n += (size_t)counts(r, i);
-  return rnli_weight(c, reduction, n);
-}
-
-
-/* Output 0 from the losses of the rows in scratch. */
-static void finish (rnl_Call *c, const Rows *r, int reduction) {
-  const double *loss = c->scratch;
-  real *y = c->out[0]->data;
-  double sum = 0;
-  if (c->attr[reduction].x == RNLI_EACH) {
-    for (size_t i = 0; i < r->n; i++) y[i] = (real)loss[i];
-    return;
+  double total = 0;
+  for (size_t i = 0; i < r->n; i++) {
+    if (!counts(r, i)) continue;
+    n++;
+    if (r->weight) total += (double)r->weight[r->id[i]];
   }
-  for (size_t i = 0; i < r->n; i++) sum += loss[i];
-  *y = (real)(sum * weight(c, r, reduction));
-}
-
-
-/* What arrives at row i. */
-static real dy_at (const rnl_Call *c, int reduction, double w, size_t i) {
-  const real *dy = rnli_dout(c, 0);
-  int each = c->attr[reduction].x == RNLI_EACH;
-  return each ? dy[i] : (real)((double)*dy * w);
+  if (!r->weight || c->attr[reduction].x != RNLI_MEAN)
+    return rnli_weight(c, reduction, n);
+  return total > 0 ? 1 / total : 0;
 }
 
 /* {== cross_entropy ====================================================== */
@@ -117,6 +109,20 @@ static size_t part_rows (const Rows *r) {
 
 extern RNLI_OP(linear);
 
+static int check_weight (rnl_Call *c) {
+  const real *w = rnli_data(c, WEIGHT);
+  if (!w) return RNL_OK;
+  const rnl_Tensor *x = c->in[X];
+  int status = rnli_expect(c, WEIGHT, 1, x->dim + x->ndim - 1);
+  if (status != RNL_OK) return status;
+  for (int v = 0; v < x->dim[x->ndim - 1]; v++)
+    if (!(w[v] >= 0 && w[v] < (real)INFINITY))
+      return rnli_fail(c, RNL_EARG, "'weight' must be 0 or more, got %g for id "
+                       "%d", (double)w[v], v + c->ctx->base);
+  return RNL_OK;
+}
+
+
 static int cross_entropy_check (rnl_Call *c) {
   double e = c->attr[SMOOTHING].x;
   if (!(e >= 0 && e <= 1))
@@ -125,6 +131,7 @@ static int cross_entropy_check (rnl_Call *c) {
   if (c->recording)
     c->keep_bytes[0] = rnli_mul(c->in[IDS]->count, sizeof(Kept));
   int status = check(c, IGNORE, REDUCTION);
+  if (status == RNL_OK) status = check_weight(c);
   if (status != RNL_OK) return status;
   Rows r = rows_of(c, IGNORE);
   c->back_bytes = sizeof(double);
@@ -137,12 +144,31 @@ static int cross_entropy_check (rnl_Call *c) {
 }
 
 
-RNLI_INLINE double loss_row (const real *x, size_t V, int32_t id, double e,
+RNLI_INLINE real product (real a, real b) {
+  return a * b;
+}
+
+
+/* The loss of row x by log sum_v e^x_v, with weights. */
+RNLI_INLINE double weighted_loss (const real *x, const real *w, size_t V,
+                                  int32_t id, double e, double log_sum) {
+  double loss = (double)w[id] * (log_sum - (double)x[id]);
+  if (e == 0) return loss;
+  double all = rnli_sum(w, V, 1) * log_sum - rnli_sum_of(w, x, V, 1, product);
+  return (1 - e) * loss + e / (double)V * all;
+}
+
+
+RNLI_INLINE double loss_row (const Rows *r, size_t i, const real *x, double e,
                              Kept *kept) {
+  size_t V = r->V;
+  int32_t id = r->id[i];
   real m = rnli_top(x, V, 1);
   double s = rnli_sum_exp(x, V, 1, m);
   double log_s = log(s);
   *kept = (Kept){m, (real)(1 / s)};
+  if (r->weight)
+    return weighted_loss(x, r->weight, V, id, e, log_s + (double)m);
   double loss = log_s - ((double)x[id] - (double)m);
   if (e == 0) return loss;
   double all = (double)V * (log_s + (double)m) - rnli_sum(x, V, 1);
@@ -159,17 +185,37 @@ RNLI_WIDE static void loss_part (rnl_Call *c, size_t i, size_t to) {
   for (; i < to; i++) {
     const real *x = (const real *)scores(c)->data + i * r.V;
     if (!counts(&r, i)) loss[i] = 0;
-    else loss[i] = loss_row(x, r.V, r.id[i], e, kept ? &kept[i] : &unused);
+    else loss[i] = loss_row(&r, i, x, e, kept ? &kept[i] : &unused);
   }
 }
 
 
-/* dx = what arrives from the loss, added to dx if 'add'. */
-RNLI_INLINE void back_row (const real *x, size_t V, int32_t id, double e,
+RNLI_INLINE void weighted_back (const real *x, const real *w, size_t V,
+                                int32_t id, double e, const Kept *kept, real g,
+                                int add, real *dx) {
+  double own = (1 - e) * (double)w[id], each = e / (double)V;
+  double all = e == 0 ? 0 : each * rnli_sum(w, V, 1);
+  real scale = (real)((double)kept->scale * (own + all));
+  real rest = (real)each;
+  for (size_t v = 0; v < V; v++)
+    dx[v] = (add ? dx[v] : 0) +
+            (rnli_exp(x[v] - kept->m) * scale - rest * w[v]) * g;
+  dx[id] -= (real)own * g;
+}
+
+
+/* dx = what arrives from the loss of row i, added to dx if 'add'. */
+RNLI_INLINE void back_row (const Rows *r, size_t i, const real *x, double e,
                            const Kept *kept, real g, int add, real *dx) {
+  size_t V = r->V;
+  int32_t id = r->id[i];
   real m = kept->m;
   real scale = kept->scale;
   real rest = (real)(e / (double)V);
+  if (r->weight) {
+    weighted_back(x, r->weight, V, id, e, kept, g, add, dx);
+    return;
+  }
   for (size_t v = 0; v < V; v++)
     dx[v] = (add ? dx[v] : 0) + (rnli_exp(x[v] - m) * scale - rest) * g;
   dx[id] -= (real)(1 - e) * g;
@@ -184,8 +230,8 @@ RNLI_WIDE static void back_part (rnl_Call *c, size_t i, size_t to) {
     const real *x = (const real *)rnli_data(c, X) + i * r.V;
     real *dx = (real *)rnli_din(c, X) + i * r.V;
     if (counts(&r, i))
-      back_row(x, r.V, r.id[i], c->attr[SMOOTHING].x, &kept[i],
-               dy_at(c, REDUCTION, *w, i), 1, dx);
+      back_row(&r, i, x, c->attr[SMOOTHING].x, &kept[i],
+               rnli_dy_at(c, REDUCTION, *w, i), 1, dx);
   }
 }
 
@@ -209,8 +255,8 @@ RNLI_WIDE static void through_rows (void *arg, int chunk) {
     size_t i = p->from + k;
     const real *x = (const real *)scores(p->c)->data + i * r.V;
     if (counts(&r, i))
-      back_row(x, r.V, r.id[i], p->c->attr[SMOOTHING].x, &kept[i],
-               dy_at(p->c, REDUCTION, *w, i), 0, p->d + k * r.V);
+      back_row(&r, i, x, p->c->attr[SMOOTHING].x, &kept[i],
+               rnli_dy_at(p->c, REDUCTION, *w, i), 0, p->d + k * r.V);
     else
       memset(p->d + k * r.V, 0, r.V * sizeof(real));
   }
@@ -244,14 +290,14 @@ static void through_linear (rnl_Call *c, const Rows *r) {
 static void cross_entropy_forward (rnl_Call *c) {
   Rows r = rows_of(c, IGNORE);
   rnli_over(c, r.n, r.V, loss_part);
-  finish(c, &r, REDUCTION);
+  rnli_finish(c, REDUCTION, c->scratch, r.n, share(c, &r, REDUCTION));
 }
 
 
 static void cross_entropy_backward (rnl_Call *c) {
   Rows r = rows_of(c, IGNORE);
   double *w = c->scratch;
-  *w = weight(c, &r, REDUCTION);
+  *w = share(c, &r, REDUCTION);
   if (c->seen) through_linear(c, &r);
   else rnli_over(c, r.n, r.V, back_part);
 }
@@ -259,7 +305,8 @@ static void cross_entropy_backward (rnl_Call *c) {
 
 RNLI_OP(cross_entropy) = {
   .name = "cross_entropy",
-  .in = {[X] = {"logits", RNL_IN_REAL}, [IDS] = {"ids", RNL_IN_ID}},
+  .in = {[X] = {"logits", RNL_IN_REAL}, [IDS] = {"ids", RNL_IN_ID},
+         [WEIGHT] = {"weight", RNL_IN_OPT}},
   .out = {"loss"},
   .attr = {[IGNORE] = {"ignore", RNL_AT_ID, RNL_NONE, NULL},
            [SMOOTHING] = {"label_smoothing", RNL_AT_REAL, 0, NULL},
@@ -267,9 +314,9 @@ RNLI_OP(cross_entropy) = {
   .check = cross_entropy_check,
   .forward = cross_entropy_forward, .backward = cross_entropy_backward,
   .doc = "Negative log-probability, in nats, that softmax of the logits gives "
-         "to the ids, over all ids not equal to 'ignore'; "
-         "logits (..., V), ids (...) -> loss (), or (...) with reduction "
-         "'none'.",
+         "to the ids, over all ids not equal to 'ignore', each times the "
+         "weight of its id; logits (..., V), ids (...), weight (V) -> loss (), "
+         "or (...) with reduction 'none'.",
 };
 
 /* }====================================================================== */
@@ -290,16 +337,16 @@ static void nll_forward (rnl_Call *c) {
   double *loss = c->scratch;
   for (size_t i = 0; i < r.n; i++, x += r.V)
     loss[i] = counts(&r, i) ? -(double)x[r.id[i]] : 0;
-  finish(c, &r, NLL_REDUCTION);
+  rnli_finish(c, NLL_REDUCTION, loss, r.n, share(c, &r, NLL_REDUCTION));
 }
 
 
 static void nll_backward (rnl_Call *c) {
   Rows r = rows_of(c, NLL_IGNORE);
   real *dx = rnli_din(c, X);
-  double w = weight(c, &r, NLL_REDUCTION);
+  double w = share(c, &r, NLL_REDUCTION);
   for (size_t i = 0; i < r.n; i++, dx += r.V)
-    if (counts(&r, i)) dx[r.id[i]] -= dy_at(c, NLL_REDUCTION, w, i);
+    if (counts(&r, i)) dx[r.id[i]] -= rnli_dy_at(c, NLL_REDUCTION, w, i);
 }
 
 

@@ -62,6 +62,7 @@ Run rnli_run_of (rnl_Call *c, int unit) {
            .H = c->in[W_HH]->dim[1], .reverse = c->attr[REVERSE].x != 0};
   r.k = rnli_kernels(c->ctx->level, bf16 ? RNLI_BFLOAT : RNLI_REAL);
   r.relu = unit == RNLI_ELMAN && c->attr[NONLINEARITY].x != 0;
+  if (u->cells) r.peep = rnli_data(c, PEEP);
   if (rnli_given(c, LENGTHS)) r.length = c->attr[LENGTHS].list;
   r.slot = (size_t)r.N * (size_t)r.H;
   r.W = RNLI_VECS * r.k->lanes;
@@ -183,11 +184,11 @@ static int check_weights (rnl_Call *c, int gates) {
 }
 
 
-static int check_states (rnl_Call *c, int N, int H) {
-  int want[2] = {N, H};
-  for (int i = H0; i < c->nin; i++) {
-    if (!c->in[i]) continue;
-    int status = rnli_expect(c, i, 2, want);
+static int check_states (rnl_Call *c, const rnli_Unit *u, int N, int H) {
+  int want[2] = {N, H}, peep[2] = {3, H};
+  for (int i = H0; i < table_input(u); i++) {
+    if (!rnli_data(c, i)) continue;
+    int status = rnli_expect(c, i, 2, i == PEEP ? peep : want);
     if (status != RNL_OK) return status;
   }
   return RNL_OK;
@@ -213,7 +214,7 @@ static int check_all (rnl_Call *c, int unit) {
   int status = check_weights(c, rnli_unit[unit].gates);
   if (status != RNL_OK) return status;
   const rnl_Tensor *x = c->in[X];
-  status = check_states(c, x->dim[1], c->in[W_HH]->dim[1]);
+  status = check_states(c, &rnli_unit[unit], x->dim[1], c->in[W_HH]->dim[1]);
   if (status == RNL_OK) status = check_lengths(c, x->dim[0], x->dim[1]);
   if (status != RNL_OK) return status;
   if (rnli_mul((size_t)x->dim[0] + 1, (size_t)x->dim[1]) > INT_MAX)

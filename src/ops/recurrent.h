@@ -19,7 +19,7 @@
 #include "core/real.h"
 #include "kernels/unit.h"
 
-enum { X, W_IH, W_HH, B_IH, B_HH, H0, C0 };         /* inputs */
+enum { X, W_IH, W_HH, B_IH, B_HH, H0, C0, PEEP };   /* inputs */
 enum { Y, HN, CN };                                 /* outputs */
 enum { LENGTHS, REVERSE, PRECISION, RECOMPUTE, NONLINEARITY };   /* options */
 enum { STATES, GATES, CELLS };                      /* keep */

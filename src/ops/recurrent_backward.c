@@ -302,6 +302,29 @@ static void sum_by_id (const Run *r, int p, int from, size_t m) {
 }
 
 
+/* dp (units) += the products of m rows of a gate's gradients and of c. */
+static void peep_grad (const Run *r, int units, const real *d, const real *c,
+                       size_t m, real *dp) {
+  for (size_t i = 0; i < m; i++)
+    for (int j = 0; j < units; j++)
+      dp[j] += d[i * (size_t)r->W + (size_t)j] *
+               c[i * (size_t)r->H + (size_t)j];
+}
+
+
+/* i and f look at c before a step, o at c after it: N rows further. */
+static void peep_grads (const Run *r, int p, size_t m) {
+  int u = p * r->units, lanes = r->k->lanes;
+  int units = r->H - u < r->units ? r->H - u : r->units;
+  real *dp = rnli_din(r->c, PEEP);
+  const real *d = dgates_at(r, p, 0), *c = r->cs + u;
+  if (!dp) return;
+  peep_grad(r, units, d, c, m, dp + u);
+  peep_grad(r, units, d + lanes, c, m, dp + r->H + u);
+  peep_grad(r, units, d + 3 * lanes, c + r->slot, m, dp + 2 * r->H + u);
+}
+
+
 /* What panel p of a chunk adds to weights and biases. */
 static void panel_grads (const Run *r, int p, int from) {
   real sum[RNLI_VECS * RNLI_MAX_LANES] = {0};
@@ -317,6 +340,7 @@ static void panel_grads (const Run *r, int p, int from) {
   if (dw_hh) weight_grad(r, &r->h, p, pairs, m, r->rows, dw_hh);
   if (x_here) weight_grad(r, &r->x, p, pairs, m, r->rows, dw_ih);
   if (r->distinct) sum_by_id(r, p, from, m);
+  if (r->peep) peep_grads(r, p, m);
 }
 
 

@@ -25,4 +25,27 @@ static inline double rnli_weight (const rnl_Call *c, int a, size_t n) {
   return n ? 1 / (double)n : 0;
 }
 
+
+/* Output 0 from the losses of n rows; 'weight' is what rnli_weight gave. */
+static inline void rnli_finish (rnl_Call *c, int a, const double *loss,
+                                size_t n, double weight) {
+  real *y = c->out[0]->data;
+  double sum = 0;
+  if (c->attr[a].x == RNLI_EACH) {
+    for (size_t i = 0; i < n; i++) y[i] = (real)loss[i];
+    return;
+  }
+  for (size_t i = 0; i < n; i++) sum += loss[i];
+  *y = (real)(sum * weight);
+}
+
+
+/* What arrives at the loss of row i. */
+static inline real rnli_dy_at (const rnl_Call *c, int a, double weight,
+                               size_t i) {
+  const real *dy = rnli_dout(c, 0);
+  int each = c->attr[a].x == RNLI_EACH;
+  return each ? dy[i] : (real)((double)*dy * weight);
+}
+
 #endif

@@ -41,6 +41,7 @@ typedef struct Run {
   const rnli_Kernels *k;
   int T, N, H;
   int reverse, relu;
+  const real *peep;           /* (3,H), or NULL */
   const int *length;          /* (N), or NULL: all rows have T steps */
   size_t slot;                /* N*H, elements of a state */
   int W;                      /* columns of a panel of gates */
@@ -147,7 +148,7 @@ static inline int needs_gates (const Run *r) {
 
 /* Where the inputs of an embedding that is looked through begin. */
 static inline int table_input (const rnli_Unit *u) {
-  return C0 + u->cells;
+  return u->cells ? PEEP + 1 : C0;
 }
 
 
@@ -297,6 +298,7 @@ static inline rnli_Cell cell_at (const Run *r, int p, int i, int n) {
     c.c = cells_at(r, i, 1) + at;
   }
   if (r->gates) c.gates = gates_at(r, p, i, n);
+  if (r->peep) c.peep = r->peep + u;
   return c;
 }
 

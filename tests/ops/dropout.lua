@@ -6,7 +6,12 @@ local case = require "tests.case"
 
 local function cases(rand)
   local list = case.over_shapes(rand)
-  for i = 2, #list do list[i].args.p = rand:pick {0, 0.25, 0.5, 0.9, 1} end
+  for i = 2, #list do
+    list[i].args.p = rand:pick {0, 0.25, 0.5, 0.9, 1}
+    if #list[i].inputs[1].shape > 1 then
+      list[i].args.locked = rand:pick {true, false}
+    end
+  end
   return list
 end
 
@@ -29,7 +34,7 @@ end
 
 return {
   cases = cases, reference = function(x) return x end, taped = true,
-  options = {"p"},
+  options = {"p", "locked"},
   errors = {
     {"op.dropout(zeros{2}, 1.5)",
      "dropout: 'p' must be from 0 to 1, got 1.5"},
@@ -38,7 +43,9 @@ return {
     {"op.dropout(zeros{2}, 0/0)",
      "dropout: 'p' is not a number"},
     {"op.dropout(zeros{2}, {q = 0.5})",
-     "dropout: unknown option 'q' (it has: p)"},
+     "dropout: unknown option 'q' (it has: p, locked)"},
+    {"op.dropout(zeros{2}, {locked = true})",
+     "dropout: 'x' must have 2 axes or more to be locked, got (2)"},
     {"op.dropout(ids{1})",
      "dropout: 'x' must be float32 or float64, got int32"},
   },
@@ -48,6 +55,13 @@ return {
         local deviation = 5 * math.sqrt(p * (1 - p) / 100000)
         assert.is_true(math.abs(zeros_of(rnn, p) - p) <= deviation)
       end
+    end,
+    ["draws once for the whole first axis when locked"] = function(rnn)
+      local _ <close> = rnn.tape()
+      local x = rnn.ones {5, 3, 40}
+      local y = rnn.op.dropout(x, 0.5, true):totable()
+      for t = 2, 5 do assert.same(y[1], y[t]) end
+      assert.not_same(y[1][1], y[1][2])
     end,
     ["draws anew on every call"] = function(rnn)
       local x = rnn.ones {64}

@@ -2,12 +2,13 @@
 
 local recurrent = require "tests.recurrent"
 
-local function unit(xs, hs, _, c)
-  local i = recurrent.sigmoid(xs[1] + hs[1])
-  local f = recurrent.sigmoid(xs[2] + hs[2])
+local function unit(xs, hs, _, c, _, p)
+  p = p or {0, 0, 0}
+  local i = recurrent.sigmoid(xs[1] + hs[1] + p[1] * c)
+  local f = recurrent.sigmoid(xs[2] + hs[2] + p[2] * c)
   local g = recurrent.tanh(xs[3] + hs[3])
-  local o = recurrent.sigmoid(xs[4] + hs[4])
   local next_c = f * c + i * g
+  local o = recurrent.sigmoid(xs[4] + hs[4] + p[3] * next_c)
   return o * recurrent.tanh(next_c), next_c
 end
 
@@ -27,6 +28,9 @@ return {
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, nil, nil, nil, " ..
      "zeros{1, 5})",
      "lstm: 'c0' must be (2, 5), got (1, 5)"},
+    {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, nil, nil, nil, " ..
+     "nil, zeros{3, 4})",
+     "lstm: 'w_peep' must be (3, 5), got (3, 4)"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {lengths = {1}})",
      "lstm: 'lengths' must have one integer for each of 2 rows, got 1"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {lengths = {1, " ..

@@ -77,6 +77,25 @@ describe("the documents", function()
     assert(ok, output)
   end)
 
+  it("the examples of losses and their layers run", function()
+    for _, name in ipairs {"ctc", "quantile", "layers/crf",
+                           "layers/adaptivesoftmax",
+                           "layers/sampledsoftmax"} do
+      local lines = {}
+      for line in read("lua/rnn/" .. name .. ".lua"):gmatch "[^\n]+" do
+        local code = line:match "^%-%-%-    (.*)"
+        local begun = #lines > 0 or code and code:find "^local "
+        if #lines > 0 and not code then break end
+        if begun then lines[#lines + 1] = code end
+      end
+      assert.is_true(#lines > 1, name)
+      local env = setmetatable({rnn = rnn, print = function() end},
+                               {__index = _G})
+      local f = assert(load(table.concat(lines, "\n"), "=" .. name, "t", env))
+      f()
+    end
+  end)
+
   it("annotations: every op and method of a tensor has one", function()
     local text = read "lua/types/rnn.d.lua"
     for name in pairs(core.methods) do

@@ -372,7 +372,7 @@ describe("layers", function()
         assert_raises(name .. ": x must be (N, 2), got (2)", cell,
                       rnn.zeros {2})
         assert_raises(name .. ": unknown option 'num_layers' (it has: bias" ..
-                      (kind.name == "LSTM" and ", forget_bias" or
+                      (kind.name == "LSTM" and ", forget_bias, peephole" or
                        kind.name == "RNN" and ", nonlinearity" or "") .. ")",
                       rnn[name], 2, 3, {num_layers = 2})
       end)
@@ -389,6 +389,108 @@ describe("layers", function()
       local add = k > 3 and k <= 6 and 1 or 0
       assert.near(a[k] + add, b[k], 1e-15)
     end
+  end)
+
+  -- Options of recurrent layers that stand around the fused op
+
+  describe("options", function()
+    local rand = new_random(11)
+
+    local function apart(layer, l)
+      local one = rnn.LSTM(3, 3)
+      for _, p in ipairs {"weight_ih", "weight_hh", "bias_ih", "bias_hh"} do
+        one[p .. "_l0"]:copy(layer[p .. "_l" .. l])
+      end
+      return one
+    end
+
+    local function assert_same(a, b)
+      local ok, why = array.compare(array.of(a), array.of(b), 1e-14)
+      assert.is_true(ok, why)
+    end
+
+    it("residual adds what a layer above the first reads", function()
+      local net = rnn.LSTM(3, 3, {num_layers = 2, residual = true})
+      local x = random(rand, {4, 2, 3})
+      local first = apart(net, 0)(x)
+      assert_same(first + apart(net, 1)(first), (net(x)))
+      check_gradients("residual", function() return (net(x)) end, net, {x})
+    end)
+
+    it("peephole is the cell of equations", function()
+      local net = rnn.LSTM(3, 4, {peephole = true, num_layers = 2,
+                                  bidirectional = true, recompute = true})
+      local x = random(rand, {4, 2, 3})
+      check_gradients("peephole", function() return (net(x, nil, {4, 2})) end,
+                      net, {x})
+      local one = rnn.LSTM(3, 4, {peephole = true})
+      local cell = rnn.LSTMCell(3, 4, {peephole = true})
+      for _, p in ipairs {"ih", "hh", "peephole"} do
+        cell["weight_" .. p]:copy(one["weight_" .. p .. "_l0"])
+      end
+      for _, p in ipairs {"bias_ih", "bias_hh"} do
+        cell[p]:copy(one[p .. "_l0"])
+      end
+      assert_same((one(x)), (rnn.scan(cell, x)))
+      local p = cell.weight_peephole
+      local w, u = cell.weight_ih:transpose(), cell.weight_hh:transpose()
+      local y = rnn.scan(function(xt, s)
+        s = s or {h = rnn.zeros {2, 4}, c = rnn.zeros {2, 4}}
+        local a = xt:matmul(w) + cell.bias_ih + s.h:matmul(u) + cell.bias_hh
+        local function gate(k) return a:slice(2, 4 * k - 3, 4 * k) end
+        local i = (gate(1) + p[1] * s.c):sigmoid()
+        local f = (gate(2) + p[2] * s.c):sigmoid()
+        local c = f * s.c + i * gate(3):tanh()
+        local h = (gate(4) + p[3] * c):sigmoid() * c:tanh()
+        return h, {h = h, c = c}
+      end, x)
+      assert_same((one(x)), y)
+    end)
+
+    it("learned_state is what a call without a state begins with", function()
+      for _, name in ipairs {"LSTM", "GRU", "RNN"} do
+        local net = rnn[name](3, 2, {num_layers = 2, learned_state = true,
+                                     bidirectional = true})
+        local x, state = random(rand, {3, 2, 3}), {}
+        for _, part in ipairs {"h", "c"} do
+          local p = net[part .. "0"]
+          if p then
+            assert.same({4, 1, 2}, p:shape())
+            assert.equal(0, p:abs():max():item())
+            p:copy(random(rand, {4, 1, 2}))
+            state[part] = p + rnn.zeros {4, 2, 2}
+          end
+        end
+        assert_same((net(x, state)), (net(x)))
+        check_gradients("learned_state", function() return (net(x)) end, net,
+                        {x})
+      end
+    end)
+
+    it("locked_dropout and weight_drop act under a tape, with gradients",
+       function()
+      local net = rnn.LSTM(3, 4, {num_layers = 2, locked_dropout = 0.5,
+                                  weight_drop = 0.5})
+      local plain = rnn.LSTM(3, 4, {num_layers = 2})
+      for _, p in ipairs(rnn.parameters(net).names) do
+        plain[p]:copy(net[p])
+      end
+      local x = random(rand, {3, 2, 3})
+      assert_same((plain(x)), (net(x)))
+      check_gradients("dropped", function() return (net(x)) end, net, {x}, 4,
+                      true)
+      local _ <close> = rnn.tape()
+      rnn.seed(3)
+      local a = net(x):totable()
+      assert.not_same(a, net(x):totable())
+      rnn.seed(3)
+      assert.same(a, net(x):totable())
+    end)
+
+    it("are checked", function()
+      assert_raises("LSTM: 'weight_drop' must be from 0 to 1, got 2.0",
+                    rnn.LSTM, 2, 2, {weight_drop = 2.0})
+    end)
   end)
 
   -- Fused against elementary

@@ -314,6 +314,13 @@ describe("exit", function()
       assert.equal(expected[1], code)
     end)
 
+    it("after SIG" .. signal .. " does not wait for input", function()
+      shell "rm -f fifo; mkfifo fifo"
+      local code, err = signalled(signal, "io.open('fifo', 'r+'):read()")
+      assert.equal(("rnnlua: %s\n"):format(expected[2]), err)
+      assert.equal(expected[1], code)
+    end)
+
     it("after a caught SIG" .. signal .. " is up to the script", function()
       local code, err = signalled(signal, [[
         local ok, message = pcall(function() while true do end end)
@@ -350,6 +357,18 @@ describe("the environment", function()
     _, ours = run("-e", "require 'rnn'.Linear(2, 2) require 'rnn.text' " ..
                   list)
     assert.same(sorted_words(theirs), sorted_words(ours))
+  end)
+
+  it("with unknown kernels is a usage error", function()
+    for _, words in ipairs {"-e 'require \"rnn\"'", "-l rnn", "-i",
+                            "train_charlm.lua --help"} do
+      local code, out, err = shell(("RNNLUA_KERNELS=neon %s %s"):format(
+        quote(program), words))
+      assert.equal(2, code)
+      assert.equal("", out)
+      assert.truthy(err:find("^rnnlua: RNNLUA_KERNELS: there are no " ..
+                             "kernels 'neon'; there are [^\n]*\n$"), err)
+    end
   end)
 
   it("finds rnn from any folder without a path", function()

@@ -198,7 +198,7 @@ describe("completion", function()
 
   it("knows what rnn loads when it is named", function()
     assert.equal("LSTM LSTMCell", complete "rnn.LST")
-    assert.equal("Adam AdamW", complete "rnn.Adam")
+    assert.equal("Adam AdamW Adamax", complete "rnn.Adam")
     assert.equal("init", complete "rnn.ini")
     assert.equal("batches", complete "rnn.text.ba")
     _G.rnn = nil

@@ -112,6 +112,100 @@ describe("a loop of one's own", function()
     end)
   end
 
+  it("counts its tokens, whatever stopped it", function()
+    local out = dir .. "/own-tokens"
+    own_loop {dir = out, steps = 7, save_every = 2}
+    own_loop {dir = out, steps = 20, resume = "last"}
+    for i, e in ipairs(events(out, "step")) do
+      assert.equal(i * 2, e.tokens)   -- own_loop tells 2 a step
+    end
+    local _, _, code = rnn.plot.run_curves(dir .. "/tokens.svg",
+      {{name = "a", events = events(out)}}, {x = "tokens"})
+    assert.falsy(code)   -- without gnuplot there is a message, but none
+  end)
+
+  it("has a log that a folder is not", function()
+    local list, wrong = rnn.run.read_log(dir)
+    assert.falsy(list)
+    assert.equal(dir .. ": Is a directory", wrong)
+  end)
+
+  it("is told what is wrong with its options, before anything is made",
+     function()
+    local m = {w = rnn.param(rnn.ones {2}), v = rnn.param(rnn.ones {2})}
+    local opt, out = rnn.SGD(rnn.parameters(m), {lr = 1}), dir .. "/own-wrong"
+    local function fails(message, changes)
+      local o = {dir = out, model = m, optim = opt, steps = 2, quiet = true}
+      for name, value in pairs(changes) do o[name] = value or nil end
+      local ok, wrong = pcall(rnn.run.open, o)
+      assert.falsy(ok, message)
+      assert.truthy(wrong:find("run.open: " .. message, 1, true), wrong)
+    end
+    fails("'dir' is missing", {dir = false})
+    fails("'model' is missing", {model = false})
+    fails("'optim' is missing; it must be an optimizer", {optim = false})
+    fails("'optim' must be an optimizer", {optim = {}})
+    fails("unknown option 'step' (did you mean 'steps'?)", {step = 5})
+    fails("unknown option 'verbose'", {verbose = true})
+    fails("'dir' must be a text that is not empty, got ''", {dir = ""})
+    fails("'steps' must be an integer >= 1, got 2.5", {steps = 2.5})
+    fails("'save_every' must be an integer >= 1, got 0", {save_every = 0})
+    fails("'keep' must be an integer >= 0, got -1", {keep = -1})
+    fails("'seconds' must be a number > 0, got '5m'", {seconds = "5m"})
+    fails("'nan' must be stop, skip or rollback, got 'go'", {nan = "go"})
+    fails("'schedule' must be a function, got 'cosine'", {schedule = "cosine"})
+    fails("'parts' must be a table of nothing but parts", {parts = {a = {}}})
+    fails("'meta' must be a table of nothing but texts", {meta = {x = 5}})
+    fails("'config' must be a table of nothing but plain values",
+          {config = {f = print}})
+    fails("'resume' must be 'last', 'auto', a path", {resume = true})
+    fails("'optim' trains 2 parameters, 'model' has 1", {model = {w = m.w}})
+    assert.falsy(pcall(rnn.run.open))
+    assert.falsy(lfs.attributes(out))
+  end)
+
+  it("leaves the table of its options as it was", function()
+    local m = {w = rnn.param(rnn.ones {2})}
+    local o = {dir = dir .. "/own-table", model = m, steps = 1, quiet = true,
+               optim = rnn.SGD(rnn.parameters(m), {lr = 1})}
+    assert(rnn.run.open(o))
+    assert.falsy(o.parts or o.save_every or getmetatable(o))
+  end)
+
+  it("is told what is wrong with what its functions return", function()
+    local function try(step, changes)
+      local m = {w = rnn.param(rnn.ones {2})}
+      local o = {dir = dir .. "/own-returns", model = m, steps = 1,
+                 overwrite = true, quiet = true,
+                 optim = rnn.SGD(rnn.parameters(m), {lr = 1})}
+      for name, value in pairs(changes or {}) do o[name] = value end
+      local r = assert(rnn.run.open(o))
+      local _, wrong = pcall(r.train, r, step)
+      return tostring(wrong), r
+    end
+    local function fails(message, step, changes)
+      local wrong = try(step, changes)
+      assert.truthy(wrong:find(message, 1, true), wrong)
+    end
+    local function one() return 1.0 end
+    fails("the loss that the step returns (run:backward gives it) must be a " ..
+          "number, got nil", function() end)
+    fails("must be a number, got userdata", function() return rnn.ones {1} end)
+    fails("the state that the step returns must be a table, got number",
+          function() return 1.0, 5 end)
+    fails("the count of tokens that the step returns must be a number, got " ..
+          "string", function() return 1.0, nil, "x" end)
+    fails("what 'schedule' returns must be a number, got function", one,
+          {schedule = function() return print end})
+    fails("what 'evaluate' returns must be a number, got string", one,
+          {evaluate = function() return "x" end})
+    fails("the step must be a function, got nil", nil)
+    local wrong, r = try(one)
+    assert.equal("done", wrong)
+    wrong = select(2, pcall(r.train, r, one))
+    assert.truthy(wrong:find("this run has ended", 1, true), wrong)
+  end)
+
   it("ends when validation gets no better", function()
     local losses = {3, 2, 2.5, 2, 4}
     local r, reason = own_loop {
@@ -562,6 +656,17 @@ end)
 -- {== Folders, checkpoints, texts ==
 
 describe("a folder", function()
+  it("keeps a log that is none of a run", function()
+    local out = dir .. "/otherlog"
+    assert.equal(0, (train(out, "--steps 2")))
+    write("otherlog/log.jsonl", "mine\n")
+    local code, _, err = train(out, "--resume --steps 4")
+    assert.equal(0, code, err)
+    assert.equal("mine\n", read(out .. "/log.jsonl.old"))
+    assert.equal("start", events(out)[1].event)
+    assert.equal(2, #events(out, "step"))
+  end)
+
   it("is for one run at a time", function()
     local out = dir .. "/locked"
     local printed = with_run(out, "", ([[

@@ -371,7 +371,53 @@ describe("misuse", function()
     assert_fails(2, "runs too long",
                  train(poem, dir .. "/misuse", "--config",
                        write("loop.lua", "while true do end")))
+    assert_fails(2, "quotes.lua:1: unknown name 'lstm'; texts are put in " ..
+                 "quotes", train(poem, dir .. "/misuse", "--config",
+                                 write("quotes.lua", "{cell = lstm}")))
+    assert_fails(2, "--out must be a file name, got ''", train(poem, ""))
+    assert_fails(2, "unknown option '-hidden' (did you mean '--hidden'?)",
+                 run("train_charlm.lua", "-hidden", "3"))
+    assert_fails(2, "a value that begins with - is given as --seed=-5",
+                 train(poem, dir .. "/misuse", "--seed", "-5"))
+    assert_fails(2, "a plot's name must end in .png",
+                 train(poem, dir .. "/misuse", "--plot", "a.jpg"))
+    assert_fails(2, "--extend-vocab needs --init-from",
+                 train(poem, dir .. "/misuse", "--extend-vocab"))
+    assert_fails(2, "--allow-new-data needs --resume",
+                 train(poem, dir .. "/misuse", "--allow-new-data"))
+    for _, option in ipairs {"--overwrite", "--init-from=x"} do
+      assert_fails(2, "leave", run("train_charlm.lua", "--out", dir .. "/run",
+                                   "--resume", option))
+    end
+    assert_fails(3, "--resume auto takes an older checkpoint, or starts",
+                 run("train_charlm.lua", "--out", dir .. "/misuse",
+                     "--resume"))
     assert.falsy(lfs.attributes(dir .. "/misuse"))
+  end)
+
+  it("is not a value below 0, nor braces after a comment", function()
+    local config = write("comment.lua", "\u{FEFF}-- small\n\n{hidden = 3}\n")
+    local code, out, err = run("train_charlm.lua", "--data", poem, "--out",
+                               dir .. "/misuse", "--seed=-5", "--dry-run",
+                               "--config", config)
+    assert.equal(0, code, err)
+    assert.truthy(out:find("LSTM of 3 units", 1, true), out)
+  end)
+
+  it("of a folder for a model tells which file to take", function()
+    for _, script in ipairs {"sample.lua", "score.lua", "info.lua"} do
+      assert_fails(3, ("run: is a folder; take %s/run/best.safetensors")
+                   :format(dir), run(script, dir .. "/run"))
+    end
+  end)
+
+  it("of a text with new characters tells what can learn them", function()
+    local new = write("new.txt", POEM .. "\u{4F60}")
+    local code, out, err = run("train_charlm.lua", "--data", new, "--out",
+                               dir .. "/run", "--resume", "--allow-new-data")
+    assert_fails(3, ("one with --init-from %s/run/last.safetensors " ..
+                     "--extend-vocab can"):format(dir), code, out, err)
+    assert.falsy(err:find("'fit'", 1, true), err)
   end)
 
   it("of the learning rate is divergence, exit code 4", function()
@@ -388,7 +434,7 @@ describe("misuse", function()
 
   it("of the folder is exit code 5", function()
     local file = write("a-file", "x")
-    assert_fails(5, "cannot write the run: ",
+    assert_fails(5, file .. ": is not a folder",
                  train(poem, file .. "/run", "--steps", "1"))
     lfs.mkdir(dir .. "/blocked")
     lfs.mkdir(dir .. "/blocked/last.safetensors")
@@ -605,6 +651,7 @@ end)
 
 describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
+                           "info.lua", "plot.lua", "completion.lua",
                            "lstm_cell.lua", "bench/bench.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")

@@ -376,7 +376,8 @@ describe("a stepper", function()
            {a = model.embed, b = model.rnn, c = model.out, d = model.out})
     local both = model_of("LSTM", {})
     both.rnn = rnn.LSTM(12, 19, {bidirectional = true})
-    raises("stepper: cannot step through a bidirectional layer", rnn.stepper,
+    raises("stepper: cannot step through a layer with bidirectional",
+           rnn.stepper,
            both)
     both.rnn = rnn.LSTM(12, 20)
     raises("stepper: 'out_w' must be (23, 20), got (23, 19)", rnn.stepper,

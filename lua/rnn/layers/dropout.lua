@@ -1,5 +1,7 @@
 ---rnn.Dropout(p): zeroes elements with probability p (default 0.5) and scales
----the others by 1/(1-p), while a tape is open (Srivastava et al. 2014).
+---the others by 1/(1-p), while a tape is open (Srivastava et al. 2014). Option
+---locked: one mask for the whole first axis, so that x (T,N,F) loses the same
+---elements at every step (variational, Gal and Ghahramani 2016).
 local core = require "rnn.core"
 local layer = require "rnn.layer"
 
@@ -9,7 +11,7 @@ local layer = require "rnn.layer"
 local Dropout = layer.class {
   name = "Dropout",
   sizes = {},
-  options = {p = 0.5},
+  options = {p = 0.5, locked = false},
   shapes = function() return {} end,
   check = function(_, options)
     if not (options.p >= 0 and options.p <= 1) then
@@ -17,7 +19,7 @@ local Dropout = layer.class {
     end
   end,
   init = function() end,
-  call = function(self, x) return core.op.dropout(x, self.config.options.p) end,
+  call = function(self, x) return core.op.dropout(x, self.config.options) end,
 }
 
 ---The probability may be given by itself, as in rnn.Dropout(0.2).

@@ -23,11 +23,14 @@ local function with_defaults(own, shared)
 end
 
 ---The parameters of one layer in one direction: weight_ih, weight_hh, bias_ih,
----bias_hh, each with 'suffix'.
-local function add_shapes(list, suffix, rows, D, H, bias)
+---bias_hh and those of options, each with 'suffix'.
+local function add_shapes(list, suffix, rows, D, H, options)
   list[#list + 1] = {"weight_ih" .. suffix, {rows, D}}
   list[#list + 1] = {"weight_hh" .. suffix, {rows, H}}
-  if not bias then return end
+  if options.peephole then
+    list[#list + 1] = {"weight_peephole" .. suffix, {3, H}}
+  end
+  if not options.bias then return end
   list[#list + 1] = {"bias_ih" .. suffix, {rows}}
   list[#list + 1] = {"bias_hh" .. suffix, {rows}}
 end
@@ -46,6 +49,9 @@ end
 local function init(self, sizes, options)
   local H = sizes[2]
   layer.uniform(self, H > 0 and 1 / math.sqrt(H) or 0)
+  for _, name in ipairs {"h0", "c0"} do
+    if self[name] then core.fill_uniform(self[name], 0, 0) end
+  end
   local add = options.forget_bias or 0
   if add == 0 or not options.bias then return end
   for name, p in pairs(self) do
@@ -77,8 +83,13 @@ end
 ---One direction of one layer over the whole sequence: y, last h, last c.
 local function run(self, kind, x, suffix, h, c, opts)
   local w_ih, w_hh = self["weight_ih" .. suffix], self["weight_hh" .. suffix]
+  local drop = self.config.options.weight_drop
+  if drop and drop > 0 then w_hh = op.dropout(w_hh, drop) end
   local b_ih, b_hh = self["bias_ih" .. suffix], self["bias_hh" .. suffix]
-  if kind.cell then return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, c, opts) end
+  if kind.cell then
+    return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, c,
+                   self["weight_peephole" .. suffix], opts)
+  end
   return kind.op(x, w_ih, w_hh, b_ih, b_hh, h, opts)
 end
 
@@ -99,6 +110,16 @@ local function run_layer(self, kind, x, l, state, lengths, last)
   return dirs == 1 and out[1] or op.cat(out, 3)
 end
 
+---The initial state that is trained, for every row of the batch.
+local function learned(self, want)
+  local state = {}
+  for _, part in ipairs {"h", "c"} do
+    local p = self[part .. "0"]
+    if p then state[part] = p + core.zeros(want, p.dtype) end
+  end
+  return state
+end
+
 ---y, state = layer(x, state, lengths)
 local function call(self, kind, x, state, lengths)
   local sizes, options = self.config.sizes, self.config.options
@@ -116,12 +137,17 @@ local function call(self, kind, x, state, lengths)
   if state and kind.cell then
     check_shape(kind.name, "state.c", state.c, want)
   end
+  if not state and options.learned_state then state = learned(self, want) end
   local last = {h = {}, c = {}}
   for l = 1, options.num_layers do
     if l > 1 and options.dropout > 0 then
       x = op.dropout(x, options.dropout)
     end
-    x = run_layer(self, kind, x, l, state, lengths, last)
+    if l > 1 and options.locked_dropout > 0 then
+      x = op.dropout(x, options.locked_dropout, true)
+    end
+    local y = run_layer(self, kind, x, l, state, lengths, last)
+    x = options.residual and l > 1 and x + y or y
   end
   if options.batch_first then x = x:transpose(1, 2) end
   return x, {h = op.stack(last.h, 1),
@@ -133,8 +159,11 @@ local function check_options(_, options)
   if math.type(L) ~= "integer" or L < 1 or L > 1000 then
     return ("'num_layers' must be an integer from 1 to 1000, got %s"):format(L)
   end
-  if not (options.dropout >= 0 and options.dropout <= 1) then
-    return ("'dropout' must be from 0 to 1, got %s"):format(options.dropout)
+  for _, name in ipairs {"dropout", "locked_dropout", "weight_drop"} do
+    local p = options[name]
+    if not (p >= 0 and p <= 1) then
+      return ("'%s' must be from 0 to 1, got %s"):format(name, p)
+    end
   end
   if options.precision ~= "full" and options.precision ~= "bf16" then
     return ("'precision' must be full or bf16, got %s"):format(
@@ -143,11 +172,16 @@ local function check_options(_, options)
 end
 
 ---The layer class of a kind; `class.recurrent` is the kind.
----Options: num_layers 1, bias true, batch_first false, dropout 0 (between
----layers, while a tape is open), bidirectional false, and the kind's own;
----precision "full": "bf16" rounds the factors of products to bfloat16, sums
----stay float32; recompute false: true makes the gates again in backward
----instead of keeping them, (T,N,4H) less memory for a third more time.
+---Options: num_layers 1, bias true, batch_first false, bidirectional false, and
+---the kind's own. While a tape is open: dropout 0 (between layers),
+---locked_dropout 0 (between layers, one mask for all steps; Gal and Ghahramani
+---2016), weight_drop 0 (of weight_hh, once a call; Wan et al. 2013, Merity et
+---al. 2017). residual false: layers above the first add what they read (Wu et
+---al. 2016). learned_state false: the state of a call without one is trained,
+---parameters h0 and c0 (L*dirs,1,H), at first 0. precision "full": "bf16"
+---rounds the factors of products to bfloat16, sums stay float32; recompute
+---false: true makes the gates again in backward instead of keeping them,
+---(T,N,4H) less memory for a third more time.
 ---@param kind rnn.RecurrentKind
 function recurrent.layer(kind)
   local class = layer.class {
@@ -155,16 +189,22 @@ function recurrent.layer(kind)
     sizes = SIZES,
     options = with_defaults(kind.options, {
       num_layers = 1, bias = true, batch_first = false, dropout = 0.0,
-      bidirectional = false, precision = "full", recompute = false}),
+      bidirectional = false, precision = "full", recompute = false,
+      locked_dropout = 0.0, weight_drop = 0.0, residual = false,
+      learned_state = false}),
     check = check_options,
     shapes = function(sizes, options)
       local list, dirs, H = {}, directions(options), sizes[2]
       for l = 1, options.num_layers do
         for d = 1, dirs do
           add_shapes(list, suffix_of(l, d), kind.gates * H,
-                     l == 1 and sizes[1] or dirs * H, H, options.bias)
+                     l == 1 and sizes[1] or dirs * H, H, options)
         end
       end
+      if not options.learned_state then return list end
+      local shape = {options.num_layers * dirs, 1, H}
+      list[#list + 1] = {"h0", shape}
+      if kind.cell then list[#list + 1] = {"c0", shape} end
       return list
     end,
     init = init,
@@ -202,7 +242,7 @@ function recurrent.cell(of)
     shapes = function(sizes, options)
       local list = {}
       add_shapes(list, "", kind.gates * sizes[2], sizes[1], sizes[2],
-                 options.bias)
+                 options)
       return list
     end,
     init = init,

@@ -1,0 +1,95 @@
+---rnn.scan: cells of one's own against the fused layers, and gradients.
+local rnn = require "rnn"
+local array = require "tests.array"
+local gradcheck = require "tests.gradcheck"
+local new_random = require "tests.random"
+
+local function random(rand, shape)
+  return array.tensor(rnn, array.random(rand, shape, -1, 1), "float64")
+end
+
+local function assert_same(a, b)
+  local ok, why = array.compare(array.of(a), array.of(b), 1e-13)
+  assert.is_true(ok, why)
+end
+
+local old = rnn.default_dtype()
+setup(function() rnn.default_dtype "float64" end)
+teardown(function() rnn.default_dtype(old) end)
+
+describe("scan", function()
+  local rand = new_random(5)
+
+  for name, parts in pairs {RNN = {"h"}, GRU = {"h"}, LSTM = {"h", "c"}} do
+    it("of the step is the layer " .. name .. ", with lengths and backwards",
+       function()
+      for _, lengths in ipairs {{4, 4, 4}, {4, 1, 3}, {0, 2, 4}} do
+        local both = rnn[name](2, 3, {bidirectional = true})
+        local x = random(rand, {4, 3, 2})
+        local want, want_last = both(x, nil, lengths)
+        for d, suffix in ipairs {"_l0", "_l0_reverse"} do
+          local cell = rnn[name .. "Cell"](2, 3)
+          for _, p in ipairs {"weight_ih", "weight_hh", "bias_ih",
+                              "bias_hh"} do
+            cell[p]:copy(both[p .. suffix])
+          end
+          local y, last = rnn.scan(cell, x, nil, {lengths = lengths,
+                                                  reverse = d == 2})
+          assert_same(want:slice(3, 3 * d - 2, 3 * d), y)
+          for _, part in ipairs(parts) do
+            assert_same(want_last[part][d], last[part])
+          end
+        end
+      end
+    end)
+  end
+
+  it("has the right gradients", function()
+    for _, lengths in ipairs {false, {3, 1}, {2, 0}} do
+      for _, reverse in ipairs {false, true} do
+        local m = {w = rnn.Linear(2, 3), u = rnn.Linear(3, 3)}
+        local x, h0 = random(rand, {3, 2, 2}), random(rand, {2, 3})
+        local params = rnn.parameters(m)
+        params[#params + 1], params[#params + 2] = rnn.param(x), rnn.param(h0)
+        local ok, why = gradcheck.check {params = params, seed = 3,
+          f = function()
+            local y, last = rnn.scan(function(xt, h)
+              local new = (m.w(xt) + m.u(h)):tanh()
+              return new * 2, new
+            end, x, h0, {lengths = lengths or nil, reverse = reverse})
+            return y, last
+          end}
+        assert.is_true(ok, why)
+      end
+    end
+  end)
+
+  it("passes ids and states of any form", function()
+    local embed = rnn.Embedding(5, 2)
+    local ids = rnn.ids {1, 2, 3, 4, 5, 1}:reshape {3, 2}
+    local y, last = rnn.scan(function(id, state)
+      local sum = embed(id) + (state and state.deep.sum or 0)
+      return sum, {deep = {sum = sum}, count = (state and state.count or 0) + 1}
+    end, ids)
+    assert.same({3, 2, 2}, y:shape())
+    assert.equal(3, last.count)
+    assert_same(y[3], last.deep.sum)
+    assert_same(embed(ids):sum(1), last.deep.sum)
+  end)
+
+  it("says what is wrong", function()
+    local function fails(text, ...)
+      local ok, wrong = pcall(rnn.scan, ...)
+      assert.is_false(ok)
+      assert.truthy(tostring(wrong):find(text, 1, true), wrong)
+    end
+    local function cell(x) return x end
+    fails("scan: x must be a tensor (T, N, ...)", cell, rnn.zeros {3})
+    fails("unknown option 'length' (it has: lengths, reverse)", cell,
+          rnn.zeros {3, 2, 1}, nil, {length = {1}})
+    fails("'lengths' must be 2 integers", cell, rnn.zeros {3, 2, 1}, nil,
+          {lengths = {1}})
+    fails("length 2 must be from 0 to 3, got 4", cell, rnn.zeros {3, 2, 1},
+          nil, {lengths = {1, 4}})
+  end)
+end)
