@@ -1,18 +1,22 @@
 ---What a layer is: a callable table made by a class that is described by one
----table - sizes, options, shapes of its parameters, initial values, call. From
----the description come the constructor with its checks, printing, and the
----rebuilding of a layer from a model file.
+---table - sizes, options, shapes of its parameters, the layers inside it,
+---initial values, call. From the description come the constructor with its
+---checks, printing, and the rebuilding of a layer from a model file.
 local core = require "rnn.core"
 
 local layer = {}
 
 ---`shapes` lists the parameters in the order they are made, as {field, shape};
----`check` says what is wrong with an option, if anything is.
+---a number as third, {field, shape, value}, makes a tensor that is not trained
+---but saved, and starts as that. `layers` lists the layers inside as {field,
+---class, sizes, options}; they are made and get initial values first. `check`
+---says what is wrong with an option, if anything is.
 ---@class rnn.LayerKind
 ---@field name string class name
 ---@field sizes string[] names of the integers the constructor takes first
 ---@field options table<string, any> options and their defaults
 ---@field shapes fun(sizes: integer[], options: table): table[]
+---@field layers? fun(sizes: integer[], options: table): table[]
 ---@field check? fun(sizes: integer[], options: table): string?
 ---@field init fun(self: table, sizes: integer[], options: table) initial values
 ---@field call fun(self: table, ...): ... what calling a layer does
@@ -56,6 +60,10 @@ local function complete(kind, given)
   return options
 end
 
+local function inner_layers(kind, sizes, options)
+  return kind.layers and kind.layers(sizes, options) or {}
+end
+
 ---Sizes and options of a layer to be, checked; or nil and what is wrong.
 ---@return table|nil options
 ---@return string? message
@@ -66,7 +74,26 @@ function layer.check(kind, sizes, given)
   options, wrong = complete(kind, given)
   if options and kind.check then wrong = kind.check(sizes, options) end
   if wrong then return nil, wrong end
+  for _, inner in ipairs(inner_layers(kind, sizes, options)) do
+    local ok
+    ok, wrong = layer.check(inner[2].kind, inner[3], inner[4])
+    if not ok then return nil, inner[1] .. ": " .. wrong end
+  end
   return options
+end
+
+---The tensors of a layer and of those inside it, as {path, shape}; sizes and
+---options have been checked.
+---@return table[]
+function layer.tensors(class, sizes, options)
+  local list = class.kind.shapes(sizes, options)
+  for _, inner in ipairs(inner_layers(class.kind, sizes, options)) do
+    local complete_options = layer.check(inner[2].kind, inner[3], inner[4])
+    for _, p in ipairs(layer.tensors(inner[2], inner[3], complete_options)) do
+      list[#list + 1] = {inner[1] .. "." .. p[1], p[2]}
+    end
+  end
+  return list
 end
 
 ---A layer with all parameters 0; sizes and options have been checked.
@@ -74,8 +101,32 @@ function layer.make(class, sizes, options)
   local self = setmetatable({}, class)
   self.config = {class = class.kind.name, sizes = sizes, options = options}
   for _, p in ipairs(class.kind.shapes(sizes, options)) do
-    self[p[1]] = core.param(core.zeros(p[2]))
+    self[p[1]] = p[3] and core.full(p[2], p[3]) or
+                 core.param(core.zeros(p[2]))
   end
+  for _, inner in ipairs(inner_layers(class.kind, sizes, options)) do
+    self[inner[1]] = layer.make(inner[2], inner[3],
+                                layer.check(inner[2].kind, inner[3], inner[4]))
+  end
+  return self
+end
+
+---Initial values: of the layers inside, then of the layer itself.
+local function init(self)
+  local config, kind = self.config, getmetatable(self).kind
+  for _, inner in ipairs(inner_layers(kind, config.sizes, config.options)) do
+    init(self[inner[1]])
+  end
+  kind.init(self, config.sizes, config.options)
+end
+
+---A layer with its initial values; raises, naming the class, what is wrong.
+---@param level integer of the error, as for error()
+function layer.new(class, sizes, given, level)
+  local options, wrong = layer.check(class.kind, sizes, given)
+  if not options then error(class.kind.name .. ": " .. wrong, level + 1) end
+  local self = layer.make(class, sizes, options)
+  init(self)
   return self
 end
 
@@ -110,17 +161,13 @@ function layer.class(kind)
   return setmetatable(class, {
     __call = function(_, ...)
       local sizes = {table.unpack({...}, 1, n)}
-      local options, wrong = layer.check(kind, sizes, (select(n + 1, ...)))
-      if not options then error(kind.name .. ": " .. wrong, 2) end
-      local self = layer.make(class, sizes, options)
-      kind.init(self, sizes, options)
-      return self
+      return layer.new(class, sizes, (select(n + 1, ...)), 2)
     end,
   })
 end
 
 ---Fills the parameters of a layer, in the order they were made, uniformly in
----[-bound, bound].
+---[-bound, bound]; those of layers inside it stay.
 function layer.uniform(self, bound)
   local config = self.config
   local shapes = getmetatable(self).kind.shapes(config.sizes, config.options)

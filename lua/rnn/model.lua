@@ -22,18 +22,39 @@ local function sorted_keys(t)
   return keys
 end
 
----Calls visit(value, path) for every tensor and table of a model, each once, in
----the order of sorted paths; a true result keeps it from looking inside.
-local function walk(value, path, seen, visit)
+---Calls visit(value, path, owner) for every tensor and table of a model, each
+---once, in the order of sorted paths; owner is the table it is in. A true
+---result keeps it from looking inside.
+local function walk(value, path, seen, visit, owner)
   local is_table = type(value) == "table"
   if seen[value] or not (is_table or core.is_tensor(value)) then return end
   seen[value] = true
-  if visit(value, path) or not is_table then return end
+  if visit(value, path, owner) or not is_table then return end
   for _, key in ipairs(sorted_keys(value)) do
     local k = key[2]
     walk(value[k], path == "" and tostring(k) or path .. "." .. k, seen,
-         visit)
+         visit, value)
   end
+end
+
+local function is_layer(value)
+  local class = getmetatable(value)
+  return type(class) == "table" and class.kind ~= nil
+end
+
+---The tensors of a model that keep(value, owner) wants, each once, in the order
+---of their sorted paths, which are in `names`.
+local function collect(m, keep)
+  local found = {names = {}}
+  walk(m, "", {}, function(value, path, owner)
+    if not keep(value, owner) then return end
+    for _, p in ipairs(found) do
+      if p == value then return end   -- the same tensor by another handle
+    end
+    found[#found + 1] = value
+    found.names[#found] = path
+  end)
+  return found
 end
 
 ---Parameters of a model (or layer): tensors made by rnn.param, each once, in
@@ -44,24 +65,23 @@ function model.parameters(m)
   if type(m) ~= "table" then
     error(("parameters: the model must be a table, got %s"):format(type(m)), 2)
   end
-  local found = {names = {}}
-  walk(m, "", {}, function(value, path)
-    if not core.is_param(value) then return end
-    for _, p in ipairs(found) do
-      if p == value then return end   -- the same tensor by another handle
-    end
-    found[#found + 1] = value
-    found.names[#found] = path
-  end)
-  return found
+  return collect(m, core.is_param)
 end
 
----The layers of a model: path -> {class, sizes, options}.
+---What a model file keeps: the parameters, what else layers hold (running
+---statistics), and plain tensors at the top of the table.
+local function kept(m)
+  return collect(m, function(value, owner)
+    return core.is_param(value) or
+           core.is_tensor(value) and (owner == m or is_layer(owner))
+  end)
+end
+
+---The outermost layers of a model: path -> {class, sizes, options}.
 local function layers_of(m)
   local found = {}
   walk(m, "", {}, function(value, path)
-    local class = getmetatable(value)
-    if type(class) ~= "table" or not class.kind then return end
+    if not is_layer(value) then return end
     found[path] = value.config
     return true
   end)
@@ -106,8 +126,9 @@ local function meta_string(key, value)
         :format(key, type(value)), 3)
 end
 
----Saves the parameters of a model as one safetensors file, under their paths
----as names. The file is replaced as a whole or not at all.
+---Saves the parameters of a model, and the running statistics of its layers,
+---as one safetensors file, under their paths as names. The file is replaced as
+---a whole or not at all.
 ---@param path string
 ---@param m table model, or a table of name = tensor
 ---@param meta? table<string, string|table> kept in the file's `__metadata__`
@@ -115,15 +136,7 @@ end
 ---@return string? message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function model.save(path, m, meta)
-  local params = model.parameters(m)
-  local names, tensors = {}, {}
-  for i, t in ipairs(params) do names[i], tensors[i] = params.names[i], t end
-  for _, key in ipairs(sorted_keys(m)) do   -- flat tables of plain tensors
-    local name, t = key[2], m[key[2]]
-    if core.is_tensor(t) and not core.is_param(t) then
-      names[#names + 1], tensors[#tensors + 1] = tostring(name), t
-    end
-  end
+  local tensors = kept(m)
   local strings = {format = "rnnlua", ["rnnlua.version"] = core.version,
                    ["rnnlua.layers"] = json.encode(layers_of(m))}
   for key, value in pairs(meta or {}) do
@@ -132,7 +145,7 @@ function model.save(path, m, meta)
     end
     strings[key] = meta_string(key, value)
   end
-  return core.file_save(path, names, tensors, strings)
+  return core.file_save(path, tensors.names, tensors, strings)
 end
 
 ---The message about a file; where the folder of a run was given in its place,
@@ -155,11 +168,11 @@ function model.load(path)
   return nil, with_hint(path, meta), code
 end
 
----What does not fit between parameters and tensors, one line each.
-local function mismatches(params, tensors, strict)
+---What does not fit between a model's tensors and others, one line each.
+local function mismatches(own, tensors, strict)
   local lines, known = {}, {}
-  for i, p in ipairs(params) do
-    local name = params.names[i]
+  for i, p in ipairs(own) do
+    local name = own.names[i]
     known[name] = true
     local t = tensors[name]
     if not t then
@@ -224,7 +237,7 @@ end
 local function unfit(list, tensors)
   local lines = {}
   for _, one in ipairs(list) do
-    for _, p in ipairs(one.class.kind.shapes(one.sizes, one.options)) do
+    for _, p in ipairs(layer.tensors(one.class, one.sizes, one.options)) do
       local name = (one.path == "" and "" or one.path .. ".") .. p[1]
       local want = table.concat(p[2], ", ")
       local got = tensors[name] and table.concat(tensors[name]:shape(), ", ")
@@ -281,20 +294,21 @@ function model.load_model(path)
   local m = {}
   for _, one in ipairs(list) do
     local made = layer.make(one.class, one.sizes, one.options)
-    for _, p in ipairs(one.class.kind.shapes(one.sizes, one.options)) do
-      made[p[1]]:copy(tensors[(one.path == "" and "" or one.path .. ".") ..
-                              p[1]])
+    local own = kept(made)
+    for i, t in ipairs(own) do
+      t:copy(tensors[(one.path == "" and "" or one.path .. ".") ..
+                     own.names[i]])
     end
     if one.path == "" then m = made else place(m, one.path, made) end
   end
   return m, meta
 end
 
----Copies saved numbers into the parameters of a model. Everything is checked
----first: on a mismatch the model is left as it was.
+---Copies saved numbers into what model.save saves of a model. Everything is
+---checked first: on a mismatch the model is left as it was.
 ---@param m table
 ---@param from string|table<string, rnn.Tensor> path, or tensors from rnn.load
----@param opts? {strict: boolean} strict (default true): every parameter must be
+---@param opts? {strict: boolean} strict (default true): every tensor must be
 ---there and nothing else; else missing and extra ones are passed over
 ---@return table<string, string>|true|nil meta of the file, or true for tensors
 ---@return string? message listing every missing, extra or misshapen tensor
@@ -307,15 +321,15 @@ function model.restore(m, from, opts)
     if not tensors then return nil, meta, code end
   end
   local strict = not (opts and opts.strict == false)
-  local params = model.parameters(m)
-  local lines = mismatches(params, tensors, strict)
+  local own = kept(m)
+  local lines = mismatches(own, tensors, strict)
   if #lines > 0 then
     local where = type(from) == "string" and from .. ": " or ""
     return nil, where .. "does not fit the model: " ..
                 table.concat(lines, "; "), "EFORMAT"
   end
-  for i, p in ipairs(params) do
-    local t = tensors[params.names[i]]
+  for i, p in ipairs(own) do
+    local t = tensors[own.names[i]]
     if t then p:copy(t) end
   end
   return meta

@@ -102,6 +102,9 @@ function Tensor:relu() end
 ---@return rnn.Tensor
 function Tensor:leaky_relu(slope) end
 
+---@return rnn.Tensor x times the normal distribution function of x
+function Tensor:gelu() end
+
 ---@param min? number default -inf
 ---@param max? number default inf
 ---@return rnn.Tensor
@@ -297,6 +300,53 @@ function Tensor:embedding(ids) end
 ---@param p? number default 0.5
 ---@return rnn.Tensor
 function Tensor:dropout(p) end
+
+---@param w? rnn.Tensor (F)
+---@param b? rnn.Tensor (F)
+---@param opts? {eps: number} default 1e-5
+---@return rnn.Tensor y (...,F): rows of mean 0 and variance 1, times w + b
+function Tensor:layer_norm(w, b, opts) end
+
+---Each column gets mean 0 and variance 1, times w + b, over all rows, or those
+---within the lengths; y is 0 beyond.
+---@param w? rnn.Tensor (F)
+---@param b? rnn.Tensor (F)
+---@param opts? {lengths: integer[], eps: number} eps default 1e-5
+---@return rnn.Tensor y (...,F) from self (...,F), (T,N,F) to have lengths
+---@return rnn.Tensor mean (F)
+---@return rnn.Tensor var (F)
+function Tensor:batch_norm(w, b, opts) end
+
+---@class rnn.ConvOptions
+---@field stride? integer default 1
+---@field padding? integer zeros before and after; default 0
+---@field dilation? integer steps between what a kernel sees; default 1
+---@field causal? boolean pads so that no later step is seen
+
+---@param w rnn.Tensor (O,C,kernel)
+---@param b? rnn.Tensor (O)
+---@param opts? rnn.ConvOptions
+---@return rnn.Tensor y (T',N,O) from self (T,N,C)
+function Tensor:conv1d(w, b, opts) end
+
+---@class rnn.AttentionOptions
+---@field heads? integer slices of the features; default 1
+---@field lengths? integer[] keys of each of the N rows; default S
+---@field causal? boolean the last query sees all keys, each before it one less
+---@field scale? number of the scores; default 1/sqrt(E/heads), with w 1
+---@field dropout? number of the weights, while a tape is open; default 0
+---@field weights? boolean whether to make the second result; default false
+
+---Means of values, weighted by the softmax of scale q k', or with w of
+---scale w tanh(q + k). self is q. A query that sees no key gets zeros.
+---@param k rnn.Tensor (S,N,E)
+---@param v rnn.Tensor (S,N,F)
+---@param w? rnn.Tensor (E)
+---@param mask? rnn.Tensor (T,S) whose nonzeros hide keys
+---@param opts? rnn.AttentionOptions
+---@return rnn.Tensor y (T,N,F) from self (T,N,E)
+---@return rnn.Tensor weights (N,heads,T,S) before dropout; (0) if not wanted
+function Tensor:attention(k, v, w, mask, opts) end
 
 ---@class rnn.SequenceOptions
 ---@field lengths? integer[] steps of each of the N rows; default T
@@ -529,6 +579,10 @@ function core.file_info(path) end
 
 ---@return boolean
 function core.is_tokens(x) end
+
+---Is a tape open? What only training does asks.
+---@return boolean
+function core.taped() end
 
 ---@param plan rnn.TokenPlan
 ---@return rnn.TokenWriter

@@ -25,6 +25,13 @@ static int l_tape (lua_State *L) {
 }
 
 
+/* Is a tape open? What only training does asks. */
+static int l_taped (lua_State *L) {
+  lua_pushboolean(L, rnl_tape(rnnlua_context(L)) != NULL);
+  return 1;
+}
+
+
 static Tape *check_tape (lua_State *L) {
   Tape *h = luaL_checkudata(L, 1, TAPE);
   if (!h->tape) luaL_argerror(L, 1, "attempt to use a closed tape");
@@ -77,4 +84,6 @@ void rnnlua_open_tape (lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, l_tape);
   lua_setfield(L, -2, "tape");
+  lua_pushcfunction(L, l_taped);
+  lua_setfield(L, -2, "taped");
 }

@@ -296,7 +296,8 @@ extern const rnl_Op *const rnli_ops[][2];
 /*
 ** C = beta*C + op(A) op(B), row-major, op(A) m x k, op(B) k x n; 'ta' and 'tb'
 ** transpose. Sizes of 0 are fine. The order of summation depends on the sizes
-** only, never on the thread count.
+** only, never on the thread count. 'ctx' NULL: on the calling thread alone, as
+** what runs in rnli_parallel must.
 */
 void rnli_gemm_f32 (rnl_Context *ctx, int ta, int tb, int m, int n, int k,
                     const float *a, int lda, const float *b, int ldb,

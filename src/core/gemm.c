@@ -26,6 +26,7 @@ typedef struct Product {
   void *c;
   double beta;
   int by_rows, slices;
+  int alone;              /* the caller is a worker: not to be shared */
 } Product;
 
 
@@ -113,7 +114,7 @@ static void run (rnl_Context *ctx, Product *p) {
   p->by_rows = p->m >= p->n;
   int extent = p->by_rows ? p->m : p->n;
   p->slices = 1;
-  if (work >= SHARE_FROM && extent >= 32) {
+  if (!p->alone && work >= SHARE_FROM && extent >= 32) {
     p->slices = extent / SLICE;
     if (p->slices < 2) p->slices = 2;
     if (p->slices > MAX_SLICES) p->slices = MAX_SLICES;
@@ -126,7 +127,7 @@ void rnli_gemm_f32 (rnl_Context *ctx, int ta, int tb, int m, int n, int k,
                     const float *a, int lda, const float *b, int ldb,
                     float beta, float *c, int ldc) {
   Product p = {0, ta, tb, m, n, k, lda, ldb, ldc, a, b, c, (double)beta,
-               0, 0};
+               0, 0, ctx == NULL};
   run(ctx, &p);
 }
 
@@ -134,6 +135,7 @@ void rnli_gemm_f32 (rnl_Context *ctx, int ta, int tb, int m, int n, int k,
 void rnli_gemm_f64 (rnl_Context *ctx, int ta, int tb, int m, int n, int k,
                     const double *a, int lda, const double *b, int ldb,
                     double beta, double *c, int ldc) {
-  Product p = {1, ta, tb, m, n, k, lda, ldb, ldc, a, b, c, beta, 0, 0};
+  Product p = {1, ta, tb, m, n, k, lda, ldb, ldc, a, b, c, beta, 0, 0,
+               ctx == NULL};
   run(ctx, &p);
 }

@@ -1,5 +1,6 @@
 -- Parity with frozen PyTorch vectors: every op, layer and optimizer of
--- tests/fixtures (see make_torch.py there), in float64 and in float32.
+-- tests/fixtures (see make_torch.py there), in float64 and in float32. Layers
+-- of attention and the like are in attention_spec.lua.
 --
 -- A tensor agrees when  max |got - want| <= tol * max(max |want|, 1e-3);
 -- the floor keeps results that are all but zero from asking for more digits
@@ -286,6 +287,7 @@ describe("PyTorch", function()
   local both = {"float64", "float32"}
   for _, group in ipairs {
     {"ops", check_op, both}, {"losses", check_op, both},
+    {"attention_ops", check_op, both},
       {"layers", check_layer, both},
     {"optim", check_optimizer, both},
     {"lbfgs", check_lbfgs, {"float64"}},   -- rounding decides its searches
@@ -302,7 +304,7 @@ describe("PyTorch", function()
 
   it("has a vector of every op", function()
     local seen = {}
-    for _, name in ipairs {"ops", "losses"} do
+    for _, name in ipairs {"ops", "losses", "attention_ops"} do
       for _, v in ipairs(fixture(name)) do seen[v.op] = true end
     end
     for name in pairs(rnn.op) do
