@@ -289,7 +289,8 @@ describe("a loop of one's own", function()
     local list = events(out)
     assert.equal("error", list[#list].reason)
     assert.equal(3, step_of(out))
-    assert.truthy(own_loop {dir = out, steps = 9, resume = "last"})   -- the lock is gone
+    -- the lock is gone
+    assert.truthy(own_loop {dir = out, steps = 9, resume = "last"})
   end)
 end)
 
