@@ -528,22 +528,27 @@ end)
 -- {== Stops at random moments ==
 
 describe("stops at random moments", function()
-  local options = ("--data %s --hidden 64 --layers 2 --steps 600 --batch 8 " ..
+  local options = ("--data %s --hidden 64 --layers 2 --steps 900 --batch 8 " ..
     "--seq 20 --dropout 0.1 --eval-every 37 --save-every 29 --schedule plateau "
     .. "--random-seq --keep 2"):format(quote(text))
 
   for threads = 1, 2 do
     it("change nothing, threads: " .. threads, function()
-      local whole, parts = dir .. "/w" .. threads, dir .. "/p" .. threads
+      local whole = dir .. "/w" .. threads
       local o = options .. " --threads " .. threads
       local code, _, err = stops.whole(o, whole)
       assert.equal(0, code, err)
-      local n, wrong = stops.interrupted(o, parts, 6, 0.4)
-      assert.falsy(wrong, wrong)
-      assert.truthy(n >= 3, n .. " stops")
-      assert.truthy(read(whole .. "/last.safetensors") ==
-                    read(parts .. "/last.safetensors"))
-      assert.equal(stops.losses(whole), stops.losses(parts))
+      local done, round = 0, 0
+      while done < 6 do   -- a fast machine may end a run between two stops
+        round = round + 1
+        local parts = ("%s/p%d-%d"):format(dir, threads, round)
+        local n, wrong = stops.interrupted(o, parts, 6 - done, 0.4)
+        assert.falsy(wrong, wrong)
+        done = done + n
+        assert.truthy(read(whole .. "/last.safetensors") ==
+                      read(parts .. "/last.safetensors"))
+        assert.equal(stops.losses(whole), stops.losses(parts))
+      end
     end)
   end
 
