@@ -1,6 +1,7 @@
 ---Beam search: the likeliest texts that a model makes, not drawn but looked
 ---for. Each step keeps the 'width' likeliest of all continuations.
 local core = require "rnn.core"
+local check = require "rnn.check"
 local session = require "rnn.session"
 local stops = require "rnn.stops"
 
@@ -23,8 +24,8 @@ local stops = require "rnn.stops"
 ---@field tokens integer
 ---@field stopped "length"|"stop"
 
-local NAMES = {"prime", "width", "n", "length", "length_penalty", "stop",
-               "unknown", "precision"}
+local NAMES = session.names {"prime", "width", "n", "length",
+                             "length_penalty", "stop", "unknown", "precision"}
 
 ---Continuations of all texts, likeliest first; the texts before one another
 ---keep their order where two are as likely.
@@ -89,10 +90,10 @@ end
 ---@return string? code "EFORMAT"
 return function(model, tok, o)
   o = o or {}
-  session.check_names("beam", o, NAMES)
-  local width = session.count("beam", o, "width", 4, 1)
-  local n = session.count("beam", o, "n", 1, 1)
-  local length = session.count("beam", o, "length", 200, 0)
+  check.names("beam", o, NAMES)
+  local width = check.integer("beam", "width", o.width, 4, 1)
+  local n = check.integer("beam", "n", o.n, 1, 1)
+  local length = check.integer("beam", "length", o.length, 200, 0)
   local power = o.length_penalty or 0
   if n > width then
     error(("beam: 'n' must be at most 'width', %d, got %d"):format(width, n), 2)

@@ -37,7 +37,8 @@ function check.word(what, name, value, words)
         table.concat(words, ", ", 1, #words - 1), words[#words], value), 3)
 end
 
----An integer, the default when none is given; raises for others.
+---An integer, or a float with the value of one; the default when none is given;
+---raises for others.
 ---@param what string the function, for the message
 ---@param name string
 ---@param value any
@@ -46,7 +47,8 @@ end
 ---@return integer
 function check.integer(what, name, value, default, least)
   if value == nil then return default end
-  if math.type(value) == "integer" and value >= least then return value end
+  local n = math.type(value) and math.tointeger(value)
+  if n and n >= least then return n end
   error(("%s: '%s' must be an integer >= %d, got %s"):format(what, name, least,
         value), 3)
 end

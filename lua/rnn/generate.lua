@@ -1,6 +1,7 @@
 ---Text from a language model, one token after the other: that rnn.stepper
 ---takes, or any with model:forward(x (T,N), state) -> logits (T,N,U), state.
 local beam = require "rnn.beam"
+local check = require "rnn.check"
 local session = require "rnn.session"
 
 local generate = {
@@ -27,8 +28,9 @@ local generate = {
 ---@field on_text? fun(piece: string, i: integer) called with each piece of text
 ---i, valid UTF-8
 
-local OPEN = {"prime", "precision", "seed", "stop", "unknown", "state"}
-local SAMPLE = {"length", "n", "on_text", table.unpack(OPEN)}
+local OWN = {"prime", "precision", "seed", "stop", "unknown", "state"}
+local OPEN = session.names(OWN)
+local SAMPLE = session.names {"length", "n", "on_text", table.unpack(OWN)}
 
 ---A text that goes on: s:make(length, on_text), s:feed(text), s:state().
 ---@param model table
@@ -39,7 +41,7 @@ local SAMPLE = {"length", "n", "on_text", table.unpack(OPEN)}
 ---@return string? code "EFORMAT"
 function generate.open(model, tok, o)
   o = o or {}
-  session.check_names("open", o, OPEN)
+  check.names("open", o, OPEN)
   return session.new(model, tok, o, 1)
 end
 
@@ -53,9 +55,9 @@ end
 ---@return string? code "EFORMAT"
 function generate.sample(model, tok, o)
   o = o or {}
-  session.check_names("sample", o, SAMPLE)
-  local length = session.count("sample", o, "length", 200, 0)
-  local n = session.count("sample", o, "n", 1, 1)
+  check.names("sample", o, SAMPLE)
+  local length = check.integer("sample", "length", o.length, 200, 0)
+  local n = check.integer("sample", "n", o.n, 1, 1)
   local s <close>, wrong, code = session.new(model, tok, o, n)
   if not s then return nil, wrong, code end
   local made = s:make(length, o.on_text)

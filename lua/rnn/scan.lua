@@ -11,28 +11,19 @@
 ---the tape closes. An LSTM of elementary ops (T 50, N 50) takes 5 times as long
 ---as rnn.LSTM with 32 units, 3 times with 128, less than twice with 512; what
 ---an option of rnn.LSTM, rnn.GRU or rnn.RNN does is better left to it.
+local check = require "rnn.check"
 local core = require "rnn.core"
+local lengths = require "rnn.lengths"
 
 local op = core.op
 
 ---1 where a row has not ended at a step, else 0: (T,N,1).
-local function masks_of(x, lengths)
+local function masks_of(x, list)
   local shape = x:shape()
-  local T, N = shape[1], shape[2]
-  if core.is_tensor(lengths) then lengths = lengths:totable() end
-  if type(lengths) ~= "table" or #lengths ~= N then
-    error(("scan: 'lengths' must be %d integers"):format(N), 4)
-  end
+  if core.is_tensor(list) then list = list:totable() end
+  lengths.check("scan", list, shape[1], shape[2], 0, 3)
   local dtype = x.dtype ~= "int32" and x.dtype or nil
-  local masks = core.zeros({T, N, 1}, dtype)
-  for n, length in ipairs(lengths) do
-    if math.type(length) ~= "integer" or length < 0 or length > T then
-      error(("scan: length %d must be from 0 to %d, got %s"):format(n, T,
-            length), 4)
-    end
-    for t = 1, length do core.set(masks, (t - 1) * N + n, 1) end
-  end
-  return masks
+  return 1 - lengths.beyond(list, shape[1], dtype)
 end
 
 ---The mask (N,1) with as many axes as 't', which has rows of the batch.
@@ -74,12 +65,7 @@ end
 ---@return S state after the last step
 local function scan(cell, x, state, o)
   o = o or {}
-  for name in pairs(o) do
-    if name ~= "reverse" and name ~= "lengths" then
-      error(("scan: unknown option '%s' (it has: lengths, reverse)"):format(
-            name), 2)
-    end
-  end
+  check.names("scan", o, {lengths = true, reverse = true})
   if not core.is_tensor(x) or #x:shape() < 2 or x:shape()[1] == 0 then
     error("scan: x must be a tensor (T, N, ...) with T >= 1", 2)
   end

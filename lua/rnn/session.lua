@@ -32,36 +32,15 @@ local function draw_options(o)
   return draw
 end
 
----Raises for an option that 'names' and those of a draw do not have.
----@param what string
----@param o table
----@param names string[]
-function session.check_names(what, o, names)
-  local has = {}
-  for _, list in ipairs {DRAW, names} do
-    for _, name in ipairs(list) do has[name] = true end
+---The options of a draw and others, as check.names takes them.
+---@param own string[]
+---@return table<string, true>
+function session.names(own)
+  local all = {}
+  for _, list in ipairs {DRAW, own} do
+    for _, name in ipairs(list) do all[name] = true end
   end
-  for name in pairs(o) do
-    if not has[name] then
-      error(("%s: unknown option '%s'"):format(what, name), 3)
-    end
-  end
-end
-
----A whole number of at least 'least', 'def' when there is none.
----@param what string
----@param o table
----@param name string
----@param def integer
----@param least integer
----@return integer
-function session.count(what, o, name, def, least)
-  local n = o[name] == nil and def or math.tointeger(o[name])
-  if not n or n < least then
-    error(("%s: '%s' must be an integer >= %d, got %s"):format(what, name,
-          least, o[name]), 3)
-  end
-  return n
+  return all
 end
 
 ---Goes on from a state, which may come from a file.

@@ -19,6 +19,7 @@
 */
 #include <limits.h>
 
+#include "ops/lengths.h"
 #include "ops/sequence.h"
 
 extern RNLI_OP(embedding);
@@ -195,27 +196,13 @@ static int check_states (rnl_Call *c, const rnli_Unit *u, int N, int H) {
 }
 
 
-static int check_lengths (rnl_Call *c, int T, int N) {
-  const rnli_Value *v = &c->attr[LENGTHS];
-  if (!rnli_given(c, LENGTHS)) return RNL_OK;
-  if (v->n != N)
-    return rnli_fail(c, RNL_ESHAPE, "'lengths' must have one integer for each "
-                     "of %d rows, got %d", N, v->n);
-  for (int n = 0; n < N; n++)
-    if (v->list[n] < 0 || v->list[n] > T)
-      return rnli_fail(c, RNL_EARG, "'lengths' must be 0 to %d (the steps of "
-                       "x), got %d for row %d", T, v->list[n],
-                       n + c->ctx->base);
-  return RNL_OK;
-}
-
-
 static int check_all (rnl_Call *c, int unit) {
   int status = check_weights(c, rnli_unit[unit].gates);
   if (status != RNL_OK) return status;
   const rnl_Tensor *x = c->in[X];
   status = check_states(c, &rnli_unit[unit], x->dim[1], c->in[W_HH]->dim[1]);
-  if (status == RNL_OK) status = check_lengths(c, x->dim[0], x->dim[1]);
+  if (status == RNL_OK)
+    status = rnli_check_lengths(c, LENGTHS, x->dim[1], x->dim[0]);
   if (status != RNL_OK) return status;
   if (rnli_mul((size_t)x->dim[0] + 1, (size_t)x->dim[1]) > INT_MAX)
     return rnli_fail(c, RNL_ESHAPE, "%d steps of %d rows are too many",

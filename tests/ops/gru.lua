@@ -23,7 +23,7 @@ return {
      "gru: 'h0' must be (2, 5), got (3, 5)"},
     {"op.gru(zeros{3, 2, 4}, zeros{15, 4}, zeros{15, 5}, {lengths = {-1, " ..
      "2}})",
-     "gru: 'lengths' must be 0 to 3 (the steps of x), got -1 for row 1"},
+     "gru: 'lengths' must be 0 to 3, got -1 for row 1"},
     {"op.gru(zeros{3, 2, 4}, zeros{15, 4}, zeros{15, 5}, {lengths = {1.5, " ..
      "2}})",
      "gru: 'lengths' must be an integer, got 1.5"},

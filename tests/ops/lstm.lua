@@ -35,7 +35,7 @@ return {
      "lstm: 'lengths' must have one integer for each of 2 rows, got 1"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {lengths = {1, " ..
      "4}})",
-     "lstm: 'lengths' must be 0 to 3 (the steps of x), got 4 for row 2"},
+     "lstm: 'lengths' must be 0 to 3, got 4 for row 2"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {lengths = 3})",
      "lstm: 'lengths' must be a table of integers, got number"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 5}, {nonlinearity = " ..

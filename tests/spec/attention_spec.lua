@@ -10,12 +10,7 @@ local function random(rand, shape)
   return array.tensor(rnn, array.random(rand, shape, -1, 1), "float64")
 end
 
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  message = tostring(message):gsub("^[^:]*:%d+: ", "")
-  assert.equal(text, message)
-end
+local assert_raises = require "tests.raises".exactly
 
 local function assert_same(got, want, tol, what)
   local ok, why = array.compare(array.of(got), array.of(want), tol)

@@ -4,11 +4,7 @@ local array = require "tests.array"
 local ctc = require "tests.ctc"
 local new_random = require "tests.random"
 
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  assert.equal(text, (tostring(message):gsub("^[^:]*:%d+: ", "")))
-end
+local assert_raises = require "tests.raises".exactly
 
 ---Rows of random logits with lengths.
 local function each_row(seed, f)

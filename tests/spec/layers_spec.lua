@@ -20,12 +20,7 @@ local function check_gradients(what, f, model, inputs, seed, taped)
   assert.is_true(ok, what .. ": " .. tostring(why))
 end
 
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  message = tostring(message):gsub("^[^:]*:%d+: ", "")
-  assert.equal(text, message)
-end
+local assert_raises = require "tests.raises".exactly
 
 ---Every combination of the options of a recurrent layer.
 local function option_sets(own)

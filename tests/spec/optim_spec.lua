@@ -41,12 +41,7 @@ end
 local CLIPS = {clip_adaptive = 0.1, normalize = 2, clip_each = 1.5,
                clip_norm = 1.75, clip_value = 0.5}
 
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  assert.is_truthy(tostring(message):find(text, 1, true),
-                   ("got %q, expected %q"):format(tostring(message), text))
-end
+local assert_raises = require "tests.raises".with
 
 ---A small model of recurrent, embedded and linear parameters.
 local function small_model()

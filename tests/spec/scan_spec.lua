@@ -78,18 +78,16 @@ describe("scan", function()
   end)
 
   it("says what is wrong", function()
-    local function fails(text, ...)
-      local ok, wrong = pcall(rnn.scan, ...)
-      assert.is_false(ok)
-      assert.truthy(tostring(wrong):find(text, 1, true), wrong)
-    end
     local function cell(x) return x end
-    fails("scan: x must be a tensor (T, N, ...)", cell, rnn.zeros {3})
-    fails("unknown option 'length' (it has: lengths, reverse)", cell,
-          rnn.zeros {3, 2, 1}, nil, {length = {1}})
-    fails("'lengths' must be 2 integers", cell, rnn.zeros {3, 2, 1}, nil,
-          {lengths = {1}})
-    fails("length 2 must be from 0 to 3, got 4", cell, rnn.zeros {3, 2, 1},
+    local x = rnn.zeros {3, 2, 1}
+    local fails = require "tests.raises".with
+    fails("scan: x must be a tensor (T, N, ...)", rnn.scan, cell,
+          rnn.zeros {3})
+    fails("unknown option 'length' (it has: lengths, reverse)", rnn.scan,
+          cell, x, nil, {length = {1}})
+    fails("scan: lengths must have one integer for each of 2 rows, got 1",
+          rnn.scan, cell, x, nil, {lengths = {1}})
+    fails("scan: lengths must be 0 to 3, got 4 for row 2", rnn.scan, cell, x,
           nil, {lengths = {1, 4}})
   end)
 end)

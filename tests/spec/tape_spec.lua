@@ -33,13 +33,7 @@ local function train_step(model, opt, x, y, state)
   return loss:item(), rnn.detach(state)
 end
 
----Does pcall(f, ...) fail with a message that contains 'text'?
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  assert.is_truthy(tostring(message):find(text, 1, true),
-                   ("got %q, expected %q"):format(tostring(message), text))
-end
+local assert_raises = require "tests.raises".with
 
 ---Leaves no tape open, whatever a failed test left behind.
 local function close_all()

@@ -38,11 +38,7 @@ local function check_gradients(f, layer, x)
   assert.is_true(ok, why)
 end
 
-local function assert_raises(text, f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "nothing was raised; expected: " .. text)
-  assert.equal(text, (tostring(message):gsub("^[^:]*:%d+: ", "")))
-end
+local assert_raises = require "tests.raises".exactly
 
 local old_dtype
 
