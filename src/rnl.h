@@ -244,7 +244,7 @@ RNL_API int rnl_on_tape (const rnl_Tensor *t);
 
 #define RNL_MAX_IN 10     /* declared inputs; a variadic op may get more */
 #define RNL_MAX_OUT 4
-#define RNL_MAX_ATTR 6
+#define RNL_MAX_ATTR 10
 
 #define RNL_NONE (-2147483647.0 - 1)   /* "not given", for int-like options */
 #define RNL_BEFORE (-2147483647.0)     /* the index just before the first */
