@@ -316,7 +316,7 @@ RNLI_WIDE static void add (real *restrict sum, const real *restrict d,
 }
 
 
-/* Row n of x, or of its gradient, at time t. */
+/* The rows of x, or of its gradient, at time t. */
 static real *input_at (const Run *r, const void *data, int t) {
   return (real *)(uintptr_t)data +
          (size_t)t * (size_t)r->N * (size_t)r->D;

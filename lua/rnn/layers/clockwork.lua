@@ -40,33 +40,35 @@ local function default_periods(H)
 end
 
 local function check_periods(periods, H)
-  if #periods > MODULES then
-    return ("'periods' must be %d at most, got %d"):format(MODULES, #periods)
+  local count, before = #periods, 0
+  if count < 1 or count > MODULES then
+    return ("'periods' must be a list of 1 to %d integers, got %d"):format(
+           MODULES, count)
   end
-  local before = 0
-  for _, period in ipairs(periods) do
+  for i = 1, count do
+    local period = periods[i]
     if math.type(period) ~= "integer" or period <= before or period > MOST then
       return ("'periods' must be growing integers from 1, got %s after %d")
              :format(period, before)
     end
     before = period
   end
-  if H % #periods ~= 0 then
+  if H % count ~= 0 then
     return ("'periods' must be as many as divide 'hidden_size', got %d for " ..
-            "%d units"):format(#periods, H)
+            "%d units"):format(count, H)
   end
 end
 
----Completes the periods, in a list of the layer's own.
+---Checks the options and completes the periods, a list of the layer's own.
 local function check(sizes, options)
-  local periods = options.periods
-  if next(periods) == nil then periods = default_periods(sizes[2]) end
-  options.periods = table.move(periods, 1, #periods, 1, {})
-  if options.nonlinearity ~= "tanh" and options.nonlinearity ~= "relu" then
-    return ("'nonlinearity' must be tanh or relu, got '%s'"):format(
-           options.nonlinearity)
+  local given, word = options.periods, options.nonlinearity
+  if word ~= "tanh" and word ~= "relu" then
+    return ("'nonlinearity' must be tanh or relu, got '%s'"):format(word)
   end
-  return check_periods(periods, sizes[2])
+  if next(given) == nil then given = default_periods(sizes[2]) end
+  local wrong = check_periods(given, sizes[2])
+  if wrong then return wrong end
+  options.periods = table.move(given, 1, #given, 1, {})
 end
 
 ---Uniform in ±1/sqrt(H), as rnn.RNN, and 0 where weight_hh is not read.
