@@ -1,8 +1,9 @@
 /*
 ** clockwork.c - the Clockwork RNN over a whole sequence (Koutnik et al. 2014).
-** The H units are modules of k units each, with periods that grow. A module m
-** runs at the steps whose number, counted from 'start', its period divides;
-** else its state stays:
+** The H units are modules of k units each, with periods that grow. Steps are
+** counted from 'start' as they are processed, in reverse from the last one, for
+** all rows. A module m runs at the steps whose number its period divides, on
+** the states before the step; else its state stays:
 **   h_m = f(x w_ih[m]' + b_ih[m] + b_hh[m] + sum_(j >= m) h_j w_hh[m,j]')
 ** So fast modules read slow ones, and what w_hh holds below its block diagonal
 ** is never read.
