@@ -488,6 +488,127 @@ describe("layers", function()
     end)
   end)
 
+  describe("Clockwork", function()
+    local PERIODS = {1, 2, 4}
+
+    it("has the right gradients and shapes", function()
+      local rand = new_random(6)
+      for _, o in ipairs {{}, {batch_first = true}, {bias = false},
+                          {nonlinearity = "relu"}} do
+        o.periods = PERIODS
+        local net = rnn.Clockwork(2, 6, o)
+        local x = random(rand, o.batch_first and {2, 5, 2} or {5, 2, 2})
+        local state = {h = random(rand, {1, 2, 6}), t = 3}
+        local function f()
+          local y, last = net(x, state, {5, 2})
+          return y, last.h
+        end
+        local y, last = net(x, state)
+        assert.same(o.batch_first and {2, 5, 6} or {5, 2, 6}, y:shape())
+        assert.same({1, 2, 6}, last.h:shape())
+        assert.equal(8, last.t)
+        check_gradients("Clockwork", f, net, {x, state.h})
+      end
+    end)
+
+    it("goes on where a chunk ended, clock and all", function()
+      local net = rnn.Clockwork(2, 6, {periods = {1, 3, 4}})
+      local x = rnn.randn {25, 2, 2}
+      local whole, end_state = net(x)
+      local state, from, parts = nil, 1, {}
+      for _, steps in ipairs {3, 1, 7, 14} do
+        parts[#parts + 1], state = net(x:slice(1, from, from + steps - 1),
+                                       rnn.detach(state))
+        from = from + steps
+      end
+      local ok, why = array.compare(array.of(rnn.op.cat(parts)),
+                                    array.of(whole), 1e-14)
+      assert.is_true(ok, why)
+      assert.equal(25, state.t)
+      ok, why = array.compare(array.of(state.h), array.of(end_state.h), 1e-14)
+      assert.is_true(ok, why)
+    end)
+
+    it("never runs out of steps to count", function()
+      local net = rnn.Clockwork(2, 6, {periods = PERIODS})
+      local x, h = rnn.randn {3, 2, 2}, rnn.randn {1, 2, 6}
+      local y, last = net(x, {h = h, t = (1 << 40) + 3})
+      assert.equal((1 << 40) + 6, last.t)
+      assert.same(net(x, {h = h, t = 3}):totable(), y:totable())
+    end)
+
+    it("starts with zeros where it does not read", function()
+      for row, list in ipairs(rnn.Clockwork(2, 6, {periods = PERIODS})
+                              .weight_hh_l0:totable()) do
+        for column, w in ipairs(list) do
+          assert.equal((column - 1) // 2 >= (row - 1) // 2, w ~= 0)
+        end
+      end
+      local empty = rnn.Clockwork(2, 0)(rnn.zeros {3, 1, 2})
+      assert.same({3, 1, 0}, empty:shape())
+    end)
+
+    it("by default has powers of two that divide its units", function()
+      local function periods(H)
+        return rnn.Clockwork(1, H).config.options.periods
+      end
+      assert.same({1, 2, 4, 8, 16, 32, 64, 128}, periods(512))
+      assert.same({1, 2, 4, 8, 16, 32}, periods(30))
+      assert.same({1}, periods(13))
+    end)
+
+    it("keeps periods of its own, and gets them back from a file", function()
+      local list = {1, 2, 4}
+      local net = rnn.Clockwork(2, 6, {periods = list})
+      list[4] = 8
+      assert.equal("Clockwork(2, 6, periods={1, 2, 4})", tostring(net))
+      local path = os.tmpname()
+      assert(rnn.save(path, {rnn = net, other = rnn.Clockwork(2, 6)}))
+      local back = assert(rnn.load_model(path))
+      os.remove(path)
+      assert.equal(tostring(net), tostring(back.rnn))
+      assert.equal("Clockwork(2, 6, periods={1, 2, 4, 8, 16, 32})",
+                   tostring(back.other))
+      local x = rnn.randn {7, 2, 2}
+      assert.same(net(x):totable(), back.rnn(x):totable())
+    end)
+
+    it("names what is wrong", function()
+      local make = rnn.Clockwork
+      for text, o in pairs {
+        ["'periods' must be growing integers from 1, got 2 after 2"] =
+          {periods = {2, 2}},
+        ["'periods' must be growing integers from 1, got 0 after 0"] =
+          {periods = {0, 2}},
+        ["'periods' must be growing integers from 1, got 2.5 after 1"] =
+          {periods = {1, 2.5}},
+        ["'periods' must be growing integers from 1, got 2147483648 after 1"] =
+          {periods = {1, 1 << 31}},
+        ["'periods' must be a list of 1 to 64 integers, got 0"] =
+          {periods = {fast = 1}},
+        ["'periods' must be as many as divide 'hidden_size', got 4 for 6 " ..
+         "units"] = {periods = {1, 2, 4, 8}},
+        ["'nonlinearity' must be tanh or relu, got 'sin'"] =
+          {nonlinearity = "sin"},
+        ["option 'periods' must be a table, got number"] = {periods = 2},
+        ["unknown option 'num_layers' (it has: batch_first, bias, " ..
+         "nonlinearity, periods)"] = {num_layers = 2},
+      } do
+        assert_raises("Clockwork: " .. text, make, 2, 6, o)
+      end
+      local net, x = make(2, 6), rnn.zeros {4, 2, 2}
+      assert_raises("Clockwork: x must be (T, N, 2), got (4, 2, 3)", net,
+                    rnn.zeros {4, 2, 3})
+      for _, state in ipairs {{}, {h = rnn.zeros {1, 2, 6}},
+                              {h = rnn.zeros {1, 2, 6}, t = -1}, 3} do
+        assert_raises("Clockwork: the state must be a table {h = tensor, " ..
+                      "t = steps done}", net, x, state)
+      end
+      assert_raises("Clockwork: state.h must be (1, 2, 6), got (2, 6)", net, x,
+                    {h = rnn.zeros {2, 6}, t = 0})
+    end)
+  end)
+
   -- Fused against elementary
 
   describe("fused op", function()
