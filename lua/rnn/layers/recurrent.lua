@@ -1,6 +1,7 @@
 ---What RNN, LSTM and GRU share: stacked layers of one fused op, in one or both
 ---directions, with PyTorch's parameter names and layouts.
 local core = require "rnn.core"
+local initializers = require "rnn.initializers"
 local layer = require "rnn.layer"
 
 local op = core.op
@@ -44,11 +45,46 @@ local function directions(options)
   return options.bidirectional and 2 or 1
 end
 
----Uniform in ±1/sqrt(H), as PyTorch; then 'forget_bias' is added to bias_ih of
----an LSTM's forget gates, its second part (Jozefowicz et al. 2015).
+---What makes the (H,H) of one gate in weight_hh, which is uniform by then.
+local FILL = {
+  uniform = function(t, o) t:copy(t * o.gain) end,
+  orthogonal = initializers.orthogonal,
+  identity = initializers.identity,
+}
+
+local function check_init(_, options)
+  if not FILL[options.recurrent_init] then
+    return ("'recurrent_init' must be uniform, orthogonal or identity, got %s")
+           :format(options.recurrent_init)
+  end
+end
+
+---weight_hh as 'recurrent_init' says, times 'recurrent_gain'. The identity comes
+---with the rest of its recipe: weight_ih normal with std 0.001, biases 0.
+local function init_recurrent(self, sizes, options)
+  local H, how = sizes[2], options.recurrent_init
+  for _, shape in ipairs(getmetatable(self).kind.shapes(sizes, options)) do
+    local name, p = shape[1], self[shape[1]]
+    if name:find "^weight_hh" then
+      local gates = p:reshape {p:shape()[1] // math.max(1, H), H, H}
+      for k = 1, #gates do
+        FILL[how](gates[k], {gain = options.recurrent_gain})
+      end
+    elseif how == "identity" and name:find "^weight_ih" then
+      initializers.normal(p, 0, 0.001)
+    elseif how == "identity" and name:find "^bias" then
+      initializers.zeros(p)
+    end
+  end
+end
+
+---Uniform in ±1/sqrt(H), as PyTorch; then weight_hh as its options say, and
+---'forget_bias' is added to bias_ih of an LSTM's forget gates, its second part
+---(Jozefowicz et al. 2015).
 local function init(self, sizes, options)
   local H = sizes[2]
   layer.uniform(self, H > 0 and 1 / math.sqrt(H) or 0)
+  init_recurrent(self, sizes, options)
   for _, name in ipairs {"h0", "c0"} do
     if self[name] then core.fill_uniform(self[name], 0, 0) end
   end
@@ -154,7 +190,7 @@ local function call(self, kind, x, state, lengths)
              c = kind.cell and op.stack(last.c, 1) or nil}
 end
 
-local function check_options(_, options)
+local function check_options(sizes, options)
   local L = options.num_layers
   if math.type(L) ~= "integer" or L < 1 or L > 1000 then
     return ("'num_layers' must be an integer from 1 to 1000, got %s"):format(L)
@@ -169,6 +205,7 @@ local function check_options(_, options)
     return ("'precision' must be full or bf16, got %s"):format(
            options.precision)
   end
+  return check_init(sizes, options)
 end
 
 ---The layer class of a kind; `class.recurrent` is the kind.
@@ -181,7 +218,10 @@ end
 ---parameters h0 and c0 (L*dirs,1,H), at first 0. precision "full": "bf16"
 ---rounds the factors of products to bfloat16, sums stay float32; recompute
 ---false: true makes the gates again in backward instead of keeping them,
----(T,N,4H) less memory for a third more time.
+---(T,N,4H) less memory for a third more time. recurrent_init "uniform": how
+---weight_hh starts, "orthogonal" in each gate (Saxe et al. 2014), or "identity"
+---with weight_ih of std 0.001 and biases 0: with nonlinearity "relu" the IRNN
+---(Le et al. 2015); recurrent_gain 1.0 is a factor of it.
 ---@param kind rnn.RecurrentKind
 function recurrent.layer(kind)
   local class = layer.class {
@@ -191,7 +231,8 @@ function recurrent.layer(kind)
       num_layers = 1, bias = true, batch_first = false, dropout = 0.0,
       bidirectional = false, precision = "full", recompute = false,
       locked_dropout = 0.0, weight_drop = 0.0, residual = false,
-      learned_state = false}),
+      learned_state = false, recurrent_init = "uniform",
+      recurrent_gain = 1.0}),
     check = check_options,
     shapes = function(sizes, options)
       local list, dirs, H = {}, directions(options), sizes[2]
@@ -238,7 +279,9 @@ function recurrent.cell(of)
   return layer.class {
     name = name,
     sizes = SIZES,
-    options = with_defaults(kind.options, {bias = true}),
+    options = with_defaults(kind.options, {
+      bias = true, recurrent_init = "uniform", recurrent_gain = 1.0}),
+    check = check_init,
     shapes = function(sizes, options)
       local list = {}
       add_shapes(list, "", kind.gates * sizes[2], sizes[1], sizes[2],
