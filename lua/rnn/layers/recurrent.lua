@@ -59,8 +59,8 @@ local function check_init(_, options)
   end
 end
 
----weight_hh as 'recurrent_init' says, times 'recurrent_gain'. The identity comes
----with the rest of its recipe: weight_ih normal with std 0.001, biases 0.
+---weight_hh as 'recurrent_init' says, times 'recurrent_gain'. The identity
+---comes with the rest of its recipe: weight_ih normal of std 0.001, biases 0.
 local function init_recurrent(self, sizes, options)
   local H, how = sizes[2], options.recurrent_init
   for _, shape in ipairs(getmetatable(self).kind.shapes(sizes, options)) do
@@ -156,8 +156,10 @@ local function learned(self, want)
   return state
 end
 
----y, state = layer(x, state, lengths)
-local function call(self, kind, x, state, lengths)
+---y, state = layer(x, state, lengths), by the op of 'kind': that of the layer's
+---class, or another one that does the same (rnn.inspect).
+---@param kind rnn.RecurrentKind
+function recurrent.call(self, kind, x, state, lengths)
   local sizes, options = self.config.sizes, self.config.options
   check_state(kind.name, state, kind.cell)
   local s = x:shape()
@@ -250,7 +252,7 @@ function recurrent.layer(kind)
     end,
     init = init,
     call = function(self, x, state, lengths)
-      return call(self, kind, x, state, lengths)
+      return recurrent.call(self, kind, x, state, lengths)
     end,
   }
   class.recurrent = kind
