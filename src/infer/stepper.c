@@ -281,11 +281,11 @@ static int fill (rnl_Stepper *s, const rnl_StepperSpec *spec) {
 
 int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
                      rnl_Stepper **out) {
-  static const char *const cells[RNLI_NUNIT] = {
+  static const char *const cells[RNLI_CIFG] = {
     [RNLI_ELMAN] = "rnn", [RNLI_LSTM] = "lstm", [RNLI_GRU] = "gru"};
   static const char *const precisions[RNLI_NFACTOR] = {
     [RNLI_REAL] = "full", [RNLI_BFLOAT] = "bf16", [RNLI_INT8] = "int8"};
-  int unit = find(cells, RNLI_NUNIT, spec->cell);
+  int unit = find(cells, RNLI_CIFG, spec->cell);
   int factor = find(precisions, RNLI_NFACTOR,
                     spec->precision ? spec->precision : "full");
   *out = NULL;

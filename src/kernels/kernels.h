@@ -28,8 +28,9 @@
 #define rnli_kernels RNLI_T(rnli_kernels)
 
 enum { RNLI_MAX_ROWS = 8, RNLI_MAX_LANES = 16, RNLI_VECS = 4 };
+/* The cells there are; from RNLI_CIFG on, variants of those before. */
 enum {
-  RNLI_ELMAN, RNLI_LSTM, RNLI_CIFG, RNLI_GRU, RNLI_GRU_BEFORE, RNLI_NUNIT
+  RNLI_ELMAN, RNLI_LSTM, RNLI_GRU, RNLI_CIFG, RNLI_GRU_BEFORE, RNLI_NUNIT
 };
 
 /* Of a row of a normalised LSTM: mean and 1 / deviation of c, and 1 / deviation
