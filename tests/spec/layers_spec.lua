@@ -503,6 +503,83 @@ describe("layers", function()
       assert_same((one(x)), y)
     end)
 
+    local VARIANTS = {
+      {"LSTM", {layer_norm = true}}, {"LSTM", {coupled = true}},
+      {"LSTM", {proj_size = 2}}, {"LSTM", {zoneout = 0.3, zoneout_c = 0.2}},
+      {"LSTM", {gate_activation = "hard_sigmoid"}},
+      {"LSTM", {layer_norm = true, coupled = true, peephole = true,
+                proj_size = 3, zoneout_c = 0.2}},
+      {"GRU", {reset = "before"}}, {"GRU", {zoneout = 0.3}},
+      {"GRU", {reset = "before", gate_activation = "hard_sigmoid",
+               zoneout = 0.3}},
+      {"RNN", {zoneout = 0.3}}, {"RNN", {zoneout = 0.3, nonlinearity = "relu"}},
+    }
+
+    ---'options' and those of 'more', which go first.
+    local function with(options, more)
+      local all = {}
+      for k, v in pairs(options) do all[k] = v end
+      for k, v in pairs(more) do all[k] = v end
+      return all
+    end
+
+    for _, variant in ipairs(VARIANTS) do
+      local name, options = table.unpack(variant)
+      local title = tostring(rnn[name](3, 4, options))
+
+      it(title .. " has the right gradients", function()
+        local net = rnn[name](3, 4, with(options, {
+          num_layers = 2, bidirectional = true, learned_state = true}))
+        local x = random(rand, {4, 3, 3})
+        local S = options.proj_size or 4
+        local y, state = net(x, nil, {4, 0, 2})
+        assert.same({4, 3, 2 * S}, y:shape())
+        assert.same({4, 3, S}, state.h:shape())
+        if state.c then assert.same({4, 3, 4}, state.c:shape()) end
+        check_gradients(title, function()
+          local out, last = net(x, nil, {4, 0, 2})
+          return out, table.unpack(state_list(last))
+        end, net, {x}, 4, true)
+      end)
+
+      it(title .. " is its cell over time, also from a file", function()
+        local net = rnn[name](3, 4, options)
+        local cell = rnn[name .. "Cell"](3, 4, options)
+        for _, p in ipairs(rnn.parameters(cell).names) do
+          cell[p]:copy(net[p .. "_l0"])
+        end
+        local x = random(rand, {5, 2, 3})
+        assert_same((net(x)), (rnn.scan(cell, x)))
+        local path = os.tmpname()
+        assert(rnn.save(path, {net = net}))
+        local loaded = assert(rnn.load_model(path))
+        os.remove(path)
+        assert.equal(tostring(net), tostring(loaded.net))
+        assert_same((net(x)), (loaded.net(x)))
+      end)
+    end
+
+    it("zoneout keeps units at random under a tape", function()
+      for _, name in ipairs {"LSTM", "GRU", "RNN"} do
+        local net = rnn[name](3, 40, {zoneout = 0.25})
+        local h0 = random(rand, {1, 30, 40})
+        local state = {h = h0, c = name == "LSTM" and h0 or nil}
+        local x = random(rand, {1, 30, 3})
+        local zeros, _ <close> = 0, rnn.tape()
+        for _, row in ipairs((net(x, state)[1] - h0[1]):totable()) do
+          for _, d in ipairs(row) do zeros = zeros + (d == 0 and 1 or 0) end
+        end
+        assert.near(0.25 * 1200, zeros, 5 * math.sqrt(1200 * 0.25 * 0.75))
+      end
+    end)
+
+    it("layer_norm starts with gains of 1 and a bias of 0", function()
+      local w = rnn.LSTM(3, 4, {layer_norm = true}).layer_norm_l0
+      assert.same({10, 4}, w:shape())
+      assert.equal(36, w:sum():item())
+      assert.equal(0, w[10]:abs():max():item())
+    end)
+
     it("learned_state is what a call without a state begins with", function()
       for _, name in ipairs {"LSTM", "GRU", "RNN"} do
         local net = rnn[name](3, 2, {num_layers = 2, learned_state = true,
@@ -546,6 +623,21 @@ describe("layers", function()
     it("are checked", function()
       assert_raises("LSTM: 'weight_drop' must be from 0 to 1, got 2.0",
                     rnn.LSTM, 2, 2, {weight_drop = 2.0})
+      assert_raises("GRU: 'zoneout' must be from 0 to 1, got -1.0",
+                    rnn.GRU, 2, 2, {zoneout = -1.0})
+      assert_raises("GRU: 'reset' must be after or before, got never",
+                    rnn.GRU, 2, 2, {reset = "never"})
+      assert_raises("RNNCell: 'nonlinearity' must be tanh or relu, got sin",
+                    rnn.RNNCell, 2, 2, {nonlinearity = "sin"})
+      assert_raises("LSTM: 'proj_size' must be an integer from 0 (none) to " ..
+                    "below hidden_size 2, got 2", rnn.LSTM, 2, 2,
+                    {proj_size = 2})
+      assert_raises("LSTM: 'zoneout' is not for a projected state; use " ..
+                    "'zoneout_c'", rnn.LSTM, 2, 2,
+                    {proj_size = 1, zoneout = 0.1})
+      assert_raises("LSTM: 'forget_bias' is for a forget gate, which " ..
+                    "'coupled' does without", rnn.LSTM, 2, 2,
+                    {coupled = true, forget_bias = 1.0})
     end)
   end)
 

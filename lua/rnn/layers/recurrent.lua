@@ -201,8 +201,10 @@ function recurrent.call(self, kind, x, state, lengths)
   local L, N = options.num_layers * directions(options), x:shape()[2]
   local want = {h = {L, N, units(sizes[2], options)},
                 c = kind.cell and {L, N, sizes[2]} or nil}
-  for part, shape in pairs(state and want or {}) do
-    check_shape(kind.name, "state." .. part, state[part], shape)
+  for _, part in ipairs {"h", "c"} do
+    if state and want[part] then
+      check_shape(kind.name, "state." .. part, state[part], want[part])
+    end
   end
   if not state and options.learned_state then state = learned(self, want) end
   local last = {h = {}, c = {}}
