@@ -19,8 +19,12 @@ void rnli_cells_backward (const Run *r, const rnli_Cell *c, int n, int t,
   }
   for (int i = 0; i < c->rows; i++) {
     rnli_Cell row = row_of_cell(r, c, i);
-    if (active(r, n + i, t)) f(&row);
-    else memset(row.dgates, 0, (size_t)r->W * sizeof(real));
+    if (active(r, n + i, t)) {
+      f(&row);
+      continue;
+    }
+    memset(row.dgates, 0, (size_t)r->W * sizeof(real));
+    if (row.inner) memset(row.inner, 0, (size_t)row.units * sizeof(real));
   }
 }
 
