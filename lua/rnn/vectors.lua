@@ -95,16 +95,17 @@ end
 ---Words and rows of all pieces, until there is nothing more to look for.
 local function read_all(reader, read, o)
   local v = {words = {}, ids = {}, repeated = 0}
-  local left, s, wrong, code = o.limit, nil, nil, nil
+  local left, ended = o.limit
   repeat
-    s, wrong, code = read()
+    local s, wrong, code = read()
     if wrong then return nil, wrong, code end
+    ended = not s
     reader:feed(s)
     local seen, repeated
     seen, repeated, code = reader:next(v.words, v.ids, o.wanted, left)
     if not seen then return nil, o.name .. ": " .. repeated, code end
     left, v.repeated = left - seen, v.repeated + repeated
-  until not s or left == 0 or #v.words == o.count
+  until ended or left == 0 or #v.words == o.count
   v.weight = reader:finish()
   return setmetatable(v, META)
 end

@@ -85,8 +85,8 @@ static int keep_word (lua_State *L, rnl_VectorReader *r, int wanted,
 
 /*
 ** r:next(words, index, wanted, most) -> how many words were looked at, at most
-** 'most', and how many of them repeated earlier ones; or nil, message, code. New
-** ones join 'words' and index[word], those of 'wanted' only unless it is nil.
+** 'most', and how many of them repeated earlier ones; or nil, message, code.
+** New ones join 'words' and index[word]; with 'wanted', only its keys.
 */
 static int l_next (lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);

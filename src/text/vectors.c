@@ -174,7 +174,7 @@ static const char *read_digits (const char *s, Decimal *d, int fraction,
     if (d->count < 19) {
       d->digits = d->digits * 10 + (uint64_t)(*s - '0');
       d->count += d->digits > 0;
-      if (fraction && d->exponent > -100000) d->exponent--;
+      d->exponent -= fraction;
     } else {
       d->exact = 0;
     }
@@ -192,7 +192,7 @@ static const char *read_exponent (const char *s, Decimal *d) {
   if (*s == '-' || *s == '+') s++;
   if (*s < '0' || *s > '9') return NULL;
   for (; *s >= '0' && *s <= '9'; s++)
-    if (e < 100000) e = e * 10 + (*s - '0');
+    if (e < 100000000) e = e * 10 + (*s - '0');
   d->exponent += minus ? -e : e;
   return s;
 }

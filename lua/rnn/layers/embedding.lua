@@ -1,9 +1,9 @@
----rnn.Embedding(num_embeddings, embedding_dim, {dropout = 0, freeze = false}): a
----row of a table for every id. Initial values normal(0, 1), as
+---rnn.Embedding(num_embeddings, embedding_dim, {dropout = 0, freeze = false}):
+---a row of a table for every id. Initial values normal(0, 1), as
 ---torch.nn.Embedding.
----Option freeze: the table is no parameter, so it is not trained, but model files
----keep it; rnn.vectors fills such tables. To train it after all, copy it into
----another: rnn.Embedding(V, D).weight:copy(frozen.weight).
+---Option freeze: the table is no parameter, so it is not trained, but model
+---files keep it; rnn.vectors fills such tables. To train it after all, copy it
+---into another: rnn.Embedding(V, D).weight:copy(frozen.weight).
 ---Option dropout: while a tape is open, each row of the table is 0 for a whole
 ---call with this probability, and the others are scaled by 1/(1-p) (Gal and
 ---Ghahramani 2016; Merity et al. 2017).
