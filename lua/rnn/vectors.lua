@@ -14,6 +14,7 @@
 ---    os.remove(path)
 local check = require "rnn.check"
 local core = require "rnn.core"
+local Embedding = require "rnn.layers.embedding"
 local flat = require "rnn.flat"
 local source = require "rnn.source"
 
@@ -37,6 +38,12 @@ local META = {
 }
 
 local FORMATS = {"word2vec", "binary", "glove"}
+
+local function check_path(what, path)
+  if type(path) ~= "string" then
+    error(("%s: 'path' must be a string, got %s"):format(what, type(path)), 3)
+  end
+end
 
 -- {== Making and reading ==
 
@@ -131,6 +138,7 @@ local LOAD = {format = true, limit = true, words = true, dtype = true}
 ---@return string? code "EIO" or "EFORMAT"
 function vectors.load(path, opts)
   opts = opts or {}
+  check_path("vectors.load", path)
   check.names("vectors.load", opts, LOAD)
   local wanted, count = set_of(opts.words)
   local format = check.word("vectors.load", "format", opts.format,
@@ -177,7 +185,8 @@ end
 ---The k words nearest to a vector, those in 'but' left out.
 local function nearest(self, vector, k, but, what)
   k = check.integer(what, "k", k, 10, 1)
-  local rows, scores = core.nearest(self.weight, vector, k + #but)
+  local most = math.max(1, math.min(k, #self) + #but)
+  local rows, scores = core.nearest(self.weight, vector, most)
   local skip, list = {}, {}
   for _, word in ipairs(but) do skip[word] = true end
   for i, row in ipairs(rows) do
@@ -262,6 +271,17 @@ local UNKNOWN = {
   end,
 }
 
+local function check_list(words)
+  local is_list = type(words) == "table" and (#words > 0 or not next(words))
+  for i = 1, is_list and #words or 0 do
+    is_list = is_list and type(words[i]) == "string"
+  end
+  if not is_list then
+    error(("vectors:embedding: 'words' must be a list of words, got %s")
+          :format(type(words)), 3)
+  end
+end
+
 local EMBEDDING = {freeze = true, dropout = true, unknown = true}
 
 ---@class rnn.VectorEmbeddingOptions
@@ -275,7 +295,7 @@ local EMBEDDING = {freeze = true, dropout = true, unknown = true}
 ---@field count integer words that have a vector
 ---@field missing string[] the others, in order
 
----An embedding for a vocabulary: id i is words[i].
+---An embedding for a vocabulary: the row of id i is that of words[i].
 ---@param words string[]
 ---@param opts? rnn.VectorEmbeddingOptions
 ---@return rnn.Embedding
@@ -285,10 +305,7 @@ function Vectors:embedding(words, opts)
   check.names("vectors:embedding", opts, EMBEDDING)
   local unknown = check.word("vectors:embedding", "unknown", opts.unknown,
                              {"mean", "zeros", "uniform"})
-  if type(words) ~= "table" then
-    error(("vectors:embedding: 'words' must be a list of words, got %s")
-          :format(type(words)), 2)
-  end
+  check_list(words)
   local rows, missing, place = {}, {}, {}
   for i, word in ipairs(words) do
     local row = self.ids[word]
@@ -298,12 +315,12 @@ function Vectors:embedding(words, opts)
   end
   for i, at in ipairs(place) do place[i] = at > 0 and at or #rows - at end
   local D = self.weight:shape()[2]
-  local table_of = core.op.cat {
-    self.weight:embedding(flat.ids(rows)),
-    UNKNOWN[unknown](self.weight, #missing, D)}
-  local embed = require "rnn.layers.embedding" (#words, D, {
-    freeze = opts.freeze, dropout = opts.dropout})
-  embed.weight:copy(table_of:embedding(flat.ids(place)))
+  local fill = UNKNOWN[#missing > 0 and unknown or "zeros"]
+  local both = core.op.cat {self.weight:embedding(flat.ids(rows)),
+                            fill(self.weight, #missing, D)}
+  local embed = Embedding(#words, D, {freeze = opts.freeze,
+                                      dropout = opts.dropout})
+  embed.weight:copy(both:embedding(flat.ids(place)))
   return embed, {count = #rows, missing = missing}
 end
 
@@ -316,6 +333,7 @@ end
 ---@return string? code "EIO" or "EFORMAT": a word the format cannot hold
 function Vectors:save(path, opts)
   opts = opts or {}
+  check_path("vectors:save", path)
   check.names("vectors:save", opts, {format = true})
   local format = check.word("vectors:save", "format", opts.format, FORMATS)
   if path:find "%.gz$" then

@@ -505,6 +505,7 @@ describe("saving", function()
       assert.is_nil(name:find "%.tmp%.", name)
     end
     raises.with("does not pack", v.save, v, "x.gz")
+    raises.exactly("vectors:save: 'path' must be a string, got nil", v.save, v)
     raises.exactly("vectors:save: 'format' must be word2vec, binary or " ..
                    "glove, got 'auto'", v.save, v, path, {format = "auto"})
   end)
@@ -637,6 +638,8 @@ describe("vectors", function()
   end)
 
   it("are loaded by options that are checked", function()
+    raises.exactly("vectors.load: 'path' must be a string, got nil",
+                   vectors.load)
     raises.exactly("vectors.load: unknown option 'limits' (it has: dtype, " ..
                    "format, limit, words)", vectors.load, "x", {limits = 1})
     raises.exactly("vectors.load: 'format' must be auto, word2vec, binary " ..
@@ -743,7 +746,10 @@ describe("an embedding of vectors", function()
     raises.exactly("vectors:embedding: 'unknown' must be mean, zeros or " ..
                    "uniform, got 'ones'", v.embedding, v, WORDS,
                    {unknown = "ones"})
-    raises.exactly("vectors:embedding: 'words' must be a list of words, got " ..
-                   "nil", v.embedding, v)
+    for _, words in ipairs {7, {a = true}, {1, 2},
+                            rnn.text.tokenizer("byte")} do
+      raises.exactly("vectors:embedding: 'words' must be a list of words, " ..
+                     "got " .. type(words), v.embedding, v, words)
+    end
   end)
 end)
