@@ -162,6 +162,7 @@ RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int varied) {
     if (varied) zone(&state, &prev, keep_row(c->keep_c, at), c->zone_c);
     if (peep) EACH_LANE (j) o_at[j] += p.o.at[j] * state.at[j];
     gate(&o, o_at, hard);
+    EACH_LANE (j) h.at[j] = o.at[j] * rnli_tanh(cell.at[j]);
     store(gates, load(s.i.at));
     if (!varied || !c->coupled) store(gates + LANES, load(s.f.at));
     store(g_at, load(s.g.at));
@@ -170,7 +171,6 @@ RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int varied) {
       put(&cell, c->fresh + (ptrdiff_t)r * c->ld, n);
       continue;
     }
-    EACH_LANE (j) h.at[j] = o.at[j] * rnli_tanh(cell.at[j]);
     if (varied) zone_h(&h, c, at, n);
     put(&state, c->c + at, n);
     put(&h, c->h + at, n);
@@ -542,7 +542,7 @@ void RNLI_CELL(elman_backward) (const rnli_Cell *c) {
       ptrdiff_t at = (ptrdiff_t)r * c->H + j;
       real *dh = c->dh + (ptrdiff_t)r * c->ld + j;
       real h = c->h[at], d = *dh + (c->dy ? c->dy[at] : 0);
-      int kept = c->keep_h && c->keep_h[at];
+      int kept = c->varied && c->keep_h && c->keep_h[at];
       *da = kept ? 0 : c->relu ? (h > 0 ? d : 0) : d * (1 - h * h);
       *dh = kept ? d : 0;
     }

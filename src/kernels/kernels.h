@@ -59,7 +59,15 @@ typedef struct rnli_Cell {
   int rows, units;            /* units: 1 .. lanes; rnn: 1 .. 4*lanes */
   int H, ld;
   int relu;                   /* rnn: instead of tanh */
-  int varied;                 /* any of the options up to zone_c is on */
+  real *gates;                /* after their nonlinearity, once forward ran */
+  const real *rec;            /* gru: h w_hh' + b_hh, rows of 3*lanes */
+  const real *h_prev, *c_prev;
+  real *h, *c;
+  const real *dy;             /* NULL: none arrived */
+  real *dh, *dc;              /* in: after the step; out: before it */
+  real *dgates;
+
+  int varied;                 /* unless it is set, nothing below is read: */
   int hard;                   /* lstm, gru: hard sigmoids for gates */
   int coupled;                /* lstm: f = 1 - i; gates i g o */
   const real *peep;           /* lstm: (3,H) from c to i f o, coupled (2,H)
@@ -70,20 +78,13 @@ typedef struct rnli_Cell {
   const real *norm;           /* lstm: (2,H), gain and bias of a normalised c,
                                  or NULL; then 'output' makes h and c */
   const real *stats;
-  real *gates;                /* after their nonlinearity, once forward ran */
-  const real *rec;            /* gru: h w_hh' + b_hh, rows of 3*lanes */
-  const real *h_prev, *c_prev;
-  real *h, *c;
-  real *inner;                /* what a further product reads, or NULL: gru,
-                                 reset before, r*h'; lstm, backward only, h */
-  const real *dinner;         /* its gradient */
-  const real *dy;             /* NULL: none arrived */
-  real *dh, *dc;              /* in: after the step; out: before it */
-  real *dgates;
-  real *fresh;                /* lstm with norm: c before zoneout, backward as
+  real *fresh;                /* with norm: c before zoneout, backward as
                                  normalised; its gradient; those of gain and
                                  bias, summed over steps */
   real *dfresh, *dgain, *dbias;
+  real *inner;                /* what a further product reads, or NULL: gru,
+                                 reset before, r*h'; lstm, backward only, h */
+  const real *dinner;         /* its gradient */
 } rnli_Cell;
 
 typedef struct rnli_Kernels {

@@ -75,7 +75,7 @@ static rnli_Cell options (Run *r) {
   if (r->norm.w)
     cell.norm = r->norm.w + 2 * (size_t)r->u->gates * (size_t)r->H;
   cell.varied = cell.hard || cell.coupled || cell.peep || cell.zone_h > 0 ||
-                cell.zone_c > 0 || cell.norm || r->proj.w;
+                cell.zone_c > 0 || cell.norm || r->proj.w || r->inner.w;
   r->zones = c->keep[ZONES];
   if (cell.zone_h > 0) cell.keep_h = r->zones;
   if (cell.zone_c > 0 && r->zones) cell.keep_c = r->zones + zone_bytes(r);

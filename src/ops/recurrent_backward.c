@@ -24,7 +24,8 @@ void rnli_cells_backward (const Run *r, const rnli_Cell *c, int n, int t,
       continue;
     }
     memset(row.dgates, 0, (size_t)r->W * sizeof(real));
-    if (row.inner) memset(row.inner, 0, (size_t)row.units * sizeof(real));
+    if (row.varied && row.inner)
+      memset(row.inner, 0, (size_t)row.units * sizeof(real));
   }
 }
 

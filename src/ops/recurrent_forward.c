@@ -91,21 +91,12 @@ void rnli_cells_forward (const Run *r, const rnli_Cell *c, int n, int t,
 }
 
 
-/* Made for its id, or in the gates. */
-const real *rnli_input_part (const Run *r, int p, int i, int n) {
-  if (!r->distinct)
-    return kept_at(r, r->norm.w ? r->norm.x : r->gates, p, i, n);
-  int row = r->map[time_of(r, i) * r->N + n];
-  return table_at(r, r->table, p, (size_t)row);
-}
-
-
 /* Where the recurrent product of row n goes: rec, or on top of the input's. */
 static void step_target (const Run *r, int p, int i, int n, real *rec,
                          const real **from, real **to) {
   const Side *s = &r->h;
   real *gates = gates_at(r, p, i, n);
-  const real *x = rnli_input_part(r, p, i, n);
+  const real *x = input_part(r, p, i, n);
   int filled = r->u->split ? 0 : s->cols;
   *from = x;
   *to = gates;

@@ -180,7 +180,7 @@ RNLI_WIDE static void add_up (const Run *r, int i, int n) {
   const Norm *m = &r->norm;
   for (int p = 0; p < r->panels; p++) {
     real *gates = gates_at(r, p, i, n);
-    const real *x = rnli_input_part(r, p, i, n);
+    const real *x = input_part(r, p, i, n);
     const real *h = kept_at(r, m->h, p, i, n);
     size_t at = (size_t)p * (size_t)r->W;
     const real *gx = m->gain_x + at, *gh = m->gain_h + at, *b = m->bias + at;

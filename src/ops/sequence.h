@@ -113,7 +113,6 @@ typedef struct Round {
 #define rnli_map_ids RNLI_T(rnli_map_ids)
 #define rnli_forward_chunk RNLI_T(rnli_forward_chunk)
 #define rnli_carry RNLI_T(rnli_carry)
-#define rnli_input_part RNLI_T(rnli_input_part)
 #define rnli_cells_forward RNLI_T(rnli_cells_forward)
 #define rnli_cells_backward RNLI_T(rnli_cells_backward)
 #define rnli_factor_tile RNLI_T(rnli_factor_tile)
@@ -157,9 +156,6 @@ void rnli_run_begin (Run *r);
 
 /* Rows [n0, n1) through the steps of the chunk that begins at 'from'. */
 void rnli_forward_chunk (const Run *r, int from, int n0, int n1);
-
-/* The input's product of row n at step i, of panel p. */
-const real *rnli_input_part (const Run *r, int p, int i, int n);
 
 /* The state of a row that is over. */
 void rnli_carry (const rnli_Cell *c);
@@ -410,6 +406,15 @@ static inline real *table_at (const Run *r, real *table, int p, size_t row) {
 }
 
 
+/* The input's product of row n at step i: made for its id, or in the gates. */
+static inline const real *input_part (const Run *r, int p, int i, int n) {
+  if (!r->distinct)
+    return kept_at(r, r->norm.w ? r->norm.x : r->gates, p, i, n);
+  int row = r->map[time_of(r, i) * r->N + n];
+  return table_at(r, r->table, p, (size_t)row);
+}
+
+
 /* Row of a chunk of panel p of gradients. */
 static inline real *dgates_at (const Run *r, real *dgates, int p, size_t row) {
   return dgates + ((size_t)p * r->rows + row) * (size_t)r->W;
@@ -454,38 +459,52 @@ static inline real *inners_at (const Run *r, int i) {
 }
 
 
+/* Copies what will be read. */
+static inline void copy_cell (rnli_Cell *to, const rnli_Cell *from) {
+  if (from->varied) *to = *from;
+  else memcpy(to, from, offsetof(rnli_Cell, hard));
+}
+
+
+/* The options of a cell at step i, 'at' from the first state. */
+static inline void vary_cell (const Run *r, rnli_Cell *c, int u, int i, int n,
+                              size_t at) {
+  size_t ld = (size_t)n * (size_t)r->ld + (size_t)u;
+  size_t slot = (size_t)time_of(r, i) * r->cell_slot;
+  if (c->peep) c->peep += u;
+  if (c->keep_h) c->keep_h += slot + at;
+  if (c->keep_c) c->keep_c += slot + at;
+  if (r->inners) c->inner = inners_at(r, i) + at;
+  if (r->proj.w) {
+    c->h = c->inner;
+    c->h_prev = NULL;
+  }
+  if (!c->norm) return;
+  c->norm += u;
+  c->stats = r->norm.stats + kept_row(r, i, n) * RNLI_STATS;
+  c->fresh = r->norm.fresh + ld;
+  if (!r->back) return;
+  c->dfresh = r->norm.dfresh + ld;
+  c->dgain = r->norm.dgain + ld;
+  c->dbias = r->norm.dbias + ld;
+}
+
+
 /* States and gates of panel p, from row n on, at step i. */
 static inline rnli_Cell cell_at (const Run *r, int p, int i, int n) {
   int t = time_of(r, i), u = p * r->units;
   size_t at = (size_t)n * (size_t)r->H + (size_t)u;
-  rnli_Cell c = r->cell;
+  rnli_Cell c;
+  copy_cell(&c, &r->cell);
   c.units = r->H - u < r->units ? r->H - u : r->units;
-  if (r->inners) c.inner = inners_at(r, i) + at;
-  if (r->proj.w) {
-    c.h = c.inner;
-  } else {
-    c.h_prev = r->hs + before(r, t) + at;
-    c.h = r->hs + after(r, t) + at;
-  }
+  c.h_prev = r->hs + before(r, t) + at;
+  c.h = r->hs + after(r, t) + at;
   if (r->cs) {
     c.c_prev = cells_at(r, i, 0) + at;
     c.c = cells_at(r, i, 1) + at;
   }
   if (r->gates) c.gates = gates_at(r, p, i, n);
-  if (c.peep) c.peep += u;
-  if (c.norm) {
-    size_t ld = (size_t)n * (size_t)r->ld + (size_t)u;
-    c.norm += u;
-    c.stats = r->norm.stats + kept_row(r, i, n) * RNLI_STATS;
-    c.fresh = r->norm.fresh + ld;
-    if (r->back) {
-      c.dfresh = r->norm.dfresh + ld;
-      c.dgain = r->norm.dgain + ld;
-      c.dbias = r->norm.dbias + ld;
-    }
-  }
-  if (c.keep_h) c.keep_h += (size_t)t * r->cell_slot + at;
-  if (c.keep_c) c.keep_c += (size_t)t * r->cell_slot + at;
+  if (c.varied) vary_cell(r, &c, u, i, n, at);
   return c;
 }
 
@@ -493,21 +512,23 @@ static inline rnli_Cell cell_at (const Run *r, int p, int i, int n) {
 /* Moves a cell to its row n. */
 static inline rnli_Cell row_of_cell (const Run *r, const rnli_Cell *all,
                                      int n) {
-  rnli_Cell c = *all;
+  rnli_Cell c;
+  copy_cell(&c, all);
   size_t at = (size_t)n * (size_t)c.H, ld = (size_t)n * (size_t)c.ld;
   c.rows = 1;
   if (c.gates) c.gates += (size_t)n * (size_t)r->W;
   if (c.rec) c.rec += (size_t)n * (size_t)r->h.cols;
   if (c.h_prev) c.h_prev += at;
   if (c.c_prev) c.c_prev += at;
-  if (c.keep_h) c.keep_h += at;
-  if (c.keep_c) c.keep_c += at;
   if (c.h) c.h += at;
   if (c.c) c.c += at;
   if (c.dy) c.dy += at;
   if (c.dh) c.dh += ld;
   if (c.dc) c.dc += ld;
   if (c.dgates) c.dgates += (size_t)n * (size_t)r->W;
+  if (!c.varied) return c;
+  if (c.keep_h) c.keep_h += at;
+  if (c.keep_c) c.keep_c += at;
   if (c.inner) c.inner += at;
   if (c.dinner) c.dinner += ld;
   if (!c.norm) return c;
