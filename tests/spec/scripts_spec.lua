@@ -653,7 +653,7 @@ describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
                            "info.lua", "plot.lua", "completion.lua",
                            "lstm_cell.lua", "gradient_flow.lua",
-                           "bench/bench.lua"} do
+                           "bench/bench.lua", "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
