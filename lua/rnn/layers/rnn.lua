@@ -8,7 +8,8 @@ local recurrent = require "rnn.layers.recurrent"
 ---@field bias_ih_l0 rnn.Tensor (H)
 ---@field bias_hh_l0 rnn.Tensor (H)
 ---Call: y, state = rnn(x, state, lengths) as rnn.LSTM, with state {h}.
----Option nonlinearity: "tanh" (default) or "relu".
+---Option nonlinearity: "tanh" (default) or "relu"; with "relu" and
+---recurrent_init = "identity" it is the IRNN (Le et al. 2015).
 
 return recurrent.layer {
   name = "RNN", gates = 1, cell = false, op = core.op.rnn,
