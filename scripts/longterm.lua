@@ -155,7 +155,7 @@ function NET.gru(D, H, T)
   return remember(layer, H, T)
 end
 
----Le et al. 2015, but for a larger weight_ih (they: 0.001), which learns sooner.
+---Le et al. 2015, but for a larger weight_ih (theirs: 0.001): it learns sooner.
 function NET.irnn(D, H)
   local layer = rnn.RNN(D, H, {nonlinearity = "relu",
                                recurrent_init = "identity"})
