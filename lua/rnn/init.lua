@@ -3,6 +3,7 @@
 ---when they are first named: rnn.LSTM, rnn.Adam, rnn.text.
 local core = require "rnn.core"
 local model = require "rnn.model"
+local regularise = require "rnn.regularise"
 
 ---@class rnn
 local rnn = {
@@ -31,6 +32,10 @@ for _, name in ipairs {
   "parameters", "detach", "save", "load", "restore", "load_model",
 } do
   rnn[name] = model[name]
+end
+
+for _, name in ipairs {"ar", "tar", "word_dropout"} do
+  rnn[name] = regularise[name]
 end
 
 ---Lua modules whose name differs from the field that holds them.

@@ -959,4 +959,24 @@ rnn.gaussian_nll = Tensor.gaussian_nll
 ---@return rnn.Tensor loss see lua/rnn/quantile.lua
 function rnn.quantile(x, y, q, opts) end
 
+---Activation regularisation, mean of h^2: see lua/rnn/regularise.lua.
+---`loss + 2 * rnn.ar(drop(h)) + rnn.tar(h)`
+---@param h rnn.Tensor (T,N,F)
+---@param opts? {lengths: integer[]}
+---@return rnn.Tensor loss
+function rnn.ar(h, opts) end
+
+---Temporal activation regularisation, mean of (h_(t+1) - h_t)^2.
+---@param h rnn.Tensor (T,N,F)
+---@param opts? {lengths: integer[]}
+---@return rnn.Tensor loss
+function rnn.tar(h, opts) end
+
+---While a tape is open, each id is 'unknown' with probability p.
+---@param ids rnn.Tensor (...) int32
+---@param p number from 0 to 1
+---@param unknown integer
+---@return rnn.Tensor ids (...) int32
+function rnn.word_dropout(ids, p, unknown) end
+
 return rnn

@@ -80,7 +80,8 @@ describe("the documents", function()
   it("the examples of losses and their layers run", function()
     for _, name in ipairs {"ctc", "quantile", "layers/crf",
                            "layers/adaptivesoftmax",
-                           "layers/sampledsoftmax"} do
+                           "layers/sampledsoftmax", "layers/embedding",
+                           "regularise"} do
       local lines = {}
       for line in read("lua/rnn/" .. name .. ".lua"):gmatch "[^\n]+" do
         local code = line:match "^%-%-%-    (.*)"
