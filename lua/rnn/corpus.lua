@@ -226,8 +226,9 @@ end
 local function fit_tokenizer(job)
   local tok, scan = job.o.tokenizer, job.scan
   local bad = job.o.invalid == "bytes" and job.total.bad > 0
-  if tok.kind ~= "byte" and not is_plain(job) then
-    scan = core.scanner()
+  local learner = tok:learner(job.o.fit)
+  if learner and not (tok.kind == "char" and is_plain(job)) then
+    scan = learner
     local ok, wrong, code = each_piece(job, "fitting", function(s)
       scan:feed(tok:prepare(s))
     end)
@@ -267,7 +268,7 @@ local function store_tokens(job, tok)
                 folder = source.folder(), key = key_of(job, tok)}
   if count * width <= o.memory then return write_tokens(job, tok, plan) end
   if first.kind == "file" and is_plain(job) and
-     (tok.kind == "byte" or first.about.ascii) then
+     (tok.kind == "byte" or tok.kind == "char" and first.about.ascii) then
     return core.tokens_text(first.path, first.about.mark and 3 or 0,
                             tok.vocab, n)
   end
@@ -326,7 +327,9 @@ local function notes_of(job)
   note(empty, "passed over %s", count(empty, "empty file", "empty files"))
   note(total.mark, "dropped %s",
        count(total.mark, "byte order mark", "byte order marks"))
-  if o.crlf == "lf" then
+  if o.tokenizer.kind == "word" then
+    -- CR is white space
+  elseif o.crlf == "lf" then
     note(total.crlf, "made %s end in LF instead of CR LF",
          count(total.crlf, "line", "lines"))
   else

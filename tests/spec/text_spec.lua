@@ -234,9 +234,9 @@ describe("tokenizer", function()
   end)
 
   it("refuses misuse", function()
-    assert.equal("unknown tokenizer 'word' (char, byte)",
-                 message_of(text.tokenizer, "word"))
-    assert.equal("unknown tokenizer 'nil' (char, byte)",
+    assert.equal("unknown tokenizer 'morph' (char, byte, word)",
+                 message_of(text.tokenizer, "morph"))
+    assert.equal("unknown tokenizer 'nil' (char, byte, word)",
                  message_of(text.tokenizer))
     assert.equal("tokenizer: 'normal' must be nfc or nfkc, got 'nfd'",
                  message_of(text.tokenizer, "char", {normal = "nfd"}))

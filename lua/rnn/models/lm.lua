@@ -110,15 +110,6 @@ end
 
 -- {== Going on with another text ==
 
----What each id of a tokenizer stands for.
-local function symbols(tok)
-  local list = tok.kind == "char" and tok.vocab:codes() or {}
-  for byte = 0, #tok - #list - 1 do
-    list[#list + 1] = ("byte %d"):format(byte)
-  end
-  return list
-end
-
 ---Copies rows of 'from' to those rows of 'to' that stand for the same.
 local function copy_rows(to, new, from, old)
   local row_of = {}
@@ -157,7 +148,7 @@ function lm.transfer(m, tok, from, from_tok)
     return nil, "its layers have other options (bias, nonlinearity) than " ..
            "those of a new model"
   end
-  local new, old = symbols(tok), symbols(from_tok)
+  local new, old = tok:symbols(), from_tok:symbols()
   copy_rows(m.embed.weight, new, from.embed.weight, old)
   copy_rows(m.out.weight, new, from.out.weight, old)
   copy_rows(m.out.bias, new, from.out.bias, old)
