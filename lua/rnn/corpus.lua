@@ -327,16 +327,15 @@ local function notes_of(job)
   note(empty, "passed over %s", count(empty, "empty file", "empty files"))
   note(total.mark, "dropped %s",
        count(total.mark, "byte order mark", "byte order marks"))
-  if o.tokenizer.kind == "word" then
-    -- CR is white space
-  elseif o.crlf == "lf" then
+  local kept = o.tokenizer.kind ~= "word" and 1 or 0   -- else white space
+  if o.crlf == "lf" then
     note(total.crlf, "made %s end in LF instead of CR LF",
          count(total.crlf, "line", "lines"))
   else
-    note(total.crlf, "%s in CR LF, kept so; crlf = 'lf' makes it LF",
+    note(total.crlf * kept, "%s in CR LF, kept so; crlf = 'lf' makes it LF",
          count(total.crlf, "line ends", "lines end"))
   end
-  note(total.cr, "kept %s without LF", count(total.cr, "CR", "CRs"))
+  note(total.cr * kept, "kept %s without LF", count(total.cr, "CR", "CRs"))
   if o.tokenizer.kind ~= "byte" or o.invalid ~= "bytes" then
     note(total.bad, BAD[o.invalid] or "",
          count(total.bad, "invalid byte", "invalid bytes"))

@@ -86,7 +86,11 @@ local function settle_options(task)
   elseif opts.init_from then
     load_base(task)
   end
+  local steps, epochs, seconds = opts.steps, opts.epochs, opts.time
   cli.complete(spec, opts)
+  if steps or epochs or seconds then   -- go before those of the preset
+    opts.steps, opts.epochs, opts.time = steps, epochs, seconds
+  end
   opts.embed = opts.embed or opts.hidden
   options.check_model(opts)
   if not (opts.steps or opts.epochs or opts.time) then opts.steps = 2000 end
@@ -130,8 +134,9 @@ end
 
 ---The text, and the tokenizer for it.
 local function open_corpus(task)
-  local opts, saved, tok, wrong = task.opts, task.saved, task.base_tok, nil
+  local opts, saved, tok = task.opts, task.saved, task.base_tok
   if saved then
+    local wrong
     tok, wrong = text.tokenizer_from(saved.meta.tokenizer or "")
     if not tok then cli.fail(3, "%s: %s", saved.path, wrong) end
   end
@@ -172,14 +177,14 @@ end
 ---Cuts the last part off the text for validation, unless there is another one.
 local function divide(task)
   local opts, tokens = task.opts, task.corpus.tokens
-  local M, M_val = #tokens, 0
   task.valid, task.test = open_other(task, "valid_data"),
                           open_other(task, "test_data")
   if task.valid then
     task.val_ids = task.valid.tokens
     return tokens
   end
-  M_val = math.min(math.floor(M * opts.val), opts.val_max > 0 and
+  local M = #tokens
+  local M_val = math.min(math.floor(M * opts.val), opts.val_max > 0 and
                    opts.val_max or M)
   if M_val < 2 or M - M_val < 2 then return tokens end
   task.val_ids = tokens:slice(1, M - M_val + 1, M)
@@ -221,20 +226,18 @@ local function plan_model(task)
   task.need, task.params = lm.memory(config, task.seq, task.batch, task.slots)
   local have, limit = memory.available()
   if have and task.need > have then
-    cli.fail(1, "training needs about %s of memory, %s leaves %s; take fewer " ..
-             "units (--hidden), --batch or --seq", progress.bytes(task.need),
-             limit, progress.bytes(have))
+    cli.fail(1, "training needs about %s of memory, %s leaves %s; take " ..
+             "fewer units (--hidden), --batch or --seq",
+             progress.bytes(task.need), limit, progress.bytes(have))
   end
 end
 
 ---Tells what is to be trained on what.
 local function introduce(task, note)
-  local opts, unit = task.opts, task.unit
-  note(("text    %d %ss, %d different; %s for validation")
-       :format(#task.corpus.tokens, unit, task.tok:usable(), task.valid and
-               ("%d others"):format(#task.val_ids) or
-               ("the last %d are"):format(task.val_ids and #task.val_ids or
-                                          0)))
+  local opts, M_val = task.opts, task.val_ids and #task.val_ids or 0
+  note(("text    %d %ss, %d different; %s %d are for validation"):format(
+       #task.corpus.tokens, task.unit, task.tok:usable(),
+       task.valid and "others," or "the last", M_val))
   for _, remark in ipairs(task.corpus.notes) do
     note("        " .. in_options(remark))
   end

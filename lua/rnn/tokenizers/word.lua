@@ -155,8 +155,8 @@ end
 
 -- {== Description ==
 
----The tokenizer as one line: "word"; the normal form if there is one; "lines" if
----line ends are words; ":"; the words by their ids, without the symbols. For
+---The tokenizer as one line: "word"; the normal form if there is one; "lines"
+---if line ends are words; ":"; the words by their ids, without the symbols. For
 ---example "word lines : the cat".
 ---@return string
 function Word:spec()
