@@ -7,23 +7,23 @@ local options = require "rnn.options"
 ---Losses are means over steps: --lr 20 with --seq 20 is a rate of 1 for sums.
 local PRESETS = {
   plain = {hidden = 200, layers = 2, tied = true, batch = 20, seq = 35,
-    epochs = 20, optim = "sgd", lr = 20, clip = 0.25, schedule = "plateau",
+    epochs = 20, optim = "sgd", lr = 20.0, clip = 0.25, schedule = "plateau",
     lr_factor = 0.25, lr_patience = 0, eval_every = 664, patience = 4,
     help = "a tied LSTM without dropout, stopped when validation gets no " ..
       "better"},
   awd = {hidden = 200, layers = 2, tied = true, batch = 20, seq = 35,
-    epochs = 25, random_seq = true, optim = "ntasgd", lr = 20, clip = 0.25,
+    epochs = 25, random_seq = true, optim = "ntasgd", lr = 20.0, clip = 0.25,
     average_patience = 2, eval_every = 332, weight_decay = 1.2e-6,
     dropout_embed = 0.05, dropout_in = 0.15, dropout_hidden = 0.15,
-    dropout_out = 0.25, weight_drop = 0.2, ar = 1, tar = 0.5,
+    dropout_out = 0.25, weight_drop = 0.2, ar = 1.0, tar = 0.5,
     help = "the same size, regularised and averaged as AWD-LSTM (Merity et " ..
       "al. 2017)"},
   small = {hidden = 200, layers = 2, batch = 20, seq = 20, epochs = 13,
-    optim = "sgd", lr = 20, clip = 0.25, schedule = "plateau",
+    optim = "sgd", lr = 20.0, clip = 0.25, schedule = "plateau",
     lr_patience = 0, eval_every = 2323,
     help = "the small model of Zaremba et al. 2014"},
   medium = {hidden = 650, layers = 2, dropout = 0.5, batch = 20, seq = 35,
-    epochs = 39, optim = "sgd", lr = 35, clip = 0.14, schedule = "plateau",
+    epochs = 39, optim = "sgd", lr = 35.0, clip = 0.14, schedule = "plateau",
     lr_patience = 0, lr_factor = 0.8, eval_every = 1327,
     help = "their medium one: a day on a few cores"},
 }

@@ -47,10 +47,17 @@ local function find_run(opts)
   return saved
 end
 
----The values that an option may have.
-local function choices(spec, name)
-  for _, option in ipairs(spec) do
-    if option[1] == name then return option.choices end
+---Ends the program unless the tokens of a model are among those of the script.
+local function check_tokens(task, kind)
+  for _, option in ipairs(task.spec) do
+    if option[1] == "tokenizer" then
+      for _, choice in ipairs(option.choices) do
+        if choice == kind then return end
+      end
+      cli.fail(3, "%s: its tokens are %ss, this is for %ss",
+               task.opts.init_from, kind,
+               table.concat(option.choices, "s or "))
+    end
   end
 end
 
@@ -66,11 +73,7 @@ local function load_base(task)
     end
     opts[name] = value
   end
-  local known = table.concat(choices(task.spec, "tokenizer"), " or ")
-  if not (" " .. known .. " "):find(" " .. tok.kind .. " ", 1, true) then
-    cli.fail(3, "%s: its tokens are %ss, this is for %ss", opts.init_from,
-             tok.kind, known)
-  end
+  check_tokens(task, tok.kind)
   opts.tokenizer = opts.tokenizer or tok.kind
   task.base, task.base_tok = base, tok
 end
@@ -279,16 +282,24 @@ local function evaluate(task, model, ids)
   return sum / count
 end
 
----What a run knows its text by.
+---What a run knows its texts by.
 local function fingerprint(task)
-  local opts, hash = task.opts, task.corpus.hash
+  local opts = task.opts
+  local now = {hash = task.corpus.hash, valid = task.valid and task.valid.hash}
+  local function refuse(paths, doing)
+    return nil, ("%s: is not the text that the run in %s was %s; " ..
+                 "--allow-new-data goes on with it"):format(
+                 table.concat(paths, ", "), opts.out, doing)
+  end
   return {
-    state = function() return {hash = hash} end,
+    state = function() return now end,
     restore = function(_, was)
-      if opts.allow_new_data or was.hash == hash then return true end
-      return nil, ("%s: is not the text that the run in %s was trained on; " ..
-                   "--allow-new-data goes on with it"):format(
-                   table.concat(opts.data, ", "), opts.out)
+      if opts.allow_new_data then return true end
+      if was.hash ~= now.hash then return refuse(opts.data, "trained on") end
+      if was.valid ~= now.valid then
+        return refuse(opts.valid_data or opts.data, "validated with")
+      end
+      return true
     end,
   }
 end
@@ -364,14 +375,6 @@ end
 
 -- {== The end ==
 
----A loss in the unit that is usual for the tokens.
-local function usual(task, loss)
-  if task.unit == "word" then
-    return ("perplexity %.2f"):format(math.exp(loss))
-  end
-  return ("%.2f bits"):format(run.bits(loss))
-end
-
 local function plot(task)
   local opts, r = task.opts, task.run
   if not opts.plot then return end
@@ -391,8 +394,8 @@ local function test(task)
   if not best then return r:warn("no test: %s", wrong) end
   local loss = evaluate(task, best, task.test.tokens)
   if not loss then return end
-  r:note("test    loss %.3f nats (%s) per %s", loss, usual(task, loss),
-         task.unit)
+  r:note("test    loss %.3f nats (%s) per %s", loss,
+         progress.usual(loss, task.unit), task.unit)
 end
 
 local function sample(task)
@@ -416,7 +419,8 @@ local function conclude(task)
          r.reason == "patience" and ("; stopped, validation was no better " ..
          "%d times (--patience)"):format(opts.patience) or "",
          r.best and ("; best validation loss %.3f nats (%s) per %s, step %d")
-         :format(r.best, usual(task, r.best), task.unit, r.best_step) or "")
+         :format(r.best, progress.usual(r.best, task.unit), task.unit,
+                 r.best_step) or "")
   test(task)
   r:note("log     %s/log.jsonl", opts.out)
   if plotted then r:note("plot    %s", plotted) end

@@ -172,10 +172,10 @@ local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "quiet", "dry_run", "sample_length"}
 
 ---Options that may change when a run goes on; the others are what it is.
-local FREE = {"data", "steps", "epochs", "time", "lr", "clip", "schedule",
-              "warmup", "lr_every", "lr_factor", "lr_patience", "lr_final",
-              "weight_decay", "eval_every", "save_every", "keep", "patience",
-              "nan"}
+local FREE = {"data", "valid_data", "test_data", "steps", "epochs", "time",
+              "lr", "clip", "schedule", "warmup", "lr_every", "lr_factor",
+              "lr_patience", "lr_final", "weight_decay", "eval_every",
+              "save_every", "keep", "patience", "nan"}
 
 local function without(t, names)
   local copy = {}
