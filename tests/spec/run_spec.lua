@@ -63,8 +63,8 @@ local function adam(params)
   return rnn.Adam(params, {lr = 1e-2, clip_norm = 1})
 end
 
----A run over random ids; 'spoil' may change the loss of a step; 'optim' gives an
----optimizer and parts.
+---A run over random ids; 'spoil' may change the loss of a step; 'optim' gives
+---an optimizer and parts.
 local function own_loop(o)
   rnn.seed(7)
   local ids = rnn.zeros({400}, "int32")
@@ -133,7 +133,7 @@ describe("a loop of one's own", function()
                       [21] = 2.5, [24] = 1}
       local whole, parts = dir .. "/avg-" .. name, dir .. "/avg2-" .. name
       local seen
-      local function train(o)
+      local function go(o)
         o.optim, o.eval_every, o.save_every = optim, 3, 4
         o.evaluate = function(r)
           if r.at.step == 24 then seen = r.o.model.out.weight:totable() end
@@ -141,12 +141,12 @@ describe("a loop of one's own", function()
         end
         return assert(own_loop(o))
       end
-      train {dir = whole, steps = 29}
+      go {dir = whole, steps = 29}
       local last = assert(rnn.load(whole .. "/last.safetensors"))
       local best = assert(rnn.load(whole .. "/best.safetensors"))
       assert.same(seen, best["out.weight"]:totable())
       for _, steps in ipairs {11, 17, 20, 23, 24, 25, 29} do
-        train {dir = parts, steps = steps, resume = "auto"}
+        go {dir = parts, steps = steps, resume = "auto"}
         local _, meta = rnn.load(parts .. "/last.safetensors")
         local states = json.decode(meta["rnnlua.train"]).extra.parts
         if name == "ntasgd" then
