@@ -16,6 +16,8 @@ local text = require "rnn.text"
 
 local lmtask = {}
 
+local MIXED = 4   -- how much more memory varied lengths take
+
 ---A training in the making.
 ---@class rnn.LMTask
 ---@field spec table of options
@@ -226,7 +228,9 @@ local function plan_model(task)
     config[name] = opts[name]
   end
   task.config = config
-  task.need, task.params = lm.memory(config, task.seq, task.batch, task.slots)
+  -- blocks of other lengths are kept, to be used again
+  local steps = task.seq * (opts.random_seq and MIXED or 1)
+  task.need, task.params = lm.memory(config, steps, task.batch, task.slots)
   local have, limit = memory.available()
   if have and task.need > have then
     cli.fail(1, "training needs about %s of memory, %s leaves %s; take " ..
@@ -272,11 +276,11 @@ local function evaluate(task, model, ids)
   local sum, count, state = 0.0, 0, nil
   for x, y in text.batches(ids, {steps = steps, streams = streams,
                                  rest = true}) do
-    local logits, n
-    logits, state = model:forward(x, state)
-    n = x:shape()[1] * streams
+    local logits, last = model:forward(x, state)
+    local n = x:shape()[1] * streams
     sum = sum + core.op.cross_entropy(logits, y):item() * n
-    count = count + n
+    count, state = count + n, last
+    logits:close()   -- they may be large: not to wait for the collector
     if task.run:stopping() then return nil end
   end
   return sum / count

@@ -160,7 +160,7 @@ function lm.memory(config, steps, streams, slots)
   local recurrent = gates * H * (D + H + (L - 1) * 2 * H + 2 * L)
   local params = V * D + recurrent + U + (config.tied and 0 or U * H)
   local kept = config.cell == "gru" and 4 or gates
-  local per_token = L * H * (kept + 1) + 2 * H + U + D
+  local per_token = L * H * (kept + 1) + 2 * H + 2 * U + D
   local floats = params * (2 + slots) + 2 * recurrent +
                  steps * streams * per_token
   return 4 * floats * 4 // 3 + (20 << 20), params
