@@ -244,7 +244,7 @@ RNL_API int rnl_on_tape (const rnl_Tensor *t);
 
 #define RNL_MAX_IN 10     /* declared inputs; a variadic op may get more */
 #define RNL_MAX_OUT 4
-#define RNL_MAX_ATTR 6
+#define RNL_MAX_ATTR 10
 
 #define RNL_NONE (-2147483647.0 - 1)   /* "not given", for int-like options */
 #define RNL_BEFORE (-2147483647.0)     /* the index just before the first */
@@ -824,7 +824,7 @@ RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
 */
 typedef struct rnl_Words rnl_Words;
 
-#define RNL_MAX_WORD 255            /* bytes; longer ones are "<unk>" */
+#define RNL_MAX_WORD 4096           /* bytes; longer ones are "<unk>" */
 #define RNL_MAX_WORDS (1 << 28)
 
 RNL_API int rnl_words_new (rnl_Context *ctx, int lines, rnl_Words **out);
@@ -862,6 +862,92 @@ RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
 */
 RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
                               char **out, size_t *nout);
+
+/* }====================================================================== */
+
+/* {== Word vectors ======================================================= */
+
+/*
+** Files of word vectors, in the formats that tools exchange:
+**   word2vec   text: a line "WORDS DIMENSIONS", then a word and its numbers on
+**              each line
+**   binary     the same line; then for each word its bytes, a space, float32
+**              numbers, least byte first, and a newline or nothing
+**   glove      as word2vec, without the first line
+** Fields of a line are separated by spaces or tabs. The last ones are the
+** numbers; what is before them is the word, which may have spaces inside. Words
+** are bytes, UTF-8 or not. Numbers are decimal with a point, whatever the
+** locale, and finite. Nothing in a file is trusted: no memory is taken for what
+** a file says will come.
+*/
+typedef enum rnl_VectorFormat {
+  RNL_VECTORS_AUTO,     /* to read: what the beginning looks like */
+  RNL_VECTORS_WORD2VEC,
+  RNL_VECTORS_BINARY,
+  RNL_VECTORS_GLOVE
+} rnl_VectorFormat;
+
+#define RNL_MAX_DIMENSIONS 65536   /* numbers of a vector */
+
+/*
+** Reads vectors from bytes that come in pieces; where they are cut makes no
+** difference. Errors are RNL_EFORMAT, the text tells the line or the word, and
+** end the reading; RNL_ENOMEM.
+**
+**     feed(first piece);
+**     for (;;) {
+**       next(&word, &n);
+**       if (word) take, or not, and next again;
+**       else if (ended) break;
+**       else feed(next piece), or end;
+**     }
+**     tensor(&weight);
+*/
+typedef struct rnl_VectorReader rnl_VectorReader;
+
+/* 'dtype' of the tensor to be: RNL_F32 or RNL_F64. */
+RNL_API int rnl_vectors_new (rnl_Context *ctx, rnl_VectorFormat format,
+                             rnl_Dtype dtype, rnl_VectorReader **out);
+RNL_API void rnl_vectors_free (rnl_VectorReader *r);   /* NULL is fine */
+RNL_API int rnl_vectors_feed (rnl_VectorReader *r, const char *s, size_t n);
+RNL_API void rnl_vectors_end (rnl_VectorReader *r);    /* no more pieces */
+
+/*
+** The next word, borrowed until the next call; NULL when that takes more bytes,
+** or after the end when there is none. Numbers of words that are not taken are
+** not looked at.
+*/
+RNL_API int rnl_vectors_next (rnl_VectorReader *r, const char **word,
+                              size_t *n);
+
+/* Keeps the vector of the word that 'next' gave, as the next row. */
+RNL_API int rnl_vectors_take (rnl_VectorReader *r);
+
+/* The rows that were kept as a tensor (V,D); the reader is used up. */
+RNL_API int rnl_vectors_tensor (rnl_VectorReader *r, rnl_Tensor **out);
+
+typedef struct rnl_Word {
+  const char *s;
+  size_t n;
+} rnl_Word;
+
+/*
+** Writes word i with row i of 'weight' (V,D), as rnl_file_save does. Text has
+** as many digits as give the same number again; binary is float32. RNL_EFORMAT,
+** naming it, for a word or a number that would not be read back.
+*/
+RNL_API int rnl_vectors_save (rnl_Context *ctx, const char *path,
+                              rnl_VectorFormat format, const rnl_Word *word,
+                              rnl_Tensor *weight);
+
+/*
+** The rows of 'table' (V,D) with the highest cosines to 'query' (D), best
+** first, the earlier row first among equals: row[i] and its cosine score[i], as
+** many as there are, at most 'k'; their count goes to '*n'. A vector of zeros
+** has the cosine 0. RNL_ESHAPE, RNL_EDTYPE or RNL_ENOMEM.
+*/
+RNL_API int rnl_nearest (rnl_Tensor *table, rnl_Tensor *query, int k,
+                         int *row, double *score, int *n);
 
 /* }====================================================================== */
 

@@ -94,6 +94,20 @@ function init.kaiming(t, opts)
   return fill(t, gain / math.sqrt(math.max(1, fan)), opts.normal)
 end
 
+---Ones, times gain, on the diagonal of a matrix, else 0 (Le et al. 2015).
+---@param t rnn.Tensor of 2 axes
+---@param opts? {gain: number}
+---@return rnn.Tensor t
+function init.identity(t, opts)
+  local shape = t:shape()
+  if #shape ~= 2 then error("identity: t must have 2 axes", 2) end
+  t:fill(0)
+  for k = 1, math.min(shape[1], shape[2]) do
+    core.set(t, (k - 1) * shape[2] + k, opts and opts.gain or 1)
+  end
+  return t
+end
+
 ---Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014).
 ---@param t rnn.Tensor of 2 axes
 ---@param opts? {gain: number}

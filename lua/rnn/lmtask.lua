@@ -110,7 +110,8 @@ end
 local function in_options(message)
   return (message:gsub("; set 'invalid' to .*", "; use --invalid replace, " ..
     "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2")
-    :gsub("; 'fit' may extend it", ""))
+    :gsub("; 'fit' may extend it", "")
+    :gsub("'max_size'", "--max-vocab"))
 end
 
 ---What to do when the text cannot be opened with the options given.

@@ -51,6 +51,14 @@ local core = require "rnn.core"
 
 local CELLS = {RNN = "rnn", LSTM = "lstm", GRU = "gru"}
 
+---Options of recurrent layers that a step knows, or that do not matter to it.
+local STEPS = {
+  num_layers = true, bias = true, batch_first = true, nonlinearity = true,
+  dropout = true, locked_dropout = true, weight_drop = true, precision = true,
+  recompute = true, forget_bias = true, recurrent_init = true,
+  recurrent_gain = true,
+}
+
 local function class_of(value)
   local class = getmetatable(value)
   return type(class) == "table" and class.kind and class.kind.name
@@ -78,9 +86,9 @@ local function layers_of(model)
   if not net then return nil, wrong end
   out, wrong = find(model, "Linear", {Linear = true, TiedLinear = true})
   if not out then return nil, wrong end
-  for _, name in ipairs {"bidirectional", "residual", "learned_state",
-                         "peephole"} do
-    if net.config.options[name] then
+  for name, value in pairs(net.config.options) do
+    local plain = getmetatable(net).kind.options[name]
+    if value ~= plain and not STEPS[name] then
       return nil, "cannot step through a layer with " .. name
     end
   end

@@ -384,6 +384,26 @@ function Tensor:lstm(w_ih, w_hh, b_ih, b_hh, h0, c0, opts) end
 ---@return rnn.Tensor hn (N,H)
 function Tensor:gru(w_ih, w_hh, b_ih, b_hh, h0, opts) end
 
+---@class rnn.ClockworkOptions: rnn.SequenceOptions
+---@field periods integer[] growing, one for each of the modules, which have H /
+---#periods units each; a module runs at steps that its period divides
+---@field nonlinearity? "tanh"|"relu" default "tanh"
+---@field start? integer steps done before, default 0: where the clock stands at
+---the first step processed (in reverse the last of x), for all rows
+
+---An Elman network of modules (Koutnik et al. 2014) that read themselves and
+---the slower ones: w_hh is not read below its block diagonal. rnn.Clockwork has
+---it as a layer.
+---@param w_ih rnn.Tensor (H,D)
+---@param w_hh rnn.Tensor (H,H)
+---@param b_ih? rnn.Tensor (H)
+---@param b_hh? rnn.Tensor (H)
+---@param h0? rnn.Tensor (N,H)
+---@param opts rnn.ClockworkOptions
+---@return rnn.Tensor y (T,N,H) from self (T,N,D)
+---@return rnn.Tensor hn (N,H)
+function Tensor:clockwork(w_ih, w_hh, b_ih, b_hh, h0, opts) end
+
 ---The list of ops that ran since it was opened; one may be open at a time.
 ---@class rnn.Tape
 ---@operator len: integer number of ops recorded

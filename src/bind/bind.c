@@ -264,6 +264,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_sys(L);
   rnnlua_open_stepper(L);
   rnnlua_open_stats(L);
+  rnnlua_open_vectors(L);
   return 1;
 }
 

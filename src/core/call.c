@@ -206,9 +206,9 @@ static int find_attr (const rnl_Op *op, const char *name) {
 
 /* "unknown option 'axes' (it has: axis, keepdim)" */
 static int unknown_attr (rnl_Call *c, const char *name) {
-  char known[160] = "";
+  char known[256] = "";
   size_t n = 0;
-  for (int a = 0; c->op->attr[a].kind != RNL_AT_END; a++)
+  for (int a = 0; n < sizeof known && c->op->attr[a].kind != RNL_AT_END; a++)
     n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", a ? ", " : "",
                           c->op->attr[a].name);
   return rnli_fail(c, RNL_EARG, "unknown option '%s' (it has: %s)", name,

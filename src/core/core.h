@@ -183,7 +183,7 @@ static inline rnl_Tensor *rnli_root (rnl_Tensor *t) {
 
 /* {== Calls ============================================================== */
 
-enum { RNLI_MAX_KEEP = 4, RNLI_MAX_SEEN = 4 };
+enum { RNLI_MAX_KEEP = 5, RNLI_MAX_SEEN = 4 };
 
 typedef struct rnli_Value {
   double x;

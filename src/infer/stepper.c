@@ -190,7 +190,7 @@ static void pack_bias (const rnl_Stepper *s, Layer *l,
                        rnl_Tensor *const *weight) {
   const float *b_ih = data(weight[2]), *b_hh = data(weight[3]);
   for (int j = 0; j < s->panels * s->cols; j++) {
-    int row = rnli_unit_row(s->u, s->u->x, s->H, s->k->lanes, j / s->cols,
+    int row = rnli_unit_row(s->u, s->u->x.gate, s->H, s->k->lanes, j / s->cols,
                             j % s->cols);
     float x = row >= 0 && b_ih ? b_ih[row] : 0;
     float h = row >= 0 && b_hh ? b_hh[row] : 0;
@@ -203,9 +203,9 @@ static void pack_bias (const rnl_Stepper *s, Layer *l,
 static void pack_layer (rnl_Stepper *s, int l, rnl_Tensor *const *weight) {
   Layer *layer = &s->layer[l];
   for (int p = 0; p < s->panels; p++) {
-    rnli_pack_gates(s->k, s->u, s->u->x, s->H, data(weight[0]), layer->x.n, p,
+    rnli_pack_gates(s->k, s->u, &s->u->x, s->H, data(weight[0]), layer->x.n, p,
                     panel_of(s, &layer->x, p));
-    rnli_pack_gates(s->k, s->u, s->u->h, s->H, data(weight[1]), layer->h.n, p,
+    rnli_pack_gates(s->k, s->u, &s->u->h, s->H, data(weight[1]), layer->h.n, p,
                     panel_of(s, &layer->h, p));
   }
   pack_bias(s, layer, weight);
@@ -232,8 +232,8 @@ static int make_table (rnl_Stepper *s, const float *w_ih) {
   float *panel = rnli_get(s->ctx, rnli_mul(D * cols, sizeof *panel));
   if (!panel) return rnli_nomem(s->ctx, "a stepper", D * cols * sizeof *panel);
   for (int p = 0; p < s->panels; p++) {
-    rnli_pack_gates(k, s->u, s->u->x, s->H, w_ih, s->D, p, panel);
-    rnli_Tile t = {.rows = 1, .vecs = s->u->vecs, .a_k = 1, .k = D,
+    rnli_pack_gates(k, s->u, &s->u->x, s->H, w_ih, s->D, p, panel);
+    rnli_Tile t = {.rows = 1, .vecs = s->u->x.vecs, .a_k = 1, .k = D,
                    .chunks = 1, .b = panel};
     for (int v = 0; v < s->V; v++) {
       t.a = s->embed + (size_t)v * D;
@@ -257,7 +257,7 @@ static void set_sizes (rnl_Stepper *s, const rnl_StepperSpec *spec) {
   s->H = spec->weight[1]->dim[1];
   s->U = spec->out_w->dim[0];
   s->W = RNLI_VECS * s->k->lanes;
-  s->cols = s->u->vecs * s->k->lanes;
+  s->cols = s->u->x.vecs * s->k->lanes;
   s->panels = rnli_unit_panels(s->u, s->H, s->k->lanes);
   s->out_panels = rnli_ceil_div(s->U, s->W);
 }
@@ -281,11 +281,11 @@ static int fill (rnl_Stepper *s, const rnl_StepperSpec *spec) {
 
 int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
                      rnl_Stepper **out) {
-  static const char *const cells[RNLI_NUNIT] = {
+  static const char *const cells[RNLI_CIFG] = {
     [RNLI_ELMAN] = "rnn", [RNLI_LSTM] = "lstm", [RNLI_GRU] = "gru"};
   static const char *const precisions[RNLI_NFACTOR] = {
     [RNLI_REAL] = "full", [RNLI_BFLOAT] = "bf16", [RNLI_INT8] = "int8"};
-  int unit = find(cells, RNLI_NUNIT, spec->cell);
+  int unit = find(cells, RNLI_CIFG, spec->cell);
   int factor = find(precisions, RNLI_NFACTOR,
                     spec->precision ? spec->precision : "full");
   *out = NULL;
@@ -422,7 +422,7 @@ static void layer_part (void *arg, int part) {
   const Round *r = arg;
   const rnl_Stepper *s = r->s;
   const Layer *layer = &s->layer[r->l];
-  rnli_Tile x = {.vecs = s->u->vecs}, h = x;
+  rnli_Tile x = {.vecs = s->u->x.vecs}, h = x;
   int p0, p1;
   rnli_share(r->panels, r->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) {

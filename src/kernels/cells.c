@@ -33,7 +33,69 @@ RNLI_INLINE void put (const Lanes *from, real *to, int n) {
   for (int j = 0; j < n; j++) to[j] = from->at[j];
 }
 
-/* {== LSTM: panels i f g o =============================================== */
+/* {== Options of cells =================================================== */
+
+/* Hard sigmoid: min(1, max(0, x/6 + 1/2)). */
+RNLI_INLINE real hard_sigmoid (real x) {
+  real y = x / 6 + (real)0.5;
+  y = y > 1 ? 1 : y;
+  return y < 0 ? 0 : y;
+}
+
+
+RNLI_INLINE void gate (Lanes *to, const real *from, int hard) {
+  if (hard) EACH_LANE (j) to->at[j] = hard_sigmoid(from[j]);
+  else EACH_LANE (j) to->at[j] = rnli_sigmoid(from[j]);
+}
+
+
+/* The derivative of a gate, read in its value y. */
+RNLI_INLINE real gate_slope (real y, int hard) {
+  if (hard) return y > 0 && y < 1 ? (real)1 / 6 : 0;
+  return y * (1 - y);
+}
+
+
+RNLI_INLINE const unsigned char *keep_row (const unsigned char *keep,
+                                           ptrdiff_t at) {
+  return keep ? keep + at : NULL;
+}
+
+
+/*
+** Zoneout: units whose byte of 'keep' is set stay as they were; without bytes,
+** what that is on the average when a unit is kept with probability p.
+*/
+RNLI_INLINE void zone (Lanes *new, const Lanes *old,
+                       const unsigned char *keep, real p) {
+  if (keep)
+    EACH_LANE (j) new->at[j] = keep[j] ? old->at[j] : new->at[j];
+  else if (p > 0)
+    EACH_LANE (j) new->at[j] += p * (old->at[j] - new->at[j]);
+}
+
+
+/* The same for h at 'at'. */
+RNLI_INLINE void zone_h (Lanes *h, const rnli_Cell *c, ptrdiff_t at, int n) {
+  Lanes prev;
+  if (!c->keep_h && !(c->zone_h > 0)) return;
+  get(&prev, c->h_prev + at, n);
+  zone(h, &prev, keep_row(c->keep_h, at), c->zone_h);
+}
+
+
+/* Leaves in d what reaches the new state, in 'past' what the old one. */
+RNLI_INLINE void zone_back (Lanes *d, Lanes *past,
+                            const unsigned char *keep) {
+  *past = (Lanes){{0}};
+  if (!keep) return;
+  EACH_LANE (j) past->at[j] = keep[j] ? d->at[j] : 0;
+  EACH_LANE (j) d->at[j] = keep[j] ? 0 : d->at[j];
+}
+
+/* }====================================================================== */
+
+/* {== LSTM: panels i f g o, when f = 1 - i: i g o ======================== */
 
 /* The peepholes of some units: from c to i, f and o (Gers et al. 2002). */
 typedef struct Peep {
@@ -42,66 +104,130 @@ typedef struct Peep {
 
 
 RNLI_INLINE void get_peep (Peep *p, const rnli_Cell *c, int n) {
+  const real *o = c->peep + (c->coupled ? 1 : 2) * c->H;
   get(&p->i, c->peep, n);
-  get(&p->f, c->peep + c->H, n);
-  get(&p->o, c->peep + 2 * c->H, n);
+  get(&p->f, c->coupled ? c->peep : c->peep + c->H, n);
+  get(&p->o, o, n);
 }
 
 
-RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int peep) {
+/* Where g is in a panel; o follows. */
+RNLI_INLINE int lstm_g (const rnli_Cell *c, int varied) {
+  return (varied && c->coupled ? 1 : 2) * LANES;
+}
+
+
+/* The gates i, f and g in a row of panels. */
+typedef struct Gates {
+  Lanes i, f, g;
+} Gates;
+
+
+RNLI_INLINE void get_gates (Gates *to, const rnli_Cell *c, const real *gates,
+                            int varied) {
+  store(to->i.at, load(gates));
+  store(to->g.at, load(gates + lstm_g(c, varied)));
+  if (varied && c->coupled) EACH_LANE (j) to->f.at[j] = 1 - gates[j];
+  else store(to->f.at, load(gates + LANES));
+}
+
+
+/* c = f c' + i g, without zoneout. */
+RNLI_INLINE void lstm_cell (Lanes *cell, const Gates *s, const Lanes *prev) {
+  EACH_LANE (j)
+    cell->at[j] = s->f.at[j] * prev->at[j] + s->i.at[j] * s->g.at[j];
+}
+
+
+RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int varied) {
+  int peep = varied && c->peep, hard = varied && c->hard;
   Peep p;
   if (peep) get_peep(&p, c, n);
   for (int r = 0; r < c->rows; r++) {
     real *gates = c->gates + r * PANEL;
+    real *g_at = gates + lstm_g(c, varied), *o_at = g_at + LANES;
     ptrdiff_t at = (ptrdiff_t)r * c->H;
-    Lanes i, f, g, o, cell, h;
-    get(&cell, c->c_prev + at, n);
-    if (peep)
-      EACH_LANE (j) {
-        gates[j] += p.i.at[j] * cell.at[j];
-        gates[LANES + j] += p.f.at[j] * cell.at[j];
-      }
-    EACH_LANE (j) i.at[j] = rnli_sigmoid(gates[j]);
-    EACH_LANE (j) f.at[j] = rnli_sigmoid(gates[LANES + j]);
-    EACH_LANE (j) g.at[j] = rnli_tanh(gates[2 * LANES + j]);
-    EACH_LANE (j)
-      cell.at[j] = f.at[j] * cell.at[j] + i.at[j] * g.at[j];
-    if (peep)
-      EACH_LANE (j) gates[3 * LANES + j] += p.o.at[j] * cell.at[j];
-    EACH_LANE (j)
-      o.at[j] = rnli_sigmoid(gates[3 * LANES + j]);
+    Gates s;
+    Lanes o, prev, cell, state, h;
+    get(&prev, c->c_prev + at, n);
+    if (peep) EACH_LANE (j) gates[j] += p.i.at[j] * prev.at[j];
+    if (peep && !c->coupled)
+      EACH_LANE (j) gates[LANES + j] += p.f.at[j] * prev.at[j];
+    gate(&s.i, gates, hard);
+    if (varied && c->coupled) EACH_LANE (j) s.f.at[j] = 1 - s.i.at[j];
+    else gate(&s.f, gates + LANES, hard);
+    EACH_LANE (j) s.g.at[j] = rnli_tanh(g_at[j]);
+    lstm_cell(&cell, &s, &prev);
+    state = cell;
+    if (varied) zone(&state, &prev, keep_row(c->keep_c, at), c->zone_c);
+    if (peep) EACH_LANE (j) o_at[j] += p.o.at[j] * state.at[j];
+    gate(&o, o_at, hard);
     EACH_LANE (j) h.at[j] = o.at[j] * rnli_tanh(cell.at[j]);
-    store(gates, load(i.at));
-    store(gates + LANES, load(f.at));
-    store(gates + 2 * LANES, load(g.at));
-    store(gates + 3 * LANES, load(o.at));
-    put(&cell, c->c + at, n);
+    store(gates, load(s.i.at));
+    if (!varied || !c->coupled) store(gates + LANES, load(s.f.at));
+    store(g_at, load(s.g.at));
+    store(o_at, load(o.at));
+    if (varied && c->norm) {
+      put(&cell, c->fresh + (ptrdiff_t)r * c->ld, n);
+      continue;
+    }
+    if (varied) zone_h(&h, c, at, n);
+    put(&state, c->c + at, n);
     put(&h, c->h + at, n);
   }
 }
 
 
 void RNLI_CELL(lstm_forward) (const rnli_Cell *c) {
-  if (c->peep) lstm_forward_rows(c, c->units, 1);
+  if (c->varied) lstm_forward_rows(c, c->units, 1);
   else if (c->units == LANES) lstm_forward_rows(c, LANES, 0);
   else lstm_forward_rows(c, c->units, 0);
 }
 
 
-RNLI_INLINE void lstm_advance_rows (const rnli_Cell *c, int n) {
+void RNLI_CELL(lstm_output) (const rnli_Cell *c) {
+  int n = c->units;
+  Lanes gain, bias;
+  get(&gain, c->norm, n);
+  get(&bias, c->norm + c->H, n);
   for (int r = 0; r < c->rows; r++) {
-    const real *i = c->gates + r * PANEL, *f = i + LANES, *g = i + 2 * LANES;
-    Lanes cell;
-    get(&cell, c->c_prev + (ptrdiff_t)r * c->H, n);
-    EACH_LANE (j) cell.at[j] = f[j] * cell.at[j] + i[j] * g[j];
-    put(&cell, c->c + (ptrdiff_t)r * c->H, n);
+    const real *o = c->gates + r * PANEL + lstm_g(c, 1) + LANES;
+    const real *stats = c->stats + r * RNLI_STATS;
+    real mean = stats[RNLI_C_MEAN], scale = stats[RNLI_C_SCALE];
+    ptrdiff_t at = (ptrdiff_t)r * c->H;
+    Lanes cell, prev, h;
+    get(&cell, c->fresh + (ptrdiff_t)r * c->ld, n);
+    get(&prev, c->c_prev + at, n);
+    EACH_LANE (j) {
+      real normal = (cell.at[j] - mean) * scale;
+      h.at[j] = o[j] * rnli_tanh(normal * gain.at[j] + bias.at[j]);
+    }
+    zone_h(&h, c, at, n);
+    zone(&cell, &prev, keep_row(c->keep_c, at), c->zone_c);
+    put(&cell, c->c + at, n);
+    put(&h, c->h + at, n);
+  }
+}
+
+
+RNLI_INLINE void lstm_advance_rows (const rnli_Cell *c, int n, int varied) {
+  for (int r = 0; r < c->rows; r++) {
+    ptrdiff_t at = (ptrdiff_t)r * c->H;
+    Gates s;
+    Lanes prev, cell;
+    get_gates(&s, c, c->gates + r * PANEL, varied);
+    get(&prev, c->c_prev + at, n);
+    lstm_cell(&cell, &s, &prev);
+    if (varied) zone(&cell, &prev, keep_row(c->keep_c, at), c->zone_c);
+    put(&cell, c->c + at, n);
   }
 }
 
 
 void RNLI_CELL(lstm_advance) (const rnli_Cell *c) {
-  if (c->units == LANES) lstm_advance_rows(c, LANES);
-  else lstm_advance_rows(c, c->units);
+  if (c->varied) lstm_advance_rows(c, c->units, 1);
+  else if (c->units == LANES) lstm_advance_rows(c, LANES, 0);
+  else lstm_advance_rows(c, c->units, 0);
 }
 
 
@@ -115,44 +241,106 @@ RNLI_INLINE void get_dh (const rnli_Cell *c, int r, int n, Lanes *dh) {
 }
 
 
-RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n, int peep) {
+void RNLI_CELL(lstm_output_back) (const rnli_Cell *c) {
+  int n = c->units, o_at = lstm_g(c, 1) + LANES;
+  Lanes gain, bias;
+  get(&gain, c->norm, n);
+  get(&bias, c->norm + c->H, n);
+  for (int r = 0; r < c->rows; r++) {
+    const real *gates = c->gates + r * PANEL, *o = gates + o_at;
+    const real *stats = c->stats + r * RNLI_STATS;
+    real mean = stats[RNLI_C_MEAN], scale = stats[RNLI_C_SCALE];
+    ptrdiff_t at = (ptrdiff_t)r * c->H, ld = (ptrdiff_t)r * c->ld;
+    Gates s;
+    Lanes dh, past, prev, cell, dcell, d_o, h, dgain, dbias;
+    get_gates(&s, c, gates, 1);
+    get_dh(c, r, n, &dh);
+    get(&prev, c->c_prev + at, n);
+    get(&dgain, c->dgain + ld, n);
+    get(&dbias, c->dbias + ld, n);
+    lstm_cell(&cell, &s, &prev);
+    zone_back(&dh, &past, keep_row(c->keep_h, at));
+    EACH_LANE (j) {
+      real normal = (cell.at[j] - mean) * scale;
+      real t = rnli_tanh(normal * gain.at[j] + bias.at[j]);
+      real d = dh.at[j] * o[j] * (1 - t * t);
+      d_o.at[j] = dh.at[j] * t * gate_slope(o[j], c->hard);
+      dgain.at[j] += d * normal;
+      dbias.at[j] += d;
+      dcell.at[j] = d * gain.at[j];
+      cell.at[j] = normal;
+      h.at[j] = o[j] * t;
+    }
+    store(c->dgates + r * PANEL + o_at, load(d_o.at));
+    put(&dgain, c->dgain + ld, n);
+    put(&dbias, c->dbias + ld, n);
+    put(&cell, c->fresh + ld, n);
+    put(&dcell, c->dfresh + ld, n);
+    put(&past, c->dh + ld, n);
+    if (c->inner) put(&h, c->inner + at, n);
+  }
+}
+
+
+RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n, int varied) {
+  int peep = varied && c->peep, hard = varied && c->hard;
+  int coupled = varied && c->coupled, g_at = lstm_g(c, varied);
+  int norm = varied && c->norm;
   Peep p;
   if (peep) get_peep(&p, c, n);
   for (int r = 0; r < c->rows; r++) {
     const real *gates = c->gates + r * PANEL;
     real *dgates = c->dgates + r * PANEL;
     ptrdiff_t at = (ptrdiff_t)r * c->H, ld = (ptrdiff_t)r * c->ld;
-    Lanes dh, dc, cell, c_prev, zero = {{0}};
-    Lanes di, df, dg, d_o;
+    Gates s;
+    Lanes dh, dc, cell, c_prev, h_past = {{0}}, c_past = {{0}};
+    Lanes di, df, dg, d_o, o, t, dcell;
+    get_gates(&s, c, gates, varied);
     get_dh(c, r, n, &dh);
     get(&dc, c->dc + ld, n);
-    get(&cell, c->c + at, n);
     get(&c_prev, c->c_prev + at, n);
+    store(o.at, load(gates + g_at + LANES));
+    if (varied) lstm_cell(&cell, &s, &c_prev);
+    else get(&cell, c->c + at, n);
+    if (varied) zone_back(&dh, &h_past, keep_row(c->keep_h, at));
+    if (norm) {
+      store(d_o.at, load(dgates + g_at + LANES));
+      get(&dcell, c->dfresh + ld, n);
+    } else {
+      EACH_LANE (j) t.at[j] = rnli_tanh(cell.at[j]);
+      EACH_LANE (j)
+        d_o.at[j] = dh.at[j] * t.at[j] * gate_slope(o.at[j], hard);
+      EACH_LANE (j)
+        dcell.at[j] = dh.at[j] * o.at[j] * (1 - t.at[j] * t.at[j]);
+      EACH_LANE (j) t.at[j] *= o.at[j];
+      if (varied && c->inner) put(&t, c->inner + at, n);
+    }
+    if (peep) EACH_LANE (j) dc.at[j] += d_o.at[j] * p.o.at[j];
+    if (varied) zone_back(&dc, &c_past, keep_row(c->keep_c, at));
     EACH_LANE (j) {
-      real i = gates[j], f = gates[LANES + j];
-      real g = gates[2 * LANES + j], o = gates[3 * LANES + j];
-      real tc = rnli_tanh(cell.at[j]);
-      real dcj = dc.at[j] + dh.at[j] * o * (1 - tc * tc);
-      d_o.at[j] = dh.at[j] * tc * o * (1 - o);
-      if (peep) dcj += d_o.at[j] * p.o.at[j];
-      di.at[j] = dcj * g * i * (1 - i);
-      df.at[j] = dcj * c_prev.at[j] * f * (1 - f);
+      real i = s.i.at[j], f = s.f.at[j], g = s.g.at[j];
+      real dcj = dc.at[j] + dcell.at[j];
+      real di_j = dcj * g, df_j = dcj * c_prev.at[j];
+      if (coupled) di_j -= df_j;
+      di.at[j] = di_j * gate_slope(i, hard);
+      df.at[j] = coupled ? 0 : df_j * gate_slope(f, hard);
       dg.at[j] = dcj * i * (1 - g * g);
       dc.at[j] = dcj * f;
       if (peep) dc.at[j] += di.at[j] * p.i.at[j] + df.at[j] * p.f.at[j];
+      if (varied) dc.at[j] += c_past.at[j];
     }
     store(dgates, load(di.at));
-    store(dgates + LANES, load(df.at));
-    store(dgates + 2 * LANES, load(dg.at));
-    store(dgates + 3 * LANES, load(d_o.at));
+    store(dgates + (coupled ? 3 : 1) * LANES, load(df.at));
+    store(dgates + g_at, load(dg.at));
+    store(dgates + g_at + LANES, load(d_o.at));
     put(&dc, c->dc + ld, n);
-    put(&zero, c->dh + ld, n);
+    if (!norm) put(&h_past, c->dh + ld, n);
   }
 }
 
 
 void RNLI_CELL(lstm_backward) (const rnli_Cell *c) {
-  if (c->peep) lstm_backward_rows(c, c->units, 1);
+  if (c->varied) lstm_backward_rows(c, c->units, 1);
   else if (c->units == LANES) lstm_backward_rows(c, LANES, 0);
   else lstm_backward_rows(c, c->units, 0);
 }
@@ -161,21 +349,24 @@ void RNLI_CELL(lstm_backward) (const rnli_Cell *c) {
 
 /* {== GRU: panels r z n q; of gradients n r z and, for q, n*r ============ */
 
-RNLI_INLINE void gru_forward_rows (const rnli_Cell *c, int n) {
+RNLI_INLINE void gru_forward_rows (const rnli_Cell *c, int n, int varied) {
+  int hard = varied && c->hard;
   for (int row = 0; row < c->rows; row++) {
     real *gates = c->gates + row * PANEL;
     const real *rec = c->rec + row * 3 * LANES;
     ptrdiff_t at = (ptrdiff_t)row * c->H;
-    Lanes r, z, new, h;
-    get(&h, c->h_prev + at, n);
-    EACH_LANE (j) r.at[j] = rnli_sigmoid(gates[j] + rec[j]);
-    EACH_LANE (j)
-      z.at[j] = rnli_sigmoid(gates[LANES + j] + rec[LANES + j]);
+    Lanes r, z, new, h_prev, h;
+    get(&h_prev, c->h_prev + at, n);
+    EACH_LANE (j) r.at[j] = gates[j] + rec[j];
+    EACH_LANE (j) z.at[j] = gates[LANES + j] + rec[LANES + j];
+    gate(&r, r.at, hard);
+    gate(&z, z.at, hard);
     EACH_LANE (j)
       new.at[j] = rnli_tanh(gates[2 * LANES + j] +
                             r.at[j] * rec[2 * LANES + j]);
     EACH_LANE (j)
-      h.at[j] = (1 - z.at[j]) * new.at[j] + z.at[j] * h.at[j];
+      h.at[j] = (1 - z.at[j]) * new.at[j] + z.at[j] * h_prev.at[j];
+    if (varied) zone(&h, &h_prev, keep_row(c->keep_h, at), c->zone_h);
     store(gates, load(r.at));
     store(gates + LANES, load(z.at));
     store(gates + 2 * LANES, load(new.at));
@@ -186,28 +377,32 @@ RNLI_INLINE void gru_forward_rows (const rnli_Cell *c, int n) {
 
 
 void RNLI_CELL(gru_forward) (const rnli_Cell *c) {
-  if (c->units == LANES) gru_forward_rows(c, LANES);
-  else gru_forward_rows(c, c->units);
+  if (c->varied) gru_forward_rows(c, c->units, 1);
+  else if (c->units == LANES) gru_forward_rows(c, LANES, 0);
+  else gru_forward_rows(c, c->units, 0);
 }
 
 
-RNLI_INLINE void gru_backward_rows (const rnli_Cell *c, int n) {
+RNLI_INLINE void gru_backward_rows (const rnli_Cell *c, int n, int varied) {
+  int hard = varied && c->hard;
   for (int row = 0; row < c->rows; row++) {
     const real *gates = c->gates + row * PANEL;
     real *dgates = c->dgates + row * PANEL;
     ptrdiff_t at = (ptrdiff_t)row * c->H, ld = (ptrdiff_t)row * c->ld;
-    Lanes dh, h_prev, dn, dr, dz, dq;
+    Lanes dh, past = {{0}}, h_prev, dn, dr, dz, dq;
     get_dh(c, row, n, &dh);
+    if (varied) zone_back(&dh, &past, keep_row(c->keep_h, at));
     get(&h_prev, c->h_prev + at, n);
     EACH_LANE (j) {
       real r = gates[j], z = gates[LANES + j];
       real new = gates[2 * LANES + j], q = gates[3 * LANES + j];
       real dnj = dh.at[j] * (1 - z) * (1 - new * new);
-      dz.at[j] = dh.at[j] * (h_prev.at[j] - new) * z * (1 - z);
-      dr.at[j] = dnj * q * r * (1 - r);
+      dz.at[j] = dh.at[j] * (h_prev.at[j] - new) * gate_slope(z, hard);
+      dr.at[j] = dnj * q * gate_slope(r, hard);
       dn.at[j] = dnj;
       dq.at[j] = dnj * r;
       dh.at[j] *= z;
+      if (varied) dh.at[j] += past.at[j];
     }
     store(dgates, load(dn.at));
     store(dgates + LANES, load(dr.at));
@@ -219,8 +414,90 @@ RNLI_INLINE void gru_backward_rows (const rnli_Cell *c, int n) {
 
 
 void RNLI_CELL(gru_backward) (const rnli_Cell *c) {
-  if (c->units == LANES) gru_backward_rows(c, LANES);
-  else gru_backward_rows(c, c->units);
+  if (c->varied) gru_backward_rows(c, c->units, 1);
+  else if (c->units == LANES) gru_backward_rows(c, LANES, 0);
+  else gru_backward_rows(c, c->units, 0);
+}
+
+/* }====================================================================== */
+
+/* {== GRU, reset before the product: panels r z n ======================== */
+
+void RNLI_CELL(gru_reset) (const rnli_Cell *c) {
+  int n = c->units;
+  for (int row = 0; row < c->rows; row++) {
+    real *gates = c->gates + row * PANEL;
+    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    Lanes r, z, inner;
+    get(&inner, c->h_prev + at, n);
+    gate(&r, gates, c->hard);
+    gate(&z, gates + LANES, c->hard);
+    EACH_LANE (j) inner.at[j] *= r.at[j];
+    store(gates, load(r.at));
+    store(gates + LANES, load(z.at));
+    put(&inner, c->inner + at, n);
+  }
+}
+
+
+void RNLI_CELL(gru_before_forward) (const rnli_Cell *c) {
+  int n = c->units;
+  for (int row = 0; row < c->rows; row++) {
+    real *z = c->gates + row * PANEL + LANES, *new = z + LANES;
+    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    Lanes h;
+    get(&h, c->h_prev + at, n);
+    EACH_LANE (j) new[j] = rnli_tanh(new[j]);
+    EACH_LANE (j) h.at[j] = (1 - z[j]) * new[j] + z[j] * h.at[j];
+    zone_h(&h, c, at, n);
+    put(&h, c->h + at, n);
+  }
+}
+
+
+void RNLI_CELL(gru_before_backward) (const rnli_Cell *c) {
+  int n = c->units;
+  for (int row = 0; row < c->rows; row++) {
+    const real *r = c->gates + row * PANEL, *z = r + LANES, *new = z + LANES;
+    real *dgates = c->dgates + row * PANEL;
+    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    Lanes dh, past, h_prev, dn, dz, inner, zero = {{0}};
+    get_dh(c, row, n, &dh);
+    get(&h_prev, c->h_prev + at, n);
+    zone_back(&dh, &past, keep_row(c->keep_h, at));
+    EACH_LANE (j) {
+      dn.at[j] = dh.at[j] * (1 - z[j]) * (1 - new[j] * new[j]);
+      dz.at[j] = dh.at[j] * (h_prev.at[j] - new[j]) *
+                 gate_slope(z[j], c->hard);
+      dh.at[j] = dh.at[j] * z[j] + past.at[j];
+      inner.at[j] = r[j] * h_prev.at[j];
+    }
+    store(dgates, load(zero.at));
+    store(dgates + LANES, load(dz.at));
+    store(dgates + 2 * LANES, load(dn.at));
+    store(dgates + 3 * LANES, load(zero.at));
+    put(&dh, c->dh + (ptrdiff_t)row * c->ld, n);
+    put(&inner, c->inner + at, n);
+  }
+}
+
+
+void RNLI_CELL(gru_reset_back) (const rnli_Cell *c) {
+  int n = c->units;
+  for (int row = 0; row < c->rows; row++) {
+    const real *r = c->gates + row * PANEL;
+    ptrdiff_t ld = (ptrdiff_t)row * c->ld;
+    Lanes dinner, h_prev, dh, dr;
+    get(&dinner, c->dinner + ld, n);
+    get(&h_prev, c->h_prev + (ptrdiff_t)row * c->H, n);
+    get(&dh, c->dh + ld, n);
+    EACH_LANE (j) {
+      dr.at[j] = dinner.at[j] * h_prev.at[j] * gate_slope(r[j], c->hard);
+      dh.at[j] += dinner.at[j] * r[j];
+    }
+    store(c->dgates + row * PANEL, load(dr.at));
+    put(&dh, c->dh + ld, n);
+  }
 }
 
 /* }====================================================================== */
@@ -237,10 +514,12 @@ RNLI_INLINE void elman_forward_rows (const rnli_Cell *c, int relu) {
   for (int r = 0; r < c->rows; r++)
     for (int u = 0; u < c->units; u += LANES) {
       real *gates = c->gates + r * PANEL + u;
+      ptrdiff_t at = (ptrdiff_t)r * c->H + u;
       int n = c->units - u < LANES ? c->units - u : LANES;
       Lanes h;
       EACH_LANE (j) h.at[j] = elman_f(gates[j], relu);
-      put(&h, c->h + (ptrdiff_t)r * c->H + u, n);
+      if (c->varied) zone_h(&h, c, at, n);
+      put(&h, c->h + at, n);
     }
 }
 
@@ -251,6 +530,7 @@ void RNLI_CELL(elman_forward) (const rnli_Cell *c) {
 }
 
 
+/* Where a unit was kept, h is no value of f, but nothing reaches f either. */
 void RNLI_CELL(elman_backward) (const rnli_Cell *c) {
   for (int r = 0; r < c->rows; r++)
     for (int j = 0; j < PANEL; j++) {
@@ -259,11 +539,12 @@ void RNLI_CELL(elman_backward) (const rnli_Cell *c) {
         *da = 0;
         continue;
       }
+      ptrdiff_t at = (ptrdiff_t)r * c->H + j;
       real *dh = c->dh + (ptrdiff_t)r * c->ld + j;
-      real h = c->h[(ptrdiff_t)r * c->H + j];
-      real d = *dh + (c->dy ? c->dy[(ptrdiff_t)r * c->H + j] : 0);
-      *da = c->relu ? (h > 0 ? d : 0) : d * (1 - h * h);
-      *dh = 0;
+      real h = c->h[at], d = *dh + (c->dy ? c->dy[at] : 0);
+      int kept = c->varied && c->keep_h && c->keep_h[at];
+      *da = kept ? 0 : c->relu ? (h > 0 ? d : 0) : d * (1 - h * h);
+      *dh = kept ? d : 0;
     }
 }
 

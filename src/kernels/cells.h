@@ -17,8 +17,14 @@
 void RNLI_CELL(lstm_forward) (const rnli_Cell *c);
 void RNLI_CELL(lstm_advance) (const rnli_Cell *c);
 void RNLI_CELL(lstm_backward) (const rnli_Cell *c);
+void RNLI_CELL(lstm_output) (const rnli_Cell *c);
+void RNLI_CELL(lstm_output_back) (const rnli_Cell *c);
 void RNLI_CELL(gru_forward) (const rnli_Cell *c);
 void RNLI_CELL(gru_backward) (const rnli_Cell *c);
+void RNLI_CELL(gru_reset) (const rnli_Cell *c);
+void RNLI_CELL(gru_reset_back) (const rnli_Cell *c);
+void RNLI_CELL(gru_before_forward) (const rnli_Cell *c);
+void RNLI_CELL(gru_before_backward) (const rnli_Cell *c);
 void RNLI_CELL(elman_forward) (const rnli_Cell *c);
 void RNLI_CELL(elman_backward) (const rnli_Cell *c);
 
@@ -26,10 +32,16 @@ void RNLI_CELL(elman_backward) (const rnli_Cell *c);
 #define RNLI_CELL_ROWS \
   .forward = {[RNLI_ELMAN] = RNLI_CELL(elman_forward), \
               [RNLI_LSTM] = RNLI_CELL(lstm_forward), \
-              [RNLI_GRU] = RNLI_CELL(gru_forward)}, \
+              [RNLI_CIFG] = RNLI_CELL(lstm_forward), \
+              [RNLI_GRU] = RNLI_CELL(gru_forward), \
+              [RNLI_GRU_BEFORE] = RNLI_CELL(gru_before_forward)}, \
   .backward = {[RNLI_ELMAN] = RNLI_CELL(elman_backward), \
                [RNLI_LSTM] = RNLI_CELL(lstm_backward), \
-               [RNLI_GRU] = RNLI_CELL(gru_backward)}, \
-  .advance = RNLI_CELL(lstm_advance),
+               [RNLI_CIFG] = RNLI_CELL(lstm_backward), \
+               [RNLI_GRU] = RNLI_CELL(gru_backward), \
+               [RNLI_GRU_BEFORE] = RNLI_CELL(gru_before_backward)}, \
+  .advance = RNLI_CELL(lstm_advance), .output = RNLI_CELL(lstm_output), \
+  .output_back = RNLI_CELL(lstm_output_back), \
+  .reset = RNLI_CELL(gru_reset), .reset_back = RNLI_CELL(gru_reset_back),
 
 #endif

@@ -28,7 +28,14 @@
 #define rnli_kernels RNLI_T(rnli_kernels)
 
 enum { RNLI_MAX_ROWS = 8, RNLI_MAX_LANES = 16, RNLI_VECS = 4 };
-enum { RNLI_ELMAN, RNLI_LSTM, RNLI_GRU, RNLI_NUNIT };
+/* The cells there are; from RNLI_CIFG on, variants of those before. */
+enum {
+  RNLI_ELMAN, RNLI_LSTM, RNLI_GRU, RNLI_CIFG, RNLI_GRU_BEFORE, RNLI_NUNIT
+};
+
+/* Of a row of a normalised LSTM: mean and 1 / deviation of c, and 1 / deviation
+   of the two products. */
+enum { RNLI_C_MEAN, RNLI_C_SCALE, RNLI_H_SCALE, RNLI_X_SCALE, RNLI_STATS };
 
 /* to[r][0 .. vecs*lanes) = from[r][...] + row r of A times a panel of B. */
 typedef struct rnli_Tile {
@@ -45,7 +52,8 @@ typedef struct rnli_Tile {
 
 /*
 ** Rows of some units of a cell at one time step. Row r of the gates is at
-** r*4*lanes, of the states at r*H, of dh and dc at r*ld.
+** r*4*lanes, of states and inner at r*H, of stats at r*RNLI_STATS, and of
+** fresh and gradients of states at r*ld.
 */
 typedef struct rnli_Cell {
   int rows, units;            /* units: 1 .. lanes; rnn: 1 .. 4*lanes */
@@ -53,12 +61,30 @@ typedef struct rnli_Cell {
   int relu;                   /* rnn: instead of tanh */
   real *gates;                /* after their nonlinearity, once forward ran */
   const real *rec;            /* gru: h w_hh' + b_hh, rows of 3*lanes */
-  const real *peep;           /* lstm: (3,H) from c to i f o, or NULL */
   const real *h_prev, *c_prev;
   real *h, *c;
   const real *dy;             /* NULL: none arrived */
   real *dh, *dc;              /* in: after the step; out: before it */
   real *dgates;
+
+  int varied;                 /* unless it is set, nothing below is read: */
+  int hard;                   /* lstm, gru: hard sigmoids for gates */
+  int coupled;                /* lstm: f = 1 - i; gates i g o */
+  const real *peep;           /* lstm: (3,H) from c to i f o, coupled (2,H)
+                                 to i o, or NULL */
+  const unsigned char *keep_h, *keep_c;   /* zoneout: units that stay, and
+                                 lanes bytes more; or NULL: in expectation */
+  real zone_h, zone_c;        /* with these probabilities */
+  const real *norm;           /* lstm: (2,H), gain and bias of a normalised c,
+                                 or NULL; then 'output' makes h and c */
+  const real *stats;
+  real *fresh;                /* with norm: c before zoneout, backward as
+                                 normalised; its gradient; those of gain and
+                                 bias, summed over steps */
+  real *dfresh, *dgain, *dbias;
+  real *inner;                /* what a further product reads, or NULL: gru,
+                                 reset before, r*h'; lstm, backward only, h */
+  const real *dinner;         /* its gradient */
 } rnli_Cell;
 
 typedef struct rnli_Kernels {
@@ -81,6 +107,13 @@ typedef struct rnli_Kernels {
   void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
   void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
   void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */
+  /* An LSTM with norm: from fresh to h and c; and to dfresh and o. */
+  void (*output) (const rnli_Cell *c);
+  void (*output_back) (const rnli_Cell *c);
+  /* A GRU with reset before: from the products of r and z to inner, and from
+     dinner to r and dh. */
+  void (*reset) (const rnli_Cell *c);
+  void (*reset_back) (const rnli_Cell *c);
 } rnli_Kernels;
 
 /* What factors are made of; all but RNLI_REAL are for float32 only. */

@@ -54,12 +54,12 @@ const rnli_Kernels *rnli_kernels (rnli_Level level, rnli_Factor factor) {
 
 
 void rnli_pack_gates (const rnli_Kernels *k, const rnli_Unit *u,
-                      const int *gate, int H, const real *w, int n, int p,
-                      void *to) {
+                      const rnli_Product *product, int H, const real *w, int n,
+                      int p, void *to) {
   const real *col[RNLI_VECS * RNLI_MAX_LANES];
-  int cols = u->vecs * k->lanes;
+  int cols = product->vecs * k->lanes;
   for (int j = 0; j < cols; j++) {
-    int row = rnli_unit_row(u, gate, H, k->lanes, p, j);
+    int row = rnli_unit_row(u, product->gate, H, k->lanes, p, j);
     col[j] = row < 0 ? NULL : w + (size_t)row * (size_t)n;
   }
   k->pack_cols(col, (size_t)n, (size_t)cols, to);

@@ -7,16 +7,20 @@
 #include "kernels/kernels.h"
 
 /*
-** 'x' and 'h' name the gate of each vector of the input's and the recurrent
-** product; 'dx' and 'dh' those of the gradients, where the recurrent ones
-** begin at vector 'dh_from'.
+** A product of a cell: 'gate' names the gate of each of its vectors in a panel,
+** 'dgate' that of each vector of gradients, which begin at vector 'from'.
 */
+typedef struct rnli_Product {
+  int vecs;                   /* gates * groups */
+  int gate[RNLI_VECS], dgate[RNLI_VECS];
+  int from;
+} rnli_Product;
+
+/* 'inner' is the product with what a cell makes of h first, if it has one. */
 typedef struct rnli_Unit {
   int gates;                  /* of H rows each in the weights */
   int groups;                 /* of lanes units in a panel */
-  int vecs;                   /* vectors of a product: gates * groups */
-  int x[RNLI_VECS], h[RNLI_VECS], dx[RNLI_VECS], dh[RNLI_VECS];
-  int dh_from;
+  rnli_Product x, h, inner;
   int split;                  /* the recurrent product stands apart (gru) */
   int cells;                  /* has a state c */
   int keeps;                  /* backward reads the gates */
@@ -47,9 +51,9 @@ static inline int rnli_unit_row (const rnli_Unit *u, const int *gate, int H,
 
 #define rnli_pack_gates RNLI_T(rnli_pack_gates)
 
-/* Panel p of w', w (gates*H, n), its columns in the order of 'gate'. */
+/* Panel p of w', w (gates*H, n), for a product of the unit. */
 void rnli_pack_gates (const rnli_Kernels *k, const rnli_Unit *u,
-                      const int *gate, int H, const real *w, int n, int p,
-                      void *to);
+                      const rnli_Product *product, int H, const real *w, int n,
+                      int p, void *to);
 
 #endif

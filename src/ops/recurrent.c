@@ -27,12 +27,12 @@ extern RNLI_OP(embedding);
 /* {== Sizes and memory =================================================== */
 
 /* Rows a little apart, so that they do not share cache sets. */
-static Side side (const Run *r, int n, int w, int b, const int *gate,
-                  const int *dgate, int first) {
+static Side side (const Run *r, int n, int w, int b,
+                  const rnli_Product *product) {
   size_t k = words(r, (size_t)n);
-  return (Side){.n = n, .k = k, .ld = (k + 15) / 16 * 16 + 16, .gate = gate,
-                .dgate = dgate, .first = first, .w = r->c->in[w]->data,
-                .bias = rnli_data(r->c, b)};
+  return (Side){.n = n, .k = k, .ld = (k + 15) / 16 * 16 + 16,
+                .product = product, .cols = product->vecs * r->k->lanes,
+                .w = r->c->in[w]->data, .bias = rnli_data(r->c, b)};
 }
 
 
@@ -51,7 +51,35 @@ static void find_states (Run *r) {
   real *y = c->out[Y]->data;
   r->hs = r->length ? c->keep[STATES] : r->reverse ? y : y - r->slot;
   r->first_cs = c->keep[CELLS];
-  if (r->keeps) r->gates = c->keep[GATES];
+  if (!r->keeps) return;
+  r->gates = c->keep[GATES];
+  if (r->norm.w) rnli_norm_room(r, &(rnli_Room){c->keep[NORMS], 0});
+}
+
+
+static double zoneout_c (const Run *r) {
+  return r->u->cells ? r->c->attr[ZONEOUT_C].x : 0;
+}
+
+
+/* The options of a run's cells. */
+static rnli_Cell options (Run *r) {
+  const rnl_Call *c = r->c;
+  rnli_Cell cell = {.H = r->H, .ld = r->ld};
+  cell.zone_h = (real)c->attr[ZONEOUT].x;
+  cell.zone_c = (real)zoneout_c(r);
+  if (r->unit == RNLI_ELMAN) cell.relu = c->attr[NONLINEARITY].x != 0;
+  else cell.hard = c->attr[GATE_ACTIVATION].x != 0;
+  cell.coupled = r->unit == RNLI_CIFG;
+  if (r->u->cells) cell.peep = rnli_data(c, PEEP);
+  if (r->norm.w)
+    cell.norm = r->norm.w + 2 * (size_t)r->u->gates * (size_t)r->H;
+  cell.varied = cell.hard || cell.coupled || cell.peep || cell.zone_h > 0 ||
+                cell.zone_c > 0 || cell.norm || r->proj.w || r->inner.w;
+  r->zones = c->keep[ZONES];
+  if (cell.zone_h > 0) cell.keep_h = r->zones;
+  if (cell.zone_c > 0 && r->zones) cell.keep_c = r->zones + zone_bytes(r);
+  return cell;
 }
 
 
@@ -60,40 +88,55 @@ Run rnli_run_of (rnl_Call *c, int unit) {
   const rnl_Tensor *x = input(c);
   int bf16 = c->attr[PRECISION].x != 0;
   Run r = {.c = c, .unit = unit, .u = u, .T = x->dim[0], .N = x->dim[1],
-           .H = c->in[W_HH]->dim[1], .reverse = c->attr[REVERSE].x != 0};
+           .H = c->in[W_HH]->dim[0] / u->gates, .S = c->in[W_HH]->dim[1],
+           .reverse = c->attr[REVERSE].x != 0};
   r.k = rnli_kernels(c->ctx->level, bf16 ? RNLI_BFLOAT : RNLI_REAL);
-  r.relu = unit == RNLI_ELMAN && c->attr[NONLINEARITY].x != 0;
-  if (u->cells) r.peep = rnli_data(c, PEEP);
   if (rnli_given(c, LENGTHS)) r.length = c->attr[LENGTHS].list;
-  r.slot = (size_t)r.N * (size_t)r.H;
+  r.slot = (size_t)r.N * (size_t)r.S;
+  r.cell_slot = (size_t)r.N * (size_t)r.H;
   r.W = RNLI_VECS * r.k->lanes;
-  r.cols = u->vecs * r.k->lanes;
   r.units = u->groups * r.k->lanes;
   r.panels = rnli_ceil_div(r.H, r.units);
   r.ld = rnli_ceil_div(r.H, r.W) * r.W;
+  r.dh_ld = rnli_ceil_div(r.S, r.W) * r.W;
   r.steps = r.N ? rnli_ceil_div(CHUNK_ROWS, r.N) : 1;
   if (r.steps > r.T) r.steps = r.T;
   r.rows = (size_t)r.steps * (size_t)r.N;
   r.keeps = u->keeps && c->recording && c->attr[RECOMPUTE].x == 0;
   r.distinct = c->seen ? distinct_ids(c, u) : 0;
   if (r.steps < 1) r.steps = 1;
-  r.x = side(&r, x->dim[2], W_IH, B_IH, u->x, u->dx, 0);
-  r.h = side(&r, r.H, W_HH, B_HH, u->h, u->dh, u->dh_from);
+  r.x = side(&r, x->dim[2], W_IH, B_IH, &u->x);
+  r.h = side(&r, r.S, W_HH, B_HH, &u->h);
+  if (u->inner.vecs) r.inner = side(&r, r.H, W_HH, B_HH, &u->inner);
+  if (u->cells) r.norm.w = rnli_data(c, NORM);
+  if (u->cells) r.proj.w = rnli_data(c, W_HR);
   find_states(&r);
+  r.cell = options(&r);
   return r;
 }
 
 
+/* Panels of w', biases, and 'rows' rows of a factor as words. */
+static void side_room (const Run *r, Side *s, size_t rows, rnli_Room *room) {
+  size_t cols = (size_t)r->panels * (size_t)s->cols;
+  size_t bytes = (size_t)r->k->word_bytes;
+  s->panels = rnli_take(room, rnli_mul(cols, s->k), bytes);
+  s->bias_panels = rnli_take(room, cols, sizeof(real));
+  s->operand = rnli_take(room, rnli_mul(rows, s->ld), bytes);
+}
+
+
 static void forward_room (Run *r, rnli_Room *room) {
-  size_t np = (size_t)r->panels, bytes = (size_t)r->k->word_bytes;
-  size_t cols = (size_t)r->cols, distinct = (size_t)r->distinct;
-  size_t x_rows = distinct ? distinct : r->rows;
-  r->x.panels = rnli_take(room, rnli_mul(np * cols, r->x.k), bytes);
-  r->h.panels = rnli_take(room, rnli_mul(np * cols, r->h.k), bytes);
-  r->x.bias_panels = rnli_take(room, np * cols, sizeof(real));
-  r->h.bias_panels = rnli_take(room, np * cols, sizeof(real));
-  r->x.operand = rnli_take(room, rnli_mul(x_rows, r->x.ld), bytes);
-  r->h.operand = rnli_take(room, rnli_mul((size_t)r->N, r->h.ld), bytes);
+  size_t distinct = (size_t)r->distinct, N = (size_t)r->N;
+  size_t steps = r->back ? (size_t)r->steps : 1;
+  side_room(r, &r->x, distinct ? distinct : r->rows, room);
+  side_room(r, &r->h, N, room);
+  if (r->inner.w) side_room(r, &r->inner, N, room);
+  if (r->proj.w) rnli_project_room(r, room);
+  if (r->inner.w || r->proj.w)
+    r->inners = rnli_take(room, rnli_mul(steps, r->cell_slot), sizeof(real));
+  if (r->norm.w) rnli_norm_pack_room(r, room);
+  if (!r->keeps && r->norm.w) rnli_norm_room(r, room);
   if (!r->keeps)
     r->gates = rnli_take(room, panel_reals(r, r->rows), sizeof(real));
   if (!distinct) return;
@@ -106,43 +149,74 @@ static void forward_room (Run *r, rnli_Room *room) {
 
 
 static size_t back_panels (const Run *r, const Side *s) {
-  size_t across = (size_t)rnli_ceil_div(s->n, r->W) * (size_t)r->W;
-  size_t k = (size_t)r->panels * words(r, (size_t)r->cols);
+  size_t across = (size_t)factor_panels(r, s) * (size_t)r->W;
+  size_t k = (size_t)r->panels * words(r, (size_t)s->cols);
   return rnli_mul(across, k);
 }
 
 
 /* Room for the rows of a factor as panels across its columns. */
 static size_t row_panels (const Run *r, const Side *s, size_t rows) {
-  size_t across = (size_t)rnli_ceil_div(s->n, r->W) * (size_t)r->W;
+  size_t across = (size_t)factor_panels(r, s) * (size_t)r->W;
   return rnli_mul(across, words(r, rows));
 }
 
 
-static void backward_room (Run *r, rnli_Room *room) {
-  size_t bytes = (size_t)r->k->word_bytes, state = (size_t)r->ld;
-  size_t distinct = (size_t)r->distinct;
+/* Panels of w and of a factor of that many rows. */
+static void side_back_room (const Run *r, Side *s, size_t rows,
+                            rnli_Room *room) {
+  size_t bytes = (size_t)r->k->word_bytes;
+  s->back = rnli_take(room, back_panels(r, s), bytes);
+  s->rows = rnli_take(room, row_panels(r, s, rows), bytes);
+}
+
+
+/* Gradients of gates: reals, and as words of two kinds. */
+static void dgates_room (const Run *r, Side *s, rnli_Room *room) {
+  size_t bytes = (size_t)r->k->word_bytes, distinct = (size_t)r->distinct;
   size_t most = distinct > r->rows ? distinct : r->rows;
-  size_t x_rows = distinct ? distinct : r->rows;
   size_t gates = panel_reals(r, most + 1);   /* an odd row has a partner */
-  r->x.back = rnli_take(room, back_panels(r, &r->x), bytes);
-  r->h.back = rnli_take(room, back_panels(r, &r->h), bytes);
-  r->x.rows = rnli_take(room, row_panels(r, &r->x, x_rows), bytes);
-  r->h.rows = rnli_take(room, row_panels(r, &r->h, r->rows), bytes);
-  r->dh = rnli_take(room, rnli_mul((size_t)r->N, state), sizeof(real));
-  if (r->u->cells) {
-    r->dc = rnli_take(room, rnli_mul((size_t)r->N, state), sizeof(real));
-    r->cs = rnli_take(room, rnli_mul((size_t)r->steps + 1, r->slot),
-                      sizeof(real));
-    r->all_cs = 1;
+  s->dgates = rnli_take(room, panel_reals(r, r->rows), sizeof(real));
+  s->dgate_words = s->dgate_pairs = (char *)s->dgates;
+  if (r->k->word == 1) return;
+  s->dgate_words = rnli_take(room, gates / 2, bytes);
+  s->dgate_pairs = rnli_take(room, gates / 2, bytes);
+}
+
+
+/* All products share the gradients of gates, except under a norm. */
+static void share_dgates (Run *r, rnli_Room *room) {
+  dgates_room(r, &r->x, room);
+  Side *others[] = {&r->h, &r->inner};
+  for (int i = 0; i < 2; i++) {
+    others[i]->dgates = r->x.dgates;
+    others[i]->dgate_words = r->x.dgate_words;
+    others[i]->dgate_pairs = r->x.dgate_pairs;
   }
+  r->dgates = r->x.dgates;
+  if (!r->norm.w) return;
+  dgates_room(r, &r->h, room);
   r->dgates = rnli_take(room, panel_reals(r, r->rows), sizeof(real));
-  r->dgate_words = (char *)r->dgates;
-  r->dgate_pairs = (char *)r->dgates;
-  if (r->k->word > 1) {
-    r->dgate_words = rnli_take(room, gates / 2, bytes);
-    r->dgate_pairs = rnli_take(room, gates / 2, bytes);
+  rnli_norm_back_room(r, room);
+}
+
+
+static void backward_room (Run *r, rnli_Room *room) {
+  size_t N = (size_t)r->N, distinct = (size_t)r->distinct;
+  size_t states = rnli_mul(N, (size_t)r->ld);
+  side_back_room(r, &r->x, distinct ? distinct : r->rows, room);
+  side_back_room(r, &r->h, r->rows, room);
+  if (r->inner.w) side_back_room(r, &r->inner, r->rows, room);
+  if (r->proj.w) rnli_project_back_room(r, room);
+  if (r->inner.w || r->proj.w)
+    r->dinner = rnli_take(room, states, sizeof(real));
+  r->dh = rnli_take(room, rnli_mul(N, (size_t)r->dh_ld), sizeof(real));
+  if (r->u->cells) {
+    r->dc = rnli_take(room, states, sizeof(real));
+    r->cs = rnli_take(room, rnli_mul((size_t)r->steps + 1, r->cell_slot),
+                      sizeof(real));
   }
+  share_dgates(r, room);
   if (distinct)
     r->dtable = rnli_take(room, panel_reals(r, distinct), sizeof(real));
 }
@@ -159,6 +233,7 @@ size_t rnli_forward_memory (Run *r, void *block) {
 /* Backward makes gates again unless they were kept, and maps ids. */
 size_t rnli_backward_memory (Run *r, void *block) {
   rnli_Room room = {block, 0};
+  r->back = 1;
   forward_room(r, &room);
   backward_room(r, &room);
   return room.bytes;
@@ -168,15 +243,22 @@ size_t rnli_backward_memory (Run *r, void *block) {
 
 /* {== Check ============================================================== */
 
-static int check_weights (rnl_Call *c, int gates) {
+static int projected (const rnl_Call *c, const rnli_Unit *u) {
+  return u->cells && W_HR < c->nin && c->in[W_HR];
+}
+
+
+static int check_weights (rnl_Call *c, const rnli_Unit *u) {
   const rnl_Tensor *x = c->in[X], *w = c->in[W_HH];
+  int gates = u->gates, free = projected(c, u);
   if (x->ndim != 3)
     return rnli_fail(c, RNL_ESHAPE, "'x' must be (T, N, D), got %s",
                      rnli_shape(x).text);
-  if (w->ndim != 2 || w->dim[1] > INT_MAX / gates ||
-      w->dim[0] != gates * w->dim[1])
-    return rnli_fail(c, RNL_ESHAPE, "'w_hh' must be (%dH, H), got %s",
-                     gates, rnli_shape(w).text);
+  if (w->ndim != 2 || w->dim[0] % gates ||
+      (free ? w->dim[0] == 0 : w->dim[0] / gates != w->dim[1]))
+    return rnli_fail(c, RNL_ESHAPE, "'w_hh' must be (%dH, %s, got %s",
+                     gates, free ? "S) with H >= 1" : "H)",
+                     rnli_shape(w).text);
   int want[2] = {w->dim[0], x->dim[2]};
   int status = rnli_expect(c, W_IH, 2, want);
   for (int b = B_IH; status == RNL_OK && b <= B_HH; b++)
@@ -185,22 +267,42 @@ static int check_weights (rnl_Call *c, int gates) {
 }
 
 
-static int check_states (rnl_Call *c, const rnli_Unit *u, int N, int H) {
-  int want[2] = {N, H}, peep[2] = {3, H};
+/* The inputs after the biases. */
+static int check_states (rnl_Call *c, const rnli_Unit *u) {
+  const rnl_Tensor *w = c->in[W_HH];
+  int N = c->in[X]->dim[1], G = u->gates, H = w->dim[0] / G, S = w->dim[1];
+  const int want[][2] = {
+    [H0] = {N, S}, [C0] = {N, H}, [PEEP] = {G - 1, H},
+    [NORM] = {2 * G + 2, H}, [W_HR] = {S, H}
+  };
   for (int i = H0; i < table_input(u); i++) {
-    if (!rnli_data(c, i)) continue;
-    int status = rnli_expect(c, i, 2, i == PEEP ? peep : want);
+    if (i >= c->nin || !c->in[i]) continue;
+    int status = rnli_expect(c, i, 2, want[i]);
     if (status != RNL_OK) return status;
   }
   return RNL_OK;
 }
 
 
+static int check_chance (rnl_Call *c, int a) {
+  double p = c->attr[a].x;
+  if (p >= 0 && p <= 1) return RNL_OK;
+  return rnli_fail(c, RNL_EARG, "'%s' must be from 0 to 1, got %g",
+                   c->op->attr[a].name, p);
+}
+
+
 static int check_all (rnl_Call *c, int unit) {
-  int status = check_weights(c, rnli_unit[unit].gates);
+  const rnli_Unit *u = &rnli_unit[unit];
+  int status = check_chance(c, ZONEOUT);
+  if (status == RNL_OK && u->cells) status = check_chance(c, ZONEOUT_C);
+  if (status == RNL_OK) status = check_weights(c, u);
   if (status != RNL_OK) return status;
+  if (projected(c, u) && c->attr[ZONEOUT].x > 0)
+    return rnli_fail(c, RNL_EARG, "'zoneout' is not for a projected state; "
+                     "use 'zoneout_c'");
   const rnl_Tensor *x = c->in[X];
-  status = check_states(c, &rnli_unit[unit], x->dim[1], c->in[W_HH]->dim[1]);
+  status = check_states(c, u);
   if (status == RNL_OK)
     status = rnli_check_lengths(c, LENGTHS, x->dim[1], x->dim[0]);
   if (status != RNL_OK) return status;
@@ -230,18 +332,25 @@ int rnli_seq_check (rnl_Call *c, int unit) {
   look_through(c);
   Run r = rnli_run_of(c, unit);
   size_t states = rnli_mul(r.slot, ((size_t)r.T + 1) * sizeof(real));
-  int y[3] = {r.T, r.N, r.H};
+  int y[3] = {r.T, r.N, r.S}, cn[2] = {r.N, r.H};
   rnli_out(c, Y, RNLI_DTYPE, 3, y);
   rnli_out(c, HN, RNLI_DTYPE, 2, y + 1);
-  if (r.u->cells) rnli_out(c, CN, RNLI_DTYPE, 2, y + 1);
+  if (r.u->cells) rnli_out(c, CN, RNLI_DTYPE, 2, cn);
   if (r.length) c->keep_bytes[STATES] = states;
   else c->shape[Y].margin = r.slot;
   if (r.u->cells && c->recording)
-    c->keep_bytes[CELLS] = rnli_mul(r.slot * sizeof(real),
+    c->keep_bytes[CELLS] = rnli_mul(r.cell_slot * sizeof(real),
                                     (size_t)rnli_ceil_div(r.T, r.steps));
   if (r.keeps)
     c->keep_bytes[GATES] =
       rnli_mul(panel_reals(&r, (size_t)r.T * (size_t)r.N), sizeof(real));
+  if (r.keeps && r.norm.w) {
+    rnli_Room room = {NULL, 0};
+    rnli_norm_room(&r, &room);
+    c->keep_bytes[NORMS] = room.bytes;
+  }
+  if (c->taped && (r.cell.zone_h > 0 || r.cell.zone_c > 0))
+    c->keep_bytes[ZONES] = rnli_mul(zone_bytes(&r), 2);
   c->scratch_bytes = rnli_forward_memory(&r, NULL);
   c->back_bytes = rnli_backward_memory(&r, NULL);
   return RNL_OK;

@@ -10,6 +10,11 @@
 ** A row whose length is over is carried: its state passes through unchanged,
 ** its output is 0, its gates get no gradient.
 **
+** Zoneout (Krueger et al. 2017): a unit stays as it was with probability
+** 'zoneout', its c with 'zoneout_c', drawn for each element of (T,N,H) while a
+** tape is open; without one, what that is on the average. h is o*tanh(c) with
+** the c before zoneout.
+**
 ** An op names its cell; see unit.h for how its gates lie, and recurrent.c for
 ** everything else.
 */
@@ -19,17 +24,25 @@
 #include "core/real.h"
 #include "kernels/unit.h"
 
-enum { X, W_IH, W_HH, B_IH, B_HH, H0, C0, PEEP };   /* inputs */
+enum { X, W_IH, W_HH, B_IH, B_HH, H0, C0, PEEP, NORM, W_HR };   /* inputs */
 enum { Y, HN, CN };                                 /* outputs */
-enum { LENGTHS, REVERSE, PRECISION, RECOMPUTE, NONLINEARITY };   /* options */
-enum { STATES, GATES, CELLS };                      /* keep */
+/* Options: those of all, then each op's own. */
+enum { LENGTHS, REVERSE, PRECISION, RECOMPUTE, ZONEOUT, OWN };
+enum { NONLINEARITY = OWN };                        /* rnn */
+enum { GATE_ACTIVATION = OWN, COUPLED, ZONEOUT_C }; /* lstm */
+enum { RESET = OWN + 1 };                           /* gru, and the first */
+enum { STATES, GATES, CELLS, ZONES, NORMS };        /* keep */
 
 /* The options every recurrent op has, in this order. */
 #define RNLI_SEQ_ATTRS \
   {"lengths", RNL_AT_INTS, RNL_NONE, NULL}, \
   {"reverse", RNL_AT_BOOL, 0, NULL}, \
   {"precision", RNL_AT_WORD, 0, "full|bf16"}, \
-  {"recompute", RNL_AT_BOOL, 0, NULL}
+  {"recompute", RNL_AT_BOOL, 0, NULL}, \
+  {"zoneout", RNL_AT_REAL, 0, NULL}
+
+#define RNLI_GATE_ACTIVATION \
+  {"gate_activation", RNL_AT_WORD, 0, "sigmoid|hard_sigmoid"}
 
 #define rnli_seq_check RNLI_T(rnli_seq_check)
 #define rnli_seq_forward RNLI_T(rnli_seq_forward)

@@ -6,23 +6,32 @@
 
 /* {== Packing ============================================================ */
 
-static void pack_panel (const Run *r, const Side *s, int p) {
-  size_t at = (size_t)p * (size_t)r->cols * s->k;
-  rnli_pack_gates(r->k, r->u, s->gate, r->H, s->w, s->n, p,
-                  word_at(r, s->panels, at));
+static char *panel_of (const Run *r, const Side *s, int p) {
+  return word_at(r, s->panels, (size_t)p * (size_t)s->cols * s->k);
 }
 
 
-/* Biases of panel p; the recurrent one joins the input's unless it is split. */
+static void pack_panel (const Run *r, const Side *s, int p) {
+  rnli_pack_gates(r->k, r->u, s->product, r->H, s->w, s->n, p,
+                  panel_of(r, s, p));
+}
+
+
+/*
+** Biases of panel p; the recurrent one joins the input's unless it is split.
+** Under a norm they wait until it is done.
+*/
 static void pack_bias (const Run *r, int p) {
-  size_t at = (size_t)p * (size_t)r->cols;
-  for (int j = 0; j < r->cols; j++) {
-    int row = weight_row(r, r->x.gate, p, j);
+  real *x = r->x.bias_panels + (size_t)p * (size_t)r->x.cols;
+  real *h = r->h.bias_panels + (size_t)p * (size_t)r->h.cols;
+  for (int j = 0; j < r->x.cols; j++) {
+    int row = weight_row(r, r->x.product->gate, p, j);
     real bx = row >= 0 && r->x.bias ? r->x.bias[row] : 0;
     real bh = row >= 0 && r->h.bias ? r->h.bias[row] : 0;
-    r->x.bias_panels[at + (size_t)j] = r->u->split ? bx : bx + bh;
-    r->h.bias_panels[at + (size_t)j] = bh;
+    x[j] = r->u->split ? bx : bx + bh;
+    if (r->u->split) h[j] = bh;
   }
+  if (r->norm.w) rnli_norm_pack(r, p, x);
 }
 
 
@@ -30,6 +39,7 @@ static void pack_forward (void *arg, int p) {
   const Run *r = arg;
   pack_panel(r, &r->x, p);
   pack_panel(r, &r->h, p);
+  if (r->inner.w) pack_panel(r, &r->inner, p);
   pack_bias(r, p);
 }
 
@@ -41,10 +51,10 @@ static void pack_forward (void *arg, int p) {
 static void input_product (const Run *r, int p, const char *x, int m,
                            real *to) {
   const Side *s = &r->x;
-  const real *bias = s->bias_panels + (size_t)p * (size_t)r->cols;
-  rnli_Tile t = {.vecs = r->u->vecs, .a_row = (ptrdiff_t)s->ld, .a_k = 1,
-                 .k = s->k, .chunks = 1};
-  t.b = word_at(r, s->panels, (size_t)p * (size_t)r->cols * s->k);
+  const real *bias = s->bias_panels + (size_t)p * (size_t)s->cols;
+  rnli_Tile t = {.vecs = s->product->vecs, .a_row = (ptrdiff_t)s->ld,
+                 .a_k = 1, .k = s->k, .chunks = 1};
+  t.b = panel_of(r, s, p);
   int tiles = tile_count(r, m);
   for (int g = 0; g < tiles; g++) {
     int a, b;
@@ -62,30 +72,41 @@ static void input_product (const Run *r, int p, const char *x, int m,
 
 void rnli_carry (const rnli_Cell *c) {
   size_t bytes = (size_t)c->units * sizeof(real);
-  memcpy(c->h, c->h_prev, bytes);
+  if (c->h_prev) memcpy(c->h, c->h_prev, bytes);
   if (c->c != c->c_prev) memcpy(c->c, c->c_prev, bytes);
 }
 
 
-/* The cells of rows from n on at time t, those over being carried. */
-static void cells_forward (const Run *r, const rnli_Cell *c, int n, int t) {
+void rnli_cells_forward (const Run *r, const rnli_Cell *c, int n, int t,
+                         CellFunction *f) {
   if (!r->length) {
-    r->k->forward[r->unit](c);
+    f(c);
     return;
   }
   for (int i = 0; i < c->rows; i++) {
     rnli_Cell row = row_of_cell(r, c, i);
-    if (active(r, n + i, t)) r->k->forward[r->unit](&row);
+    if (active(r, n + i, t)) f(&row);
     else rnli_carry(&row);
   }
 }
 
 
-/* The input's product of row n at step i: made for its id, or in the gates. */
-static const real *input_part (const Run *r, int p, int i, int n) {
-  if (!r->distinct) return gates_at(r, p, i, n);
-  int row = r->map[time_of(r, i) * r->N + n];
-  return table_at(r, r->table, p, (size_t)row);
+/* Where the recurrent product of row n goes: rec, or on top of the input's. */
+static void step_target (const Run *r, int p, int i, int n, real *rec,
+                         const real **from, real **to) {
+  const Side *s = &r->h;
+  real *gates = gates_at(r, p, i, n);
+  const real *x = input_part(r, p, i, n);
+  int filled = r->u->split ? 0 : s->cols;
+  *from = x;
+  *to = gates;
+  if (r->u->split) {
+    *from = s->bias_panels + (size_t)p * (size_t)s->cols;
+    *to = rec;
+  }
+  if (x != gates && filled < r->x.cols)
+    memcpy(gates + filled, x + filled,
+           (size_t)(r->x.cols - filled) * sizeof *gates);
 }
 
 
@@ -94,35 +115,29 @@ static void step_tile (const Run *r, int p, int i, int a, int b) {
   real rec[RNLI_MAX_ROWS * RNLI_VECS * RNLI_MAX_LANES];
   const Side *s = &r->h;
   rnli_Cell cell = cell_at(r, p, i, a);
-  rnli_Tile t = {.rows = b - a, .vecs = r->u->vecs,
+  rnli_Tile t = {.rows = b - a, .vecs = s->product->vecs,
                  .a_row = (ptrdiff_t)s->ld, .a_k = 1, .k = s->k, .chunks = 1};
   t.a = word_at(r, s->operand, (size_t)a * s->ld);
-  t.b = word_at(r, s->panels, (size_t)p * (size_t)r->cols * s->k);
-  cell.rows = b - a;
+  t.b = panel_of(r, s, p);
   for (int j = 0; j < t.rows; j++) {
-    real *gates = gates_at(r, p, i, a + j);
-    const real *x = input_part(r, p, i, a + j);
-    if (r->u->split) {
-      t.from[j] = s->bias_panels + (size_t)p * (size_t)r->cols;
-      t.to[j] = rec + j * r->cols;
-      if (x != gates) memcpy(gates, x, (size_t)r->cols * sizeof *gates);
-    } else {
-      t.from[j] = x;
-      t.to[j] = gates;
-    }
+    if (r->norm.w) t.to[j] = kept_at(r, r->norm.h, p, i, a + j);
+    else step_target(r, p, i, a + j, rec + j * s->cols, &t.from[j], &t.to[j]);
   }
-  if (r->u->split) cell.rec = rec;
   r->k->tile(&t);
-  cells_forward(r, &cell, a, time_of(r, i));
+  if (r->norm.w) return;
+  cell.rows = b - a;
+  if (r->u->split) cell.rec = rec;
+  rnli_cells_forward(r, &cell, a, time_of(r, i),
+                     r->inner.w ? r->k->reset : r->k->forward[r->unit]);
 }
 
 
 /* Rows [n0, n1) of the state before step i, as words. */
 static void load_state (const Run *r, int i, int n0, int n1) {
   const Side *s = &r->h;
-  size_t H = (size_t)r->H;
-  const real *h = r->hs + before(r, time_of(r, i)) + (size_t)n0 * H;
-  r->k->operand(h, H, (size_t)(n1 - n0), H,
+  size_t S = (size_t)r->S;
+  const real *h = r->hs + before(r, time_of(r, i)) + (size_t)n0 * S;
+  r->k->operand(h, S, (size_t)(n1 - n0), S,
                 word_at(r, s->operand, (size_t)n0 * s->ld), s->ld);
 }
 
@@ -153,7 +168,7 @@ static void project (const Run *r, int p, int from, int to, int n0, int n1) {
   for (int i = from; i < to; i++) {
     size_t row = chunk_row(r, i, n0);
     input_product(r, p, word_at(r, r->x.operand, row * r->x.ld), n1 - n0,
-                  gates_at(r, p, i, n0));
+                  kept_at(r, r->norm.w ? r->norm.x : r->gates, p, i, n0));
   }
 }
 
@@ -161,7 +176,7 @@ static void project (const Run *r, int p, int from, int to, int n0, int n1) {
 /* Backward makes c again from what it was before a chunk. */
 static void keep_cells (const Run *r, int from, int n0, int n1) {
   size_t at = (size_t)n0 * (size_t)r->H;
-  if (!r->first_cs || r->all_cs) return;
+  if (!r->first_cs || r->back) return;
   memcpy(first_cells(r, from) + at, r->cs + at,
          (size_t)(n1 - n0) * (size_t)r->H * sizeof *r->cs);
 }
@@ -173,10 +188,14 @@ void rnli_forward_chunk (const Run *r, int from, int n0, int n1) {
   if (!r->distinct) {
     for (int i = from; i < to; i++) load_input(r, i, n0, n1);
     for (int p = 0; p < r->panels; p++) project(r, p, from, to, n0, n1);
+    if (r->norm.w) rnli_norm_input(r, from, to, n0, n1);
   }
   for (int i = from; i < to; i++) {
     load_state(r, i, n0, n1);
     for (int p = 0; p < r->panels; p++) step_panel(r, p, i, n0, n1);
+    if (r->norm.w) rnli_norm_step(r, i, n0, n1);
+    if (r->inner.w) rnli_inner_step(r, i, n0, n1);
+    if (r->proj.w) rnli_project(r, i, n0, n1);
   }
 }
 
@@ -255,10 +274,12 @@ static void project_ids (void *arg, int p) {
 
 void rnli_run_begin (Run *r) {
   over(r, r->panels, pack_forward, r);
+  if (r->proj.w) rnli_project_pack(r);
   if (!r->distinct) return;
   rnli_map_ids(r);
   load_ids(r);
   over(r, r->panels, project_ids, r);
+  if (r->norm.w) rnli_norm_ids(r);
 }
 
 
@@ -275,8 +296,8 @@ static void begin_state (const Run *r) {
 static void begin_cells (Run *r) {
   const real *initial = rnli_data(r->c, C0);
   r->cs = r->c->out[CN]->data;
-  if (initial) memcpy(r->cs, initial, r->slot * sizeof *r->cs);
-  else memset(r->cs, 0, r->slot * sizeof *r->cs);
+  if (initial) memcpy(r->cs, initial, r->cell_slot * sizeof *r->cs);
+  else memset(r->cs, 0, r->cell_slot * sizeof *r->cs);
 }
 
 
@@ -288,7 +309,7 @@ static void end_state (const Run *r) {
 
 /* y of rows with lengths: the state after each step, 0 when they are over. */
 static void copy_y (const Run *r) {
-  size_t row = (size_t)r->H;
+  size_t row = (size_t)r->S;
   real *y = r->c->out[Y]->data;
   for (int t = 0; t < r->T; t++)
     for (int n = 0; n < r->N; n++, y += row) {
@@ -299,11 +320,22 @@ static void copy_y (const Run *r) {
 }
 
 
+/* Draws which units stay as they were; nothing when none can. */
+static void draw_zones (const Run *r, unsigned char *to, real p) {
+  for (size_t i = 0; p > 0 && i < r->cell_slot * (size_t)r->T; i++)
+    to[i] = rnl_rng_uniform(&r->c->ctx->rng) < (double)p;
+}
+
+
 void rnli_seq_forward (rnl_Call *c, int unit) {
   Run r = rnli_run_of(c, unit);
   if (r.slot == 0) return;
   rnli_forward_memory(&r, c->scratch);
   begin_state(&r);
+  if (r.zones) {
+    draw_zones(&r, r.zones, r.cell.zone_h);
+    draw_zones(&r, r.zones + zone_bytes(&r), r.cell.zone_c);
+  }
   if (r.u->cells) begin_cells(&r);
   rnli_run_begin(&r);
   Round w = {.r = &r, .parts = row_parts(&r)};

@@ -2,21 +2,30 @@
 
 local recurrent = require "tests.recurrent"
 
-local function unit(xs, hs, _, _, args)
-  local a = xs[1] + hs[1]
-  if args.nonlinearity == "relu" then return a > 0 and a or 0 end
-  return recurrent.tanh(a)
+local function row(x, h, _, p)
+  local out = recurrent.plus(recurrent.product(p.w_ih, x), p.b_ih)
+  out = recurrent.plus(out, recurrent.product(p.w_hh, h))
+  out = recurrent.plus(out, p.b_hh)
+  for j, a in ipairs(out) do
+    out[j] = p.args.nonlinearity == "relu" and (a > 0 and a or 0) or
+             recurrent.tanh(a)
+    out[j] = recurrent.zone(p.args.zoneout, h[j], out[j])
+  end
+  return out
 end
 
-local function nonlinearity(rand, args)
-  args.nonlinearity = rand:pick {false, "tanh", "relu", "relu"} or nil
-end
+local kind = {
+  cell = false, row = row, gates = function() return 1 end,
+  more = function(rand, args)
+    args.nonlinearity = rand:pick {false, "tanh", "relu", "relu"} or nil
+  end,
+}
 
 return {
-  cases = recurrent.cases(1, false, nonlinearity),
-  large = recurrent.large(1, false),
-  reference = recurrent.reference(1, false, unit),
-  options = {"lengths", "reverse", "precision", "recompute", "nonlinearity"},
+  cases = recurrent.cases(kind), large = recurrent.large(kind),
+  reference = recurrent.reference(kind), taped = true,
+  options = {"lengths", "reverse", "precision", "recompute", "zoneout",
+             "nonlinearity"},
   errors = {
     {"op.rnn(zeros{3, 2, 4}, zeros{5, 4}, zeros{5, 5}, nil, nil, zeros{5})",
      "rnn: 'h0' must be (2, 5), got (5)"},

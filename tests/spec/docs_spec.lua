@@ -77,11 +77,13 @@ describe("the documents", function()
     assert(ok, output)
   end)
 
-  it("the examples of losses and their layers run", function()
+  it("the examples of modules and layers run", function()
     for _, name in ipairs {"ctc", "quantile", "layers/crf",
                            "layers/adaptivesoftmax",
-                           "layers/sampledsoftmax", "layers/embedding",
-                           "regularise"} do
+                           "layers/sampledsoftmax", "layers/clockwork",
+                           "layers/embedding", "layers/lstm", "layers/gru",
+                           "layers/rnn", "layers/tiedlinear", "regularise",
+                           "vectors"} do
       local lines = {}
       for line in read("lua/rnn/" .. name .. ".lua"):gmatch "[^\n]+" do
         local code = line:match "^%-%-%-    (.*)"

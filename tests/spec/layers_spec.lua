@@ -366,10 +366,9 @@ describe("layers", function()
         local cell = rnn[name](2, 3)
         assert_raises(name .. ": x must be (N, 2), got (2)", cell,
                       rnn.zeros {2})
-        assert_raises(name .. ": unknown option 'num_layers' (it has: bias" ..
-                      (kind.name == "LSTM" and ", forget_bias, peephole" or
-                       kind.name == "RNN" and ", nonlinearity" or "") .. ")",
-                      rnn[name], 2, 3, {num_layers = 2})
+        local _, why = pcall(rnn[name], 2, 3, {num_layers = 2})
+        assert.truthy(why:find(name .. ": unknown option 'num_layers' (it " ..
+                               "has: bias, ", 1, true), why)
       end)
     end)
   end
@@ -384,6 +383,68 @@ describe("layers", function()
       local add = k > 3 and k <= 6 and 1 or 0
       assert.near(a[k] + add, b[k], 1e-15)
     end
+  end)
+
+  describe("recurrent_init", function()
+    local function assert_gates(p, want)
+      local H = p:shape()[2]
+      for _, u in ipairs(p:reshape {-1, H, H}:totable()) do
+        local got = rnn.tensor(u)
+        local ok, why = array.compare(array.of(want(got)),
+          array.of(rnn.init.identity(rnn.zeros {H, H})), 1e-14)
+        assert.is_true(ok, why)
+      end
+    end
+
+    it("identity is Le, Jaitly and Hinton's, for RNN of any depth", function()
+      local net = rnn.RNN(40, 20, {recurrent_init = "identity",
+        recurrent_gain = 0.5, nonlinearity = "relu", num_layers = 2})
+      for _, l in ipairs {"_l0", "_l1"} do
+        assert_gates(net["weight_hh" .. l], function(u) return u * 2 end)
+        local w = net["weight_ih" .. l]
+        assert.near(1e-3, (w * w):mean():sqrt():item(), 1e-4)
+        assert.equal(0, net["bias_ih" .. l]:abs():max():item())
+        assert.equal(0, net["bias_hh" .. l]:abs():max():item())
+      end
+    end)
+
+    it("orthogonal is so in each gate, and leaves the rest", function()
+      for _, name in ipairs {"RNN", "LSTM", "GRU"} do
+        for _, gain in ipairs {1.0, 2.0} do
+          rnn.seed(3)
+          local plain = rnn[name](3, 4)
+          rnn.seed(3)
+          local net = rnn[name](3, 4, {recurrent_init = "orthogonal",
+                                       recurrent_gain = gain})
+          assert_gates(net.weight_hh_l0, function(u)
+            return u:matmul(u:transpose()) / gain ^ 2
+          end)
+          for _, p in ipairs {"weight_ih_l0", "bias_ih_l0", "bias_hh_l0"} do
+            assert.same(plain[p]:totable(), net[p]:totable())
+          end
+        end
+      end
+    end)
+
+    it("uniform is the default, which a gain scales", function()
+      rnn.seed(3)
+      local plain = rnn.GRUCell(3, 4)
+      rnn.seed(3)
+      local net = rnn.GRUCell(3, 4, {recurrent_init = "uniform",
+                                     recurrent_gain = 3.0})
+      assert.same((plain.weight_hh * 3):totable(), net.weight_hh:totable())
+      assert.same(plain.weight_ih:totable(), net.weight_ih:totable())
+    end)
+
+    it("is one of three, of units or none", function()
+      local wrong = ": 'recurrent_init' must be uniform, orthogonal or " ..
+                    "identity, got eye"
+      for _, name in ipairs {"RNN", "LSTMCell"} do
+        assert_raises(name .. wrong, rnn[name], 2, 3,
+                      {recurrent_init = "eye"})
+        rnn[name](0, 0, {recurrent_init = "identity"})
+      end
+    end)
   end)
 
   -- Options of recurrent layers that stand around the fused op
@@ -442,6 +503,83 @@ describe("layers", function()
       assert_same((one(x)), y)
     end)
 
+    local VARIANTS = {
+      {"LSTM", {layer_norm = true}}, {"LSTM", {coupled = true}},
+      {"LSTM", {proj_size = 2}}, {"LSTM", {zoneout = 0.3, zoneout_c = 0.2}},
+      {"LSTM", {gate_activation = "hard_sigmoid"}},
+      {"LSTM", {layer_norm = true, coupled = true, peephole = true,
+                proj_size = 3, zoneout_c = 0.2}},
+      {"GRU", {reset = "before"}}, {"GRU", {zoneout = 0.3}},
+      {"GRU", {reset = "before", gate_activation = "hard_sigmoid",
+               zoneout = 0.3}},
+      {"RNN", {zoneout = 0.3}}, {"RNN", {zoneout = 0.3, nonlinearity = "relu"}},
+    }
+
+    ---'options' and those of 'more', which go first.
+    local function with(options, more)
+      local all = {}
+      for k, v in pairs(options) do all[k] = v end
+      for k, v in pairs(more) do all[k] = v end
+      return all
+    end
+
+    for _, variant in ipairs(VARIANTS) do
+      local name, options = table.unpack(variant)
+      local title = tostring(rnn[name](3, 4, options))
+
+      it(title .. " has the right gradients", function()
+        local net = rnn[name](3, 4, with(options, {
+          num_layers = 2, bidirectional = true, learned_state = true}))
+        local x = random(rand, {4, 3, 3})
+        local S = options.proj_size or 4
+        local y, state = net(x, nil, {4, 0, 2})
+        assert.same({4, 3, 2 * S}, y:shape())
+        assert.same({4, 3, S}, state.h:shape())
+        if state.c then assert.same({4, 3, 4}, state.c:shape()) end
+        check_gradients(title, function()
+          local out, last = net(x, nil, {4, 0, 2})
+          return out, table.unpack(state_list(last))
+        end, net, {x}, 4, true)
+      end)
+
+      it(title .. " is its cell over time, also from a file", function()
+        local net = rnn[name](3, 4, options)
+        local cell = rnn[name .. "Cell"](3, 4, options)
+        for _, p in ipairs(rnn.parameters(cell).names) do
+          cell[p]:copy(net[p .. "_l0"])
+        end
+        local x = random(rand, {5, 2, 3})
+        assert_same((net(x)), (rnn.scan(cell, x)))
+        local path = os.tmpname()
+        assert(rnn.save(path, {net = net}))
+        local loaded = assert(rnn.load_model(path))
+        os.remove(path)
+        assert.equal(tostring(net), tostring(loaded.net))
+        assert_same((net(x)), (loaded.net(x)))
+      end)
+    end
+
+    it("zoneout keeps units at random under a tape", function()
+      for _, name in ipairs {"LSTM", "GRU", "RNN"} do
+        local net = rnn[name](3, 40, {zoneout = 0.25})
+        local h0 = random(rand, {1, 30, 40})
+        local state = {h = h0, c = name == "LSTM" and h0 or nil}
+        local x = random(rand, {1, 30, 3})
+        local zeros, _ <close> = 0, rnn.tape()
+        for _, row in ipairs((net(x, state)[1] - h0[1]):totable()) do
+          for _, d in ipairs(row) do zeros = zeros + (d == 0 and 1 or 0) end
+        end
+        assert.near(0.25 * 1200, zeros, 5 * math.sqrt(1200 * 0.25 * 0.75))
+      end
+    end)
+
+    it("layer_norm starts with gains of 1 and a bias of 0", function()
+      local w = rnn.LSTM(3, 4, {layer_norm = true}).layer_norm_l0
+      assert.same({10, 4}, w:shape())
+      assert.equal(36, w:sum():item())
+      assert.equal(0, w[10]:abs():max():item())
+    end)
+
     it("learned_state is what a call without a state begins with", function()
       for _, name in ipairs {"LSTM", "GRU", "RNN"} do
         local net = rnn[name](3, 2, {num_layers = 2, learned_state = true,
@@ -485,6 +623,142 @@ describe("layers", function()
     it("are checked", function()
       assert_raises("LSTM: 'weight_drop' must be from 0 to 1, got 2.0",
                     rnn.LSTM, 2, 2, {weight_drop = 2.0})
+      assert_raises("GRU: 'zoneout' must be from 0 to 1, got -1.0",
+                    rnn.GRU, 2, 2, {zoneout = -1.0})
+      assert_raises("GRU: 'reset' must be after or before, got never",
+                    rnn.GRU, 2, 2, {reset = "never"})
+      assert_raises("RNNCell: 'nonlinearity' must be tanh or relu, got sin",
+                    rnn.RNNCell, 2, 2, {nonlinearity = "sin"})
+      assert_raises("LSTM: 'proj_size' must be an integer from 0 (none) to " ..
+                    "below hidden_size 2, got 2", rnn.LSTM, 2, 2,
+                    {proj_size = 2})
+      assert_raises("LSTM: 'zoneout' is not for a projected state; use " ..
+                    "'zoneout_c'", rnn.LSTM, 2, 2,
+                    {proj_size = 1, zoneout = 0.1})
+      assert_raises("LSTM: 'forget_bias' is for a forget gate, which " ..
+                    "'coupled' does without", rnn.LSTM, 2, 2,
+                    {coupled = true, forget_bias = 1.0})
+    end)
+  end)
+
+  describe("Clockwork", function()
+    local PERIODS = {1, 2, 4}
+
+    it("has the right gradients and shapes", function()
+      local rand = new_random(6)
+      for _, o in ipairs {{}, {batch_first = true}, {bias = false},
+                          {nonlinearity = "relu"}} do
+        o.periods = PERIODS
+        local net = rnn.Clockwork(2, 6, o)
+        local x = random(rand, o.batch_first and {2, 5, 2} or {5, 2, 2})
+        local state = {h = random(rand, {1, 2, 6}), t = 3}
+        local function f()
+          local y, last = net(x, state, {5, 2})
+          return y, last.h
+        end
+        local y, last = net(x, state)
+        assert.same(o.batch_first and {2, 5, 6} or {5, 2, 6}, y:shape())
+        assert.same({1, 2, 6}, last.h:shape())
+        assert.equal(8, last.t)
+        check_gradients("Clockwork", f, net, {x, state.h})
+      end
+    end)
+
+    it("goes on where a chunk ended, clock and all", function()
+      local net = rnn.Clockwork(2, 6, {periods = {1, 3, 4}})
+      local x = rnn.randn {25, 2, 2}
+      local whole, end_state = net(x)
+      local state, from, parts = nil, 1, {}
+      for _, steps in ipairs {3, 1, 7, 14} do
+        parts[#parts + 1], state = net(x:slice(1, from, from + steps - 1),
+                                       rnn.detach(state))
+        from = from + steps
+      end
+      local ok, why = array.compare(array.of(rnn.op.cat(parts)),
+                                    array.of(whole), 1e-14)
+      assert.is_true(ok, why)
+      assert.equal(25, state.t)
+      ok, why = array.compare(array.of(state.h), array.of(end_state.h), 1e-14)
+      assert.is_true(ok, why)
+    end)
+
+    it("never runs out of steps to count", function()
+      local net = rnn.Clockwork(2, 6, {periods = PERIODS})
+      local x, h = rnn.randn {3, 2, 2}, rnn.randn {1, 2, 6}
+      local y, last = net(x, {h = h, t = (1 << 40) + 3})
+      assert.equal((1 << 40) + 6, last.t)
+      assert.same(net(x, {h = h, t = 3}):totable(), y:totable())
+    end)
+
+    it("starts with zeros where it does not read", function()
+      for row, list in ipairs(rnn.Clockwork(2, 6, {periods = PERIODS})
+                              .weight_hh_l0:totable()) do
+        for column, w in ipairs(list) do
+          assert.equal((column - 1) // 2 >= (row - 1) // 2, w ~= 0)
+        end
+      end
+      local empty = rnn.Clockwork(2, 0)(rnn.zeros {3, 1, 2})
+      assert.same({3, 1, 0}, empty:shape())
+    end)
+
+    it("by default has powers of two that divide its units", function()
+      local function periods(H)
+        return rnn.Clockwork(1, H).config.options.periods
+      end
+      assert.same({1, 2, 4, 8, 16, 32, 64, 128}, periods(512))
+      assert.same({1, 2, 4, 8, 16, 32}, periods(30))
+      assert.same({1}, periods(13))
+    end)
+
+    it("keeps periods of its own, and gets them back from a file", function()
+      local list = {1, 2, 4}
+      local net = rnn.Clockwork(2, 6, {periods = list})
+      list[4] = 8
+      assert.equal("Clockwork(2, 6, periods={1, 2, 4})", tostring(net))
+      local path = os.tmpname()
+      assert(rnn.save(path, {rnn = net, other = rnn.Clockwork(2, 6)}))
+      local back = assert(rnn.load_model(path))
+      os.remove(path)
+      assert.equal(tostring(net), tostring(back.rnn))
+      assert.equal("Clockwork(2, 6, periods={1, 2, 4, 8, 16, 32})",
+                   tostring(back.other))
+      local x = rnn.randn {7, 2, 2}
+      assert.same(net(x):totable(), back.rnn(x):totable())
+    end)
+
+    it("names what is wrong", function()
+      local make = rnn.Clockwork
+      for text, o in pairs {
+        ["'periods' must be growing integers from 1, got 2 after 2"] =
+          {periods = {2, 2}},
+        ["'periods' must be growing integers from 1, got 0 after 0"] =
+          {periods = {0, 2}},
+        ["'periods' must be growing integers from 1, got 2.5 after 1"] =
+          {periods = {1, 2.5}},
+        ["'periods' must be growing integers from 1, got 2147483648 after 1"] =
+          {periods = {1, 1 << 31}},
+        ["'periods' must be a list of 1 to 64 integers, got 0"] =
+          {periods = {fast = 1}},
+        ["'periods' must be as many as divide 'hidden_size', got 4 for 6 " ..
+         "units"] = {periods = {1, 2, 4, 8}},
+        ["'nonlinearity' must be tanh or relu, got 'sin'"] =
+          {nonlinearity = "sin"},
+        ["option 'periods' must be a table, got number"] = {periods = 2},
+        ["unknown option 'num_layers' (it has: batch_first, bias, " ..
+         "nonlinearity, periods)"] = {num_layers = 2},
+      } do
+        assert_raises("Clockwork: " .. text, make, 2, 6, o)
+      end
+      local net, x = make(2, 6), rnn.zeros {4, 2, 2}
+      assert_raises("Clockwork: x must be (T, N, 2), got (4, 2, 3)", net,
+                    rnn.zeros {4, 2, 3})
+      for _, state in ipairs {{}, {h = rnn.zeros {1, 2, 6}},
+                              {h = rnn.zeros {1, 2, 6}, t = -1}, 3} do
+        assert_raises("Clockwork: the state must be a table {h = tensor, " ..
+                      "t = steps done}", net, x, state)
+      end
+      assert_raises("Clockwork: state.h must be (1, 2, 6), got (2, 6)", net, x,
+                    {h = rnn.zeros {2, 6}, t = 0})
     end)
   end)
 

@@ -44,6 +44,66 @@ describe("scan", function()
     end)
   end
 
+  ---The steps of rnn.op.clockwork on inputs of these names, as a cell.
+  local function clockwork_cell(p, o)
+    local H = p.h0:shape()[2]
+    local units = H // #o.periods
+    return function(x, s)
+      local parts = {}
+      for m, period in ipairs(o.periods) do
+        local from, to = (m - 1) * units + 1, m * units
+        local function rows(t) return t:slice(1, from, to) end
+        parts[m] = s.h:slice(2, from, to)
+        if s.t % period == 0 then
+          local a = x:linear(rows(p.w_ih), rows(p.b_ih)) +
+                    s.h:slice(2, from, H):linear(rows(p.w_hh):slice(2, from, H),
+                                                 rows(p.b_hh))
+          parts[m] = o.nonlinearity == "relu" and a:relu() or a:tanh()
+        end
+      end
+      local h = rnn.op.cat(parts, 2)
+      return h, {h = h, t = s.t + 1}
+    end
+  end
+
+  it("of its step is clockwork, gradients too", function()
+    for i, o in ipairs {
+      {periods = {1, 2, 4}}, {periods = {1, 2, 4}, start = 5, reverse = true},
+      {periods = {1, 2, 4}, lengths = {9, 0, 4}},
+      {periods = {2, 3, 7}, start = 1, lengths = {5, 8, 9}, reverse = true},
+      {periods = {1, 3, 8}, nonlinearity = "relu", lengths = {2, 9, 6}},
+      {periods = {4}, start = 3},
+    } do
+      local T, N, D, H = 9, 3, 4, 6
+      local p, params = {}, {}
+      for _, part in ipairs {{"x", {T, N, D}}, {"w_ih", {H, D}},
+                             {"w_hh", {H, H}}, {"b_ih", {H}}, {"b_hh", {H}},
+                             {"h0", {N, H}}} do
+        p[part[1]] = random(rand, part[2])
+        params[#params + 1] = rnn.param(p[part[1]])
+      end
+      local function fused()
+        return rnn.op.clockwork(p.x, p.w_ih, p.w_hh, p.b_ih, p.b_hh, p.h0, o)
+      end
+      local function scanned()
+        local y, last = rnn.scan(clockwork_cell(p, o), p.x,
+                                 {h = p.h0, t = o.start or 0},
+                                 {lengths = o.lengths, reverse = o.reverse})
+        return y, last.h
+      end
+      local y, h = scanned()
+      local got_y, got_h = fused()
+      assert_same(y, got_y)
+      assert_same(h, got_h)
+      local function gradients(f)
+        return gradcheck.gradients {f = f, params = params, seed = i}
+      end
+      local ok, why = gradcheck.agree(gradients(fused), gradients(scanned),
+                                      1e-12, 1)
+      assert.is_true(ok, why)
+    end
+  end)
+
   it("has the right gradients", function()
     for _, lengths in ipairs {false, {3, 1}, {2, 0}} do
       for _, reverse in ipairs {false, true} do

@@ -652,7 +652,8 @@ end)
 describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
                            "info.lua", "plot.lua", "completion.lua",
-                           "lstm_cell.lua", "bench/bench.lua"} do
+                           "lstm_cell.lua", "gradient_flow.lua",
+                           "bench/bench.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
@@ -692,6 +693,49 @@ describe("lstm_cell", function()
     assert.equal(0, code, err)
     local worst = tonumber(out:match "gradients: (%S+)")
     assert.truthy(worst and worst <= 1e-12, out)
+  end)
+end)
+
+describe("gradient_flow", function()
+  it("tells which networks let gradients through", function()
+    local plot = dir .. "/flow.svg"
+    local code, out, err = run("gradient_flow.lua", "--length", "40",
+      "--hidden", "20", "--layers", "2", "--threads", "1", "--out", plot)
+    local have = os.execute "command -v gnuplot >/dev/null 2>&1"
+    assert.equal(have and 0 or 1, code, err)
+    assert.truthy(exists(have and plot or dir .. "/flow.csv"))
+    assert.truthy(out:find("t=40 +t=30 +t=20 +t=10 +t=1 +first/last\n"), out)
+    local ratio, step = {}, {}
+    for name, last in out:gmatch "\n(%l[%w -]-)  +%S+e.- (%S+e%S+)%f[\n]" do
+      if ratio[name] then step[name] = tonumber(last)
+      else ratio[name] = tonumber(last) end
+    end
+    assert.truthy(ratio.vanishing < 1e-6, out)
+    assert.truthy(ratio.exploding > 10, out)
+    assert.truthy(ratio.irnn > 1e-2, out)
+    assert.truthy(ratio.orthogonal > 100 * ratio.vanishing, out)
+    assert.truthy(ratio["lstm-open"] > 1e4 * ratio.lstm, out)
+    assert.truthy(ratio.gru and ratio["stacked l1"] and ratio["residual l0"])
+    assert.near(1, step.exploding, 1e-9)      -- clipped
+  end)
+
+  it("runs those that are named, on a single step too", function()
+    local code, out, err = run("gradient_flow.lua", "lstm", "gru", "--length",
+                               "1", "--hidden", "1", "--batch", "1")
+    assert.equal(0, code, err)
+    assert.truthy(out:find "^|dL/dh_t| +t=1 +first/last\nlstm .-\ngru ")
+    assert.falsy(out:find "irnn")
+  end)
+
+  it("says what is wrong with its options", function()
+    assert_fails(2, "net must be one of vanishing, exploding, ",
+                 run("gradient_flow.lua", "lsm"))
+    assert_fails(2, "--gain must be a number > 0, got '0'",
+                 run("gradient_flow.lua", "--gain", "0"))
+    local code, _, err = run("gradient_flow.lua", "gru", "--length", "2",
+                             "--out", dir .. "/flow.gif")
+    assert.equal(2, code)
+    assert.truthy(err:find("must end in .png or .svg", 1, true), err)
   end)
 end)
 

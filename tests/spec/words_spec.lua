@@ -100,7 +100,7 @@ describe("words", function()
   it("that are not known are <unk>", function()
     local tok = fit "a b c"
     assert.same({3, 1, 1, 5}, tok:encode "a A \xFF\xFE c":totable())
-    local long = ("x"):rep(255)
+    local long = ("x"):rep(4096)
     tok = fit(long .. " " .. long .. "x")
     assert.same({"<unk>", "<eos>", long}, tok:symbols())
     assert.same({3, 1}, tok:encode(long .. " " .. long .. "x"):totable())
@@ -114,6 +114,16 @@ describe("words", function()
     assert.same({"<unk>", "<eos>"}, fit(s, {max_size = 1}):symbols())
     assert.is_false(text.tokenizer("word"):fitted())
     assert.is_true(fit(s):fitted())
+  end)
+
+  it("must fit into a model file", function()
+    local parts = {}
+    for i = 1, 5000 do parts[i] = ("x"):rep(3990) .. i end
+    local tok, message, code = text.tokenizer("word"):fit(
+      table.concat(parts, " "))
+    assert.is_nil(tok)
+    assert.truthy(message:find "more than a model file can hold", message)
+    assert.equal("EFORMAT", code)
   end)
 
   it("may be a great many", function()
@@ -172,7 +182,7 @@ describe("the description of words", function()
       "word", "word : a a", "word : <unk>", "word lines : <eos>", "word :  a",
       "word : a ", "word : a\tb", "word : a\nb", "word : \u{A0}", "word:a",
       "word lines lines : a", "word lines nfc : a", "word nfd : a",
-      "word : \xFF", "word lines", "word : " .. ("x"):rep(256), " word : a",
+      "word : \xFF", "word lines", "word : " .. ("x"):rep(4097), " word : a",
       "words : a", "base :", "../byte",
     } do
       local tok, message, code = text.tokenizer_from(spec)

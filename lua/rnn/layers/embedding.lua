@@ -1,5 +1,9 @@
----rnn.Embedding(num_embeddings, embedding_dim, {dropout = 0}): a row of a table
----for every id. Initial values normal(0, 1), as torch.nn.Embedding.
+---rnn.Embedding(num_embeddings, embedding_dim, {dropout = 0, freeze = false}):
+---a row of a table for every id. Initial values normal(0, 1), as
+---torch.nn.Embedding.
+---Option freeze: the table is no parameter, so it is not trained, but model
+---files keep it; rnn.vectors fills such tables. To train it after all, copy it
+---into another: rnn.Embedding(V, D).weight:copy(frozen.weight).
 ---Option dropout: while a tape is open, each row of the table is 0 for a whole
 ---call with this probability, and the others are scaled by 1/(1-p) (Gal and
 ---Ghahramani 2016; Merity et al. 2017).
@@ -29,13 +33,15 @@ end
 return layer.class {
   name = "Embedding",
   sizes = {"num_embeddings", "embedding_dim"},
-  options = {dropout = 0.0},
+  options = {dropout = 0.0, freeze = false},
   check = function(_, options)
     if not (options.dropout >= 0 and options.dropout <= 1) then
       return ("'dropout' must be from 0 to 1, got %s"):format(options.dropout)
     end
   end,
-  shapes = function(sizes) return {{"weight", {sizes[1], sizes[2]}}} end,
+  shapes = function(sizes, options)
+    return {{"weight", {sizes[1], sizes[2]}, options.freeze and 0 or nil}}
+  end,
   init = function(self) core.fill_normal(self.weight, 0, 1) end,
   call = function(self, ids)
     local p = self.config.options.dropout

@@ -9,8 +9,13 @@ local recurrent = require "rnn.layers.recurrent"
 ---@field bias_hh_l0 rnn.Tensor (H)
 ---Call: y, state = rnn(x, state, lengths) as rnn.LSTM, with state {h}.
 ---Option nonlinearity: "tanh" (default) or "relu".
+---
+---    local net = rnn.RNN(8, 16, {nonlinearity = "relu",
+---                                recurrent_init = "identity"})   -- an IRNN
+---    local y, state = net(rnn.zeros {5, 2, 8})                   -- y (5,2,16)
 
 return recurrent.layer {
   name = "RNN", gates = 1, cell = false, op = core.op.rnn,
   options = {nonlinearity = "tanh"},
+  words = {nonlinearity = {"tanh", "relu"}},
 }

@@ -1,7 +1,7 @@
 ---The tokenizer "word": the ids are words, which white space (Unicode's) stands
 ---between, the frequent ones first. Words that it has not learnt, and those of
----more than 255 bytes, are "<unk>", id 1; with `lines` the end of a line is the
----word "<eos>", id 2, as is the custom for the Penn Treebank.
+---more than 4096 bytes, are "<unk>", id 1; with `lines` the end of a line is
+---the word "<eos>", id 2, as is the custom for the Penn Treebank.
 local base = require "rnn.tokenizers.base"
 local core = require "rnn.core"
 
@@ -14,6 +14,8 @@ local Word = base.class "word"
 Word.__len = function(self) return #self.words end
 
 Word.options = {normal = true, lines = true, min_count = true, max_size = true}
+
+local MOST = 15 << 20   -- bytes of a description
 
 ---How many of the first ids are symbols.
 local function symbols_of(lines)
@@ -77,8 +79,12 @@ function Word:fit_scan(learner, bad, how)
     return nil, "has bytes that are no UTF-8, and words have none", "EFORMAT"
   end
   local kept = how == "extend" and #self.words or symbols_of(self.lines)
-  return new_word(self, learner.words:choose(kept, self.min_count,
-                                             self.max_size))
+  local tok = new_word(self, learner.words:choose(kept, self.min_count,
+                                                  self.max_size))
+  local size = #tok:spec()
+  if size <= MOST then return tok end
+  return nil, ("has %d words of %d bytes, more than a model file can hold; " ..
+               "learn fewer: 'max_size'"):format(#tok, size), "EFORMAT"
 end
 
 ---Learns the words of a text; forgets what it knew.
@@ -97,7 +103,9 @@ function Word:fit(s)
   end
   local learner = self:learner "new"
   learner:feed(self:prepare(s))
-  self.words = self:fit_scan(learner, false, "new").words
+  local tok, wrong, code = self:fit_scan(learner, false, "new")
+  if not tok then return nil, wrong, code end
+  self.words = tok.words
   return self
 end
 
