@@ -816,6 +816,53 @@ RNL_API int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
 RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
+/*
+** A list of words, for the tokenizer "word": what stands between white space
+** (Unicode's White_Space), each with how often it was seen. Id 0 is "<unk>",
+** which stands for every word that is not in the list; with 'lines' id 1 is
+** "<eos>", which stands for LF, else LF is white space.
+*/
+typedef struct rnl_Words rnl_Words;
+
+#define RNL_MAX_WORD 4096           /* bytes; longer ones are "<unk>" */
+#define RNL_MAX_WORDS (1 << 28)
+
+RNL_API int rnl_words_new (rnl_Context *ctx, int lines, rnl_Words **out);
+RNL_API void rnl_words_free (rnl_Words *w);   /* NULL is fine */
+RNL_API int rnl_words_size (const rnl_Words *w);
+
+/* A word, '*n' bytes without a NUL; it stays until the list changes. */
+RNL_API const char *rnl_words_at (const rnl_Words *w, int id, size_t *n);
+
+/* Adds a word with the next id; RNL_EFORMAT if it is none, or is there. */
+RNL_API int rnl_words_add (rnl_Words *w, const char *s, size_t n);
+
+/* Where 's' ends when it is to end after white space; 0 if there is none. */
+RNL_API size_t rnl_words_cut (const char *s, size_t n);
+
+/* Counts the words of a text; those that are not in the list join it. */
+RNL_API int rnl_words_feed (rnl_Words *w, const char *s, size_t n);
+RNL_API uint64_t rnl_words_seen (const rnl_Words *w);   /* all that were fed */
+
+/*
+** A new list: the first 'kept' words as they are, then those seen at least
+** 'least' times, the most frequent first (of two as frequent the one with the
+** smaller bytes), up to 'most' words in all.
+*/
+RNL_API int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least,
+                              int most, rnl_Words **out);
+
+/* Ids of 's' as an int32 tensor (M). */
+RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
+                              rnl_Tensor **ids);
+
+/*
+** Text of the ids: each word after a space, but for one after "<eos>", which is
+** LF. '*out' as in rnl_utf8_normalise. Ids are checked.
+*/
+RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
+                              char **out, size_t *nout);
+
 /* }====================================================================== */
 
 /* {== Word vectors ======================================================= */
@@ -840,7 +887,6 @@ typedef enum rnl_VectorFormat {
   RNL_VECTORS_GLOVE
 } rnl_VectorFormat;
 
-#define RNL_MAX_WORD 4096          /* bytes of a word */
 #define RNL_MAX_DIMENSIONS 65536   /* numbers of a vector */
 
 /*

@@ -599,7 +599,8 @@ end
 
 local function merge_presets(spec, opts)
   for _, option in ipairs(spec) do
-    local chosen = option.presets and opts[key_of(option)]
+    local chosen = option.presets and
+                   (opts[key_of(option)] or option.default)
     for name, value in pairs(chosen and option.presets[chosen] or {}) do
       if name ~= "help" and opts[name] == nil then opts[name] = value end
     end

@@ -226,8 +226,9 @@ end
 local function fit_tokenizer(job)
   local tok, scan = job.o.tokenizer, job.scan
   local bad = job.o.invalid == "bytes" and job.total.bad > 0
-  if tok.kind ~= "byte" and not is_plain(job) then
-    scan = core.scanner()
+  local learner = tok:learner(job.o.fit)
+  if learner and not (tok.kind == "char" and is_plain(job)) then
+    scan = learner
     local ok, wrong, code = each_piece(job, "fitting", function(s)
       scan:feed(tok:prepare(s))
     end)
@@ -267,7 +268,7 @@ local function store_tokens(job, tok)
                 folder = source.folder(), key = key_of(job, tok)}
   if count * width <= o.memory then return write_tokens(job, tok, plan) end
   if first.kind == "file" and is_plain(job) and
-     (tok.kind == "byte" or first.about.ascii) then
+     (tok.kind == "byte" or tok.kind == "char" and first.about.ascii) then
     return core.tokens_text(first.path, first.about.mark and 3 or 0,
                             tok.vocab, n)
   end
@@ -326,14 +327,15 @@ local function notes_of(job)
   note(empty, "passed over %s", count(empty, "empty file", "empty files"))
   note(total.mark, "dropped %s",
        count(total.mark, "byte order mark", "byte order marks"))
+  local kept = o.tokenizer.kind ~= "word" and 1 or 0   -- else white space
   if o.crlf == "lf" then
     note(total.crlf, "made %s end in LF instead of CR LF",
          count(total.crlf, "line", "lines"))
   else
-    note(total.crlf, "%s in CR LF, kept so; crlf = 'lf' makes it LF",
+    note(total.crlf * kept, "%s in CR LF, kept so; crlf = 'lf' makes it LF",
          count(total.crlf, "line ends", "lines end"))
   end
-  note(total.cr, "kept %s without LF", count(total.cr, "CR", "CRs"))
+  note(total.cr * kept, "kept %s without LF", count(total.cr, "CR", "CRs"))
   if o.tokenizer.kind ~= "byte" or o.invalid ~= "bytes" then
     note(total.bad, BAD[o.invalid] or "",
          count(total.bad, "invalid byte", "invalid bytes"))

@@ -155,13 +155,20 @@ function core.optim_methods:restore(state)
   return true
 end
 
+---Does it keep averages of the parameters?
+---@return boolean
+function core.optim_methods:averages()
+  return self.kind == "asgd"
+end
+
 ---Calls fn(...) with the averages of rnn.ASGD in the place of the parameters,
----and puts the parameters back when it ends, however it ends.
+---and puts the parameters back when it ends, however it ends. Inside of fn it
+---calls only.
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned
 function core.optim_methods:with(fn, ...)
-  if self.kind ~= "asgd" then
+  if not self:averages() then
     error(self.kind .. " keeps no averages; rnn.EMA(opt) does", 2)
   end
   local params, averages = {}, {}
@@ -171,7 +178,7 @@ function core.optim_methods:with(fn, ...)
       table.insert(averages, entry.slots.average)
     end
   end
-  return average(params, averages, fn, ...)
+  return average(self.params, params, averages, fn, ...)
 end
 
 for class, name in pairs {EMA = "ema", Lookahead = "lookahead",

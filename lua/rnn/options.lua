@@ -1,9 +1,11 @@
 ---Options that training scripts share, for their option tables:
 ---
 ---    local SPEC = options.join({name = ..., summary = ..., ...own options},
----                              options.data, options.training,
----                              options.control)
+---                              options.data, options.model,
+---                              options.training, options.control)
 local cli = require "rnn.cli"
+local core = require "rnn.core"
+local optim = require "rnn.optim"
 local plot = require "rnn.plot"
 
 local options = {}
@@ -14,6 +16,10 @@ options.data = {
    help = "text files; - is stdin, .gz is unpacked"},
   {"separator", type = "string", default = "\\n",
    help = "text put between files; \\n is a new line"},
+  {"valid-data", type = "file", list = true, many = true,
+   help = "text files to validate with, instead of a part of --data"},
+  {"test-data", type = "file", list = true, many = true,
+   help = "text files that the best model is tested with at the end"},
   {"val", type = "number", min = 0, below = 1, default = 0.1,
    help = "last part of the text, kept for validation"},
   {"val-max", type = "int", min = 0, default = 2000000,
@@ -27,6 +33,34 @@ options.data = {
   {"stateless", type = "flag",
    help = "windows in random order, each from state 0, instead of streams " ..
      "that go on"},
+}
+
+---A chance of dropout.
+local function chance(name, help)
+  return {name, type = "number", min = 0, below = 1, default = 0.0,
+          help = help}
+end
+
+options.model = {
+  {"cell", type = "choice", choices = {"lstm", "gru", "rnn"},
+   default = "lstm", help = "kind of recurrent layer"},
+  {"hidden", type = "int", min = 1, max = 65536, default = 128,
+   help = "units per layer"},
+  {"layers", type = "int", min = 1, max = 100, default = 2, help = "layers"},
+  {"embed", type = "int", min = 1, max = 65536,
+   help = "size of an embedding (default as --hidden)"},
+  {"tied", type = "flag",
+   help = "score with the table of the embedding, which is as large as " ..
+     "--hidden"},
+  chance("dropout", "chance of zeroing an output of a layer"),
+  chance("dropout-in", "of an embedding, as are those below the same at all " ..
+         "steps"),
+  chance("dropout-hidden", "of an output between layers"),
+  chance("dropout-out", "of an output of the last layer"),
+  chance("dropout-embed", "of a row of the embedding's table, a whole token"),
+  chance("weight-drop", "of a recurrent weight"),
+  {"precision", type = "choice", choices = {"full", "bf16"}, default = "full",
+   help = "of factors of products in recurrent layers; bf16 is faster"},
 }
 
 options.training = {
@@ -45,10 +79,30 @@ options.training = {
   {"accumulate", type = "int", min = 1, default = 1,
    help = "batches whose gradients make one step"},
   {"optim", type = "choice", default = "adam",
-   choices = {"sgd", "adagrad", "rmsprop", "adam", "adamw"},
-   help = "update rule"},
+   choices = {"sgd", "asgd", "ntasgd", "adagrad", "adadelta", "rmsprop",
+     "adam", "adamw", "adamax", "nadam", "radam", "lion"},
+   help = "update rule; asgd and ntasgd average the weights"},
+  {"momentum", type = "number", min = 0, below = 1,
+   help = "optim sgd, rmsprop: part of the last step that is added"},
+  {"beta1", type = "number", min = 0, below = 1,
+   help = "optim adam and its kin, lion: decay of the mean gradient"},
+  {"beta2", type = "number", min = 0, below = 1,
+   help = "decay of the mean squared gradient"},
+  {"eps", type = "number", above = 0,
+   help = "what is added to a square root before it divides"},
+  {"average-from", type = "int", min = 0,
+   help = "optim asgd: steps before it averages (default 0)"},
+  {"average-patience", type = "int", min = 1,
+   help = "optim ntasgd: it averages once a validation is worse than the " ..
+     "best of all but so many last ones (default 5)"},
+  {"ema", type = "number", above = 0, below = 1,
+   help = "decay of averages of the weights, kept beside any rule"},
   {"weight-decay", type = "number", min = 0, default = 0.0,
    help = "pull of the weights towards 0"},
+  {"ar", type = "number", min = 0, default = 0.0,
+   help = "penalty of large outputs of the last layer"},
+  {"tar", type = "number", min = 0, default = 0.0,
+   help = "penalty of their change from step to step"},
   {"clip", type = "number", min = 0, default = 5.0,
    help = "largest norm of the gradient; 0 = no limit"},
   {"lr", type = "number", above = 0, default = 2e-3, help = "learning rate"},
@@ -105,9 +159,12 @@ options.control = {
    help = "show text, model, memory and steps, and stop"},
 }
 
----Classes of the choices of --optim.
-options.OPTIM = {sgd = "SGD", adagrad = "Adagrad", rmsprop = "RMSprop",
-                 adam = "Adam", adamw = "AdamW"}
+---Classes of the choices of --optim. Rprop and L-BFGS are not for batches.
+local OPTIM = {sgd = "SGD", asgd = "ASGD", ntasgd = "ASGD",
+               adagrad = "Adagrad", adadelta = "Adadelta",
+               rmsprop = "RMSprop", adam = "Adam", adamw = "AdamW",
+               adamax = "Adamax", nadam = "NAdam", radam = "RAdam",
+               lion = "Lion"}
 
 ---Options that say where and how loud: files do not depend on them.
 local PASSING = {"out", "config", "resume", "overwrite", "init_from",
@@ -115,10 +172,10 @@ local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "quiet", "dry_run", "sample_length"}
 
 ---Options that may change when a run goes on; the others are what it is.
-local FREE = {"data", "steps", "epochs", "time", "lr", "clip", "schedule",
-              "warmup", "lr_every", "lr_factor", "lr_patience", "lr_final",
-              "weight_decay", "eval_every", "save_every", "keep", "patience",
-              "nan"}
+local FREE = {"data", "valid_data", "test_data", "steps", "epochs", "time",
+              "lr", "clip", "schedule", "warmup", "lr_every", "lr_factor",
+              "lr_patience", "lr_final", "weight_decay", "eval_every",
+              "save_every", "keep", "patience", "nan"}
 
 local function without(t, names)
   local copy = {}
@@ -154,6 +211,18 @@ function options.check(opts)
   end
   local ok, wrong = plot.terminal(opts.plot or "-")
   if not ok then refuse("--plot %s", wrong) end
+end
+
+---Refuses sizes and chances that make no model.
+---@param opts table<string, any> complete
+function options.check_model(opts)
+  if opts.tied and opts.embed ~= opts.hidden then
+    cli.fail(2, "--tied needs --embed %d, as --hidden, got %d", opts.hidden,
+             opts.embed)
+  elseif opts.dropout > 0 and opts.dropout_out > 0 then
+    cli.fail(2, "--dropout and --dropout-out both drop what the last layer " ..
+             "gives: leave one of them out")
+  end
 end
 
 ---What a checkpoint keeps of the options.
@@ -199,14 +268,50 @@ function options.schedule(opts, horizon)
   return opts.warmup > 0 and schedule.warmup(rate, opts.warmup) or rate
 end
 
+---Hyper-parameters that the options set. ASGD is to average, not to decay too.
+local function hyper(opts)
+  local averages = OPTIM[opts.optim] == "ASGD"
+  return {
+    lr = opts.lr, clip_norm = opts.clip > 0 and opts.clip or nil,
+    weight_decay = opts.weight_decay, momentum = opts.momentum,
+    beta1 = opts.beta1, beta2 = opts.beta2, eps = opts.eps,
+    lambd = averages and 0 or nil,
+    t0 = opts.average_from or opts.optim == "asgd" and 0 or nil,
+  }
+end
+
 ---The optimizer that the options ask for.
 ---@param opts table<string, any>
 ---@param params rnn.Tensor[]
 ---@return rnn.Optim
+---@return table<string, table> parts of a run that belong to it
 function options.optimizer(opts, params)
-  return require "rnn.optim"[options.OPTIM[opts.optim]](params, {
-    lr = opts.lr, clip_norm = opts.clip > 0 and opts.clip or nil,
-    weight_decay = opts.weight_decay})
+  local opt = optim[OPTIM[opts.optim]](params, hyper(opts))
+  local parts = {}
+  if opts.optim == "ntasgd" then
+    parts.ntasgd = optim.NTASGD(opt, {patience = opts.average_patience})
+  elseif opts.average_patience then
+    error "unknown option 'average-patience'"
+  end
+  return opts.ema and optim.EMA(opt, {decay = opts.ema}) or opt, parts
+end
+
+---Numbers that the optimizer keeps for each parameter. Ends the program when
+---the rule has no option that is given.
+---@param opts table<string, any>
+---@return integer
+function options.slots(opts)
+  local one = {core.param(core.zeros {1})}
+  local ok, opt = pcall(options.optimizer, opts, one)
+  if not ok then
+    local name = opt:match "unknown option '([%w-]+)'"
+    if not name then error(opt, 0) end
+    cli.fail(2, "--optim %s has no --%s", opts.optim,
+             name == "t0" and "average-from" or name)
+  end
+  local n = 0
+  for _ in pairs(opt:state()[1].slots) do n = n + 1 end
+  return n
 end
 
 return options

@@ -56,6 +56,15 @@ function progress.bits(nats)
   return nats / math.log(2)
 end
 
+---A loss as is usual for a token: "2.41 bits"; for words "perplexity 98.31".
+---@param nats number
+---@param unit string what a token is
+---@return string
+function progress.usual(nats, unit)
+  if unit == "word" then return ("perplexity %.2f"):format(math.exp(nats)) end
+  return ("%.2f bits"):format(progress.bits(nats))
+end
+
 ---@class rnn.Progress
 ---@field step integer
 ---@field total? integer steps to do
@@ -78,7 +87,7 @@ function progress.line(s, width)
     s.done and ("%d%%"):format((s.done * 100 + 1e-6) // 1) or "",
     ("loss %.3f"):format(s.loss),
     s.val_loss and ("(val %.3f)"):format(s.val_loss) or "",
-    s.unit and ("%.2f bits/%s"):format(progress.bits(s.loss), s.unit) or "",
+    s.unit and progress.usual(s.loss, s.unit) .. "/" .. s.unit or "",
     "lr " .. progress.scientific(s.lr),
     ("|g| %.2f"):format(s.grad_norm),
     progress.short(s.tok_s) .. " tok/s",

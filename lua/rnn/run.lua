@@ -21,6 +21,11 @@
 ---`best.safetensors` with the lowest validation loss and, when asked for,
 ---`step-N.safetensors`. One run at a time works in a folder.
 ---
+---With an optimizer that keeps averages of the parameters (rnn.ASGD, rnn.EMA)
+---it is the averages that are validated, and those that best.safetensors holds.
+---Parts and schedules that have a method `observe` are told each validation
+---loss: rnn.NTASGD among the parts begins to average by it.
+---
 ---In the program rnnlua, Ctrl-C, SIGTERM and SIGHUP let the step be finished
 ---and save; a second one stops at once. SIGUSR1 saves. In other programs run
 ---leaves signals alone.
@@ -606,10 +611,25 @@ function Run:stopping()
   return poll(self) ~= nil
 end
 
+---Calls fn(...) with the averages that the optimizer keeps, if it keeps any, in
+---the place of the parameters: what is validated and is the best.
+---@param fn function
+---@param ... any
+---@return any ... what fn returned
+function Run:averaged(fn, ...)
+  local opt = self.o.optim
+  if opt.averages and opt:averages() then return opt:with(fn, ...) end
+  return fn(...)
+end
+
+local function save_best(self)
+  return self:averaged(save, self, "best", self.o.model, metadata(self))
+end
+
 ---Runs the validation; nothing has happened if it breaks off.
 local function validate(self)
   local o = self.o
-  local val_loss = o.evaluate(self)
+  local val_loss = self:averaged(o.evaluate, self)
   self.mark = run.clock()
   if not val_loss or poll(self) then return end
   must_be("number", "what 'evaluate' returns", val_loss)
@@ -618,6 +638,11 @@ local function validate(self)
     val_loss = math.huge   -- never the best
   end
   if has(o.schedule, "observe") then o.schedule:observe(val_loss) end
+  for _, part in pairs(o.parts) do
+    if part ~= o.schedule and has(part, "observe") then
+      part:observe(val_loss)
+    end
+  end
   self.at.parts = states_of(o.parts)
   local better = val_loss < (self.best or math.huge)
   self.val_loss = finite(val_loss) and val_loss or nil
@@ -630,7 +655,7 @@ local function validate(self)
   self:log("val", {step = self.at.step, val_loss = val_loss, best = better,
                    bpc = o.unit and run.bits(val_loss),
                    time = seconds_of(self)})
-  if better then save(self, "best", o.model, metadata(self)) end
+  if better then save_best(self) end
 end
 
 ---Does what is due after a step; returns a reason to stop.
@@ -672,7 +697,7 @@ local function finish(self, reason)
     if self.signal then return self.signal end
   end
   if not o.evaluate or not self.best or self.failed.best then
-    save(self, "best", o.model, metadata(self))
+    save_best(self)
   end
   return reason
 end

@@ -76,14 +76,6 @@ end
 
 -- {== Text ==
 
----Bytes at the end of a piece that more text could change: half a character,
----and in a normal form all from the last ASCII one on, which joins nothing
----before it.
-local function open_end(self, s)
-  if not self.tok.normal then return core.utf8_tail(s) end
-  return #s - #(s:match "^(.*)[\0-\x7F]" or "")
-end
-
 local function check_utf8(self, s)
   if self.tok.kind == "byte" then return s end
   local byte, line = core.utf8_check(s)
@@ -125,9 +117,9 @@ function Scorer:feed(s)
   if self.bytes == 0 and s:find "^\xEF\xBB\xBF" then
     s, self.bytes = s:sub(4), 3
   end
-  local keep = open_end(self, s)
-  self.held = s:sub(#s - keep + 1)
-  return add_text(self, s:sub(1, #s - keep))
+  local n = self.tok:cut(s)
+  self.held = s:sub(n + 1)
+  return add_text(self, s:sub(1, n))
 end
 
 ---Ends the text and tells its score; the next piece begins another text.

@@ -200,7 +200,7 @@ function source.stage(read, cut, change, name)
     held = s:sub(n + 1)
     if #held > HELD then
       return nil, ("%s: %d bytes without a space or a new line cannot be " ..
-                   "normalised"):format(name or "text", #held), "EFORMAT"
+                   "taken in"):format(name or "text", #held), "EFORMAT"
     end
     return change(s:sub(1, n))
   end

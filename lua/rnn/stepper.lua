@@ -84,7 +84,7 @@ local function layers_of(model)
   if not embed then return nil, wrong end
   net, wrong = find(model, "RNN, LSTM or GRU", CELLS)
   if not net then return nil, wrong end
-  out, wrong = find(model, "Linear", {Linear = true})
+  out, wrong = find(model, "Linear", {Linear = true, TiedLinear = true})
   if not out then return nil, wrong end
   for name, value in pairs(net.config.options) do
     local plain = getmetatable(net).kind.options[name]
@@ -92,10 +92,16 @@ local function layers_of(model)
       return nil, "cannot step through a layer with " .. name
     end
   end
-  if out.weight.dtype ~= "float32" then
-    return nil, "needs a float32 model, got " .. out.weight.dtype
+  if embed.weight.dtype ~= "float32" then
+    return nil, "needs a float32 model, got " .. embed.weight.dtype
   end
   return {embed = embed, net = net, out = out}
+end
+
+---The weight of the output layer, its own or that of the embedding.
+local function output_weight(found)
+  local rows = found.out.config.sizes[2]
+  return found.out.weight or found.embed.weight:slice(1, 1, rows)
 end
 
 local stepper = {}
@@ -110,7 +116,8 @@ function stepper.fits(model)
 end
 
 ---A stepper of a model: a table that has, under any names, one Embedding, one
----RNN, LSTM or GRU and one Linear, in this order of work. Copies the weights.
+---RNN, LSTM or GRU and one Linear or TiedLinear, in this order of work. Copies
+---the weights.
 ---@param model table
 ---@param o? rnn.StepperOptions
 ---@return rnn.Stepper
@@ -131,7 +138,7 @@ local function new(_, model, o)
     precision = o.precision, streams = o.streams or 1,
     history = o.history or 64,
     embed = found.embed.weight, layers = layers,
-    out_w = found.out.weight, out_b = found.out.bias}
+    out_w = output_weight(found), out_b = found.out.bias}
 end
 
 return setmetatable(stepper, {__call = new})

@@ -474,9 +474,13 @@ function Optim:restore(state) end
 ---@param n integer
 function Optim:set_steps(i, n) end
 
+---@return boolean keeps it averages of the parameters, for with?
+function Optim:averages() end
+
 ---Calls fn(...) with the averages of an optimizer that keeps some (rnn.ASGD,
 ---rnn.EMA) in the place of the parameters, to evaluate or to save; puts the
----parameters back when it ends, however it ends.
+---parameters back when it ends, however it ends. A call inside of fn changes
+---nothing more.
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned
@@ -577,9 +581,59 @@ function Scanner:fingerprint() end
 
 function Scanner:close() end
 
+---A list of words by their ids, each with how often it was seen: 1 is "<unk>",
+---and with line ends 2 is "<eos>".
+---@class rnn.Words: userdata
+local Words = {}
+
+---Adds a word with the next id.
+---@param word string
+---@return true|nil
+---@return string? message it is no word, or is there already
+---@return string? code "EFORMAT"
+function Words:add(word) end
+
+---Counts the words of a text; those that are not in the list join it.
+---@param s string
+function Words:feed(s) end
+
+---@return integer words fed, line ends among them
+function Words:seen() end
+
+---The first 'kept' words, then those seen at least 'least' times, the most
+---frequent first, up to 'most' in all.
+---@param kept integer
+---@param least integer
+---@param most integer
+---@return rnn.Words|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function Words:choose(kept, least, most) end
+
+---@return string[] words by their ids
+function Words:list() end
+
+---@param s string
+---@return rnn.Tensor ids (M) int32
+function Words:encode(s) end
+
+---@param ids rnn.Tensor|integer[]
+---@return string s
+function Words:decode(ids) end
+
+function Words:close() end
+
 ---What rnn's own modules use of C, beside what rnn shows.
 ---@class rnn.core
 local core = {}
+
+---@param lines? boolean a line end is the word "<eos>"
+---@return rnn.Words
+function core.words(lines) end
+
+---@param s string
+---@return integer n bytes up to the end of the last white space
+function core.words_cut(s) end
 
 ---@return rnn.Scanner
 function core.scanner() end

@@ -1,5 +1,5 @@
 /*
-** bind_text.c - text as Lua sees it: UTF-8, vocabularies.
+** bind_text.c - text as Lua sees it: UTF-8, vocabularies, lists of words.
 ** Byte positions and ids count from 1 here, from 0 in the engine.
 */
 #include <limits.h>
@@ -7,6 +7,7 @@
 #include "bind/bind.h"
 
 static const char *const VOCAB = "rnn.Vocab";
+static const char *const WORDS = "rnn.Words";
 static const char *const TEXT = "rnn.Text";
 
 enum { MAX_CODES = 0x110000 };
@@ -243,18 +244,20 @@ int32_t *rnnlua_fillids (lua_State *L, rnnlua_Handle *h, int ndim,
 }
 
 
+/* The ids at 'arg', a tensor or a table, from 0. */
+static const int32_t *list_ids (lua_State *L, int arg, size_t *n) {
+  if (lua_istable(L, arg)) return check_ints(L, arg, 1, n);
+  rnl_Tensor *t = rnnlua_checkids(L, arg);
+  *n = rnl_count(t);
+  return rnl_data(t);
+}
+
+
 /* v:decode(ids) -> string; ids are a tensor or a table */
 static int l_decode (lua_State *L) {
   size_t n;
-  const int32_t *id;
   rnl_Vocab *v = rnnlua_checkvocab(L, 1);
-  if (lua_istable(L, 2)) {
-    id = check_ints(L, 2, 1, &n);
-  } else {
-    rnl_Tensor *t = rnnlua_checkids(L, 2);
-    id = rnl_data(t);
-    n = rnl_count(t);
-  }
+  const int32_t *id = list_ids(L, 2, &n);
   Text *t = push_text(L);
   return push_result(L, t, rnl_vocab_decode(v, id, n, &t->s, &t->n));
 }
@@ -281,6 +284,143 @@ static int l_vocab_len (lua_State *L) {
 
 /* }====================================================================== */
 
+/* {== Lists of words ===================================================== */
+
+typedef struct Words {
+  rnl_Words *w;    /* NULL: closed */
+} Words;
+
+
+static Words *push_words (lua_State *L) {
+  Words *h = lua_newuserdatauv(L, sizeof *h, 0);
+  h->w = NULL;
+  luaL_setmetatable(L, WORDS);
+  return h;
+}
+
+
+static rnl_Words *check_words (lua_State *L, int arg) {
+  Words *h = luaL_checkudata(L, arg, WORDS);
+  if (!h->w) luaL_argerror(L, arg, "attempt to use a closed list of words");
+  return h->w;
+}
+
+
+static int words_gc (lua_State *L) {
+  Words *h = luaL_checkudata(L, 1, WORDS);
+  rnl_words_free(h->w);
+  h->w = NULL;
+  return 0;
+}
+
+
+/* words(lines) -> rnn.Words */
+static int l_words (lua_State *L) {
+  int lines = lua_toboolean(L, 1);
+  Words *h = push_words(L);
+  rnnlua_check(L, rnl_words_new(rnnlua_context(L), lines, &h->w));
+  return 1;
+}
+
+
+/* words_cut(s) -> bytes up to the end of the last white space */
+static int l_words_cut (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_words_cut(s, n));
+  return 1;
+}
+
+
+/* true; or nil, message, code */
+static int push_done (lua_State *L, int status) {
+  if (status != RNL_OK) return rnnlua_fail(L, status);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* w:add(word) -> true; or nil, message, code */
+static int l_words_add (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 2, &n);
+  return push_done(L, rnl_words_add(check_words(L, 1), s, n));
+}
+
+
+/* w:feed(s): counts its words */
+static int l_words_feed (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 2, &n);
+  rnnlua_check(L, rnl_words_feed(check_words(L, 1), s, n));
+  return 0;
+}
+
+
+/* w:seen() -> words that were fed */
+static int l_words_seen (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)rnl_words_seen(check_words(L, 1)));
+  return 1;
+}
+
+
+/* w:choose(kept, least, most) -> rnn.Words; or nil, message, code */
+static int l_words_choose (lua_State *L) {
+  lua_Integer least = luaL_checkinteger(L, 3);
+  int most = rnnlua_checkint(L, 4, 1, INT_MAX);
+  luaL_argcheck(L, least >= 0, 3, "must not be negative");
+  Words *h = push_words(L);
+  const rnl_Words *w = check_words(L, 1);
+  int kept = rnnlua_checkint(L, 2, 0, rnl_words_size(w));
+  int status = rnl_words_choose(w, kept, (uint64_t)least, most, &h->w);
+  return status == RNL_OK ? 1 : rnnlua_fail(L, status);
+}
+
+
+/* w:list() -> table of words */
+static int l_words_list (lua_State *L) {
+  int n = rnl_words_size(check_words(L, 1));
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) {
+    size_t len;
+    const char *s = rnl_words_at(check_words(L, 1), i, &len);
+    lua_pushlstring(L, s, len);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+
+/* w:encode(s) -> ids (M) */
+static int l_words_encode (lua_State *L) {
+  size_t n;
+  rnl_Tensor *ids;
+  const char *s = luaL_checklstring(L, 2, &n);
+  rnnlua_Handle *h = rnnlua_newhandle(L);
+  rnnlua_check(L, rnl_words_encode(check_words(L, 1), s, n, &ids));
+  rnnlua_fill(h, ids);
+  rnnlua_charge(L, ids);
+  return 1;
+}
+
+
+/* w:decode(ids) -> string; ids are a tensor or a table */
+static int l_words_decode (lua_State *L) {
+  size_t n;
+  const int32_t *id = list_ids(L, 2, &n);
+  Text *t = push_text(L);
+  return push_result(L, t, rnl_words_decode(check_words(L, 1), id, n, &t->s,
+                                            &t->n));
+}
+
+
+static int l_words_len (lua_State *L) {
+  lua_pushinteger(L, rnl_words_size(check_words(L, 1)));
+  return 1;
+}
+
+/* }====================================================================== */
+
 static const luaL_Reg text[] = {
   {"utf8_check", l_utf8_check},
   {"utf8_tail", l_utf8_tail},
@@ -290,6 +430,8 @@ static const luaL_Reg text[] = {
   {"normalise", l_normalise},
   {"vocab_fit", l_vocab_fit},
   {"vocab_new", l_vocab_new},
+  {"words", l_words},
+  {"words_cut", l_words_cut},
   {NULL, NULL}
 };
 
@@ -309,15 +451,43 @@ static const luaL_Reg vocab_methods[] = {
 };
 
 
+static const luaL_Reg words_meta[] = {
+  {"__gc", words_gc},
+  {"__close", words_gc},
+  {"__len", l_words_len},
+  {NULL, NULL}
+};
+
+static const luaL_Reg words_methods[] = {
+  {"add", l_words_add},
+  {"feed", l_words_feed},
+  {"seen", l_words_seen},
+  {"choose", l_words_choose},
+  {"list", l_words_list},
+  {"encode", l_words_encode},
+  {"decode", l_words_decode},
+  {"close", words_gc},
+  {NULL, NULL}
+};
+
+
+static void new_class (lua_State *L, const char *name, const luaL_Reg *meta,
+                       const luaL_Reg *methods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, meta, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+
 void rnnlua_open_text (lua_State *L) {
   luaL_newmetatable(L, TEXT);
   lua_pushcfunction(L, text_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  luaL_newmetatable(L, VOCAB);
-  luaL_setfuncs(L, vocab_meta, 0);
-  luaL_newlib(L, vocab_methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  new_class(L, VOCAB, vocab_meta, vocab_methods);
+  new_class(L, WORDS, words_meta, words_methods);
   luaL_setfuncs(L, text, 0);
 }

@@ -508,6 +508,28 @@ describe("averages", function()
     assert.same({2, 2.5}, ema:with(function() return p:totable() end))
   end)
 
+  it("are in place already for a call inside", function()
+    local m = small_model()
+    for _, opt in ipairs {
+      rnn.EMA(rnn.Lookahead(rnn.SGD(rnn.parameters(m), {lr = 0.1}))),
+      rnn.Lookahead(rnn.ASGD(rnn.parameters(m), {lr = 0.1, t0 = 0})),
+    } do
+      assert.is_true(opt:averages())
+      for _ = 1, 3 do
+        learn(m)
+        opt:step()
+      end
+      local before = bits(opt.params)
+      local outer, inner = opt:with(function()
+        return bits(opt.params), opt:with(bits, opt.params)
+      end)
+      assert.equal(outer, inner)
+      assert.not_equal(before, outer)
+      assert.equal(before, bits(opt.params))
+    end
+    assert.is_false(rnn.Lookahead(rnn.SGD(rnn.parameters(m))):averages())
+  end)
+
   it("of parameters alone have a state too", function()
     local function make()
       local m = small_model()

@@ -59,19 +59,26 @@ end
 
 -- {== A loop of one's own ==
 
----A run over random ids; 'spoil' may change the loss of a step.
+local function adam(params)
+  return rnn.Adam(params, {lr = 1e-2, clip_norm = 1})
+end
+
+---A run over random ids; 'spoil' may change the loss of a step; 'optim' gives
+---an optimizer and parts.
 local function own_loop(o)
   rnn.seed(7)
   local ids = rnn.zeros({400}, "int32")
   for i = 1, 400 do core.set(ids, i, 1 + (i * i) % 5) end
   local m = {embed = rnn.Embedding(5, 4), net = rnn.LSTM(4, 6),
              out = rnn.Linear(6, 5)}
-  local opt = rnn.Adam(rnn.parameters(m), {lr = 1e-2, clip_norm = 1})
+  local opt, parts = (o.optim or adam)(rnn.parameters(m))
   local reader = rnn.reader(ids, {steps = 5, streams = 3, vary = o.vary,
                                   stateless = o.stateless})
+  parts = parts or {}
+  parts.reader = reader
   local r, wrong, code = rnn.run.open {
     dir = o.dir, model = m, optim = opt, steps = o.steps, quiet = true,
-    parts = {reader = reader}, resume = o.resume, save_every = o.save_every,
+    parts = parts, resume = o.resume, save_every = o.save_every,
     nan = o.nan, accumulate = o.accumulate, patience = o.patience,
     eval_every = o.eval_every, evaluate = o.evaluate, keep = o.keep,
     schedule = o.schedule,
@@ -108,6 +115,52 @@ describe("a loop of one's own", function()
       assert.truthy(read(whole .. "/last.safetensors") ==
                     read(parts .. "/last.safetensors"))
       assert.equal(stops.losses(whole), stops.losses(parts))
+    end)
+  end
+
+  local AVERAGING = {
+    ema = function(params) return rnn.EMA(adam(params), {decay = 0.9}) end,
+    ntasgd = function(params)
+      local opt = rnn.ASGD(params, {lr = 0.1, lambd = 0})
+      return opt, {trigger = rnn.NTASGD(opt, {patience = 2})}
+    end,
+  }
+  for name, optim in pairs(AVERAGING) do
+    it("validates averages, saves them, and goes on exactly: " .. name,
+       function()
+      -- worse from step 12 on: ntasgd begins to average at 18, the best is 24
+      local losses = {[6] = 3, [9] = 2, [12] = 2.5, [15] = 2.5, [18] = 2.5,
+                      [21] = 2.5, [24] = 1}
+      local whole, parts = dir .. "/avg-" .. name, dir .. "/avg2-" .. name
+      local seen
+      local function go(o)
+        o.optim, o.eval_every, o.save_every = optim, 3, 4
+        o.evaluate = function(r)
+          if r.at.step == 24 then seen = r.o.model.out.weight:totable() end
+          return losses[r.at.step] or 4
+        end
+        return assert(own_loop(o))
+      end
+      go {dir = whole, steps = 29}
+      local last = assert(rnn.load(whole .. "/last.safetensors"))
+      local best = assert(rnn.load(whole .. "/best.safetensors"))
+      assert.same(seen, best["out.weight"]:totable())
+      for _, steps in ipairs {11, 17, 20, 23, 24, 25, 29} do
+        go {dir = parts, steps = steps, resume = "auto"}
+        local _, meta = rnn.load(parts .. "/last.safetensors")
+        local states = json.decode(meta["rnnlua.train"]).extra.parts
+        if name == "ntasgd" then
+          assert.equal(steps >= 18 and 18 or 1e6, states.trigger.t0)
+        end
+      end
+      for _, file in ipairs {"last", "best"} do
+        file = ("/%s.safetensors"):format(file)
+        assert.truthy(read(whole .. file) == read(parts .. file), file)
+      end
+      -- the averages differ from the weights they were made of
+      local average = name == "ema" and "ema" or "average"
+      assert.not_same(last["out.weight"]:totable(),
+                      last[("optim.%s.out.weight"):format(average)]:totable())
     end)
   end
 

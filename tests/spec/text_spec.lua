@@ -234,9 +234,9 @@ describe("tokenizer", function()
   end)
 
   it("refuses misuse", function()
-    assert.equal("unknown tokenizer 'word' (char, byte)",
-                 message_of(text.tokenizer, "word"))
-    assert.equal("unknown tokenizer 'nil' (char, byte)",
+    assert.equal("unknown tokenizer 'morph' (char, byte, word)",
+                 message_of(text.tokenizer, "morph"))
+    assert.equal("unknown tokenizer 'nil' (char, byte, word)",
                  message_of(text.tokenizer))
     assert.equal("tokenizer: 'normal' must be nfc or nfkc, got 'nfd'",
                  message_of(text.tokenizer, "char", {normal = "nfd"}))
@@ -456,6 +456,14 @@ describe("memory refused", function()
         return core.repair(tok:decode(ids), "replace")
       end)
       assert.truthy(refused >= 8)
+      local words = {}
+      for i = 1, 600 do words[i] = ("word%d\n"):format(i) end
+      words = table.concat(words)
+      refused = exhaust(forever, function()
+        local tok = text.tokenizer("word"):fit(words)
+        return text.tokenizer_from(tok:spec()):decode(tok:encode(words))
+      end)
+      assert.truthy(refused >= 15, refused)
     end
   end)
 end)

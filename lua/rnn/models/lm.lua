@@ -1,14 +1,17 @@
 ---The model kind "lm": a language model that predicts the next token.
 ---
----    x (T,N) ids -> embed (T,N,D) -> rnn (T,N,H) -> drop -> out (T,N,U) logits
+---    x (T,N) ids -> embed (T,N,D) -> drop_in -> rnn (T,N,H) -> drop
+---                -> out (T,N,U) logits
 ---
 ---It reads all V tokens of its tokenizer but predicts only the U usable ones:
 ---those for bytes that the text never had would be hundreds of outputs to
 ---unlearn first, which more than doubles the steps to a given loss.
+---A tied model scores with the table of its embedding (Press and Wolf 2017).
 ---A model is a plain table of these layers; its file describes them, so that
 ---`lm.load` rebuilds it. Sizes in a file are not trusted.
 local core = require "rnn.core"
 local model = require "rnn.model"
+local regularise = require "rnn.regularise"
 
 local lm = {}
 
@@ -19,10 +22,23 @@ lm.CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
 
 ---@class rnn.LM
 ---@field embed rnn.Embedding
+---@field drop_in rnn.Dropout|nil
 ---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
 ---@field drop rnn.Dropout|nil
----@field out rnn.Linear
+---@field out rnn.Linear|rnn.TiedLinear
 local LM = {}
+
+---Outputs of the recurrent layers.
+local function outputs(self, x, state)
+  local e = self.embed(x)
+  if self.drop_in then e = self.drop_in(e) end
+  return self.rnn(e, state)
+end
+
+---Logits of outputs.
+local function scores(self, h)
+  return self.out(h, self.embed.weight)
+end
 
 ---Logits of the token after each one.
 ---@param x rnn.Tensor (T,N) ids
@@ -31,57 +47,99 @@ local LM = {}
 ---@return table state
 function LM:forward(x, state)
   local h
-  h, state = self.rnn(self.embed(x), state)
-  if self.drop then h = self.drop(h) end
-  return self.out(h), state
+  h, state = outputs(self, x, state)
+  return scores(self, self.drop and self.drop(h) or h), state
+end
+
+---What training makes small: the loss, and so many times the penalties of the
+---outputs, rnn.ar and rnn.tar.
+---@param x rnn.Tensor (T,N) ids
+---@param y rnn.Tensor (T,N) ids that follow
+---@param state? table
+---@param o {ar: number, tar: number}
+---@return rnn.Tensor total
+---@return rnn.Tensor loss mean cross entropy
+---@return table state
+function LM:loss(x, y, state, o)
+  local h
+  h, state = outputs(self, x, state)
+  local dropped = self.drop and self.drop(h) or h
+  local loss = core.op.cross_entropy(scores(self, dropped), y)
+  local total = loss
+  if o.ar > 0 then total = total + o.ar * regularise.ar(dropped) end
+  if o.tar > 0 then total = total + o.tar * regularise.tar(h) end
+  return total, loss, state
 end
 
 local META = {__index = LM, __name = "rnn.LM"}
 
-local function layer(name)
-  return require("rnn.layers." .. name:lower())
-end
-
+---Dropout has one mask for all steps, but for `dropout`, which has another one
+---for each.
 ---@class rnn.LMConfig
 ---@field tok rnn.Tokenizer fitted
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer
 ---@field hidden integer
 ---@field layers integer
+---@field tied? boolean the output layer takes the table of the embedding
 ---@field dropout? number between layers and before the output
+---@field dropout_embed? number of rows of the embedding's table
+---@field dropout_in? number of the embeddings
+---@field dropout_hidden? number between layers
+---@field dropout_out? number before the output
+---@field weight_drop? number of the recurrent weights
 ---@field precision? "full"|"bf16" of products in recurrent layers
 
----The layers of a model: name, class, sizes, options.
-local function plan(config)
-  local class = lm.CELLS[config.cell]
-  if not class then
-    error(("lm: 'cell' must be lstm, gru or rnn, got %s"):format(config.cell),
-          3)
+---Raises at the caller's caller for what cannot be one model.
+local function check_config(o)
+  if not lm.CELLS[o.cell] then
+    error(("lm: 'cell' must be lstm, gru or rnn, got %s"):format(o.cell), 3)
+  elseif o.tied and o.embed ~= o.hidden then
+    error(("lm: a tied model needs 'embed' as large as 'hidden', %d, got %d")
+          :format(o.hidden, o.embed), 3)
+  elseif (o.dropout or 0) > 0 and (o.dropout_out or 0) > 0 then
+    error("lm: either 'dropout' or 'dropout_out'", 3)
   end
-  local p = (config.dropout or 0) + 0.0
+end
+
+---The layers of a model: name, class, sizes, options.
+local function plan(o)
+  local function p(name) return (o[name] or 0) + 0.0 end
   local layers = {
-    {"embed", layer "Embedding", {#config.tok, config.embed}},
-    {"rnn", layer(class), {config.embed, config.hidden},
-     {num_layers = config.layers, dropout = p, precision = config.precision}},
-    {"out", layer "Linear", {config.hidden, config.tok:usable()}},
+    {"embed", "Embedding", {#o.tok, o.embed}, {dropout = p "dropout_embed"}},
+    {"rnn", lm.CELLS[o.cell], {o.embed, o.hidden},
+     {num_layers = o.layers, dropout = p "dropout",
+      locked_dropout = p "dropout_hidden", weight_drop = p "weight_drop",
+      precision = o.precision}},
+    {"out", o.tied and "TiedLinear" or "Linear", {o.hidden, o.tok:usable()}},
   }
-  if p > 0 then table.insert(layers, 3, {"drop", layer "Dropout", {}, p}) end
+  local function drop(name, chance, locked)
+    if chance == 0 then return end
+    layers[#layers + 1] = {name, "Dropout", {}, {p = chance, locked = locked}}
+  end
+  drop("drop_in", p "dropout_in", true)
+  drop("drop", p "dropout", false)
+  drop("drop", p "dropout_out", true)
   return layers
 end
 
----A new model.
+---A new model. The table of a tied one begins uniform in +-0.1: as scores, the
+---normal values of an embedding would be far too sure.
 ---@param config rnn.LMConfig
 ---@return rnn.LM
 function lm.build(config)
+  check_config(config)
   local m = {}
   for _, one in ipairs(plan(config)) do
     local name, class, sizes, options = table.unpack(one, 1, 4)
+    class = require("rnn.layers." .. class:lower())
     if #sizes == 0 then
       m[name] = class(options)
     else
       m[name] = class(sizes[1], sizes[2], options)
     end
   end
+  if config.tied then core.fill_uniform(m.embed.weight, -0.1, 0.1) end
   return setmetatable(m, META)
 end
 
@@ -100,24 +158,15 @@ function lm.memory(config, steps, streams, slots)
   local H, L = config.hidden, config.layers
   local gates = ({lstm = 4, gru = 3, rnn = 1})[config.cell]
   local recurrent = gates * H * (D + H + (L - 1) * 2 * H + 2 * L)
-  local params = V * D + recurrent + U * (H + 1)
+  local params = V * D + recurrent + U + (config.tied and 0 or U * H)
   local kept = config.cell == "gru" and 4 or gates
-  local per_token = L * H * (kept + 1) + 2 * H + U + D
+  local per_token = L * H * (kept + 1) + 2 * H + 2 * U + D
   local floats = params * (2 + slots) + 2 * recurrent +
                  steps * streams * per_token
   return 4 * floats * 4 // 3 + (20 << 20), params
 end
 
 -- {== Going on with another text ==
-
----What each id of a tokenizer stands for.
-local function symbols(tok)
-  local list = tok.kind == "char" and tok.vocab:codes() or {}
-  for byte = 0, #tok - #list - 1 do
-    list[#list + 1] = ("byte %d"):format(byte)
-  end
-  return list
-end
 
 ---Copies rows of 'from' to those rows of 'to' that stand for the same.
 local function copy_rows(to, new, from, old)
@@ -134,11 +183,13 @@ end
 
 ---The sizes of a model, as lm.build takes them.
 ---@param m rnn.LM
----@return {cell: string, embed: integer, hidden: integer, layers: integer}
+---@return {cell: string, embed: integer, hidden: integer, layers: integer,
+---tied: boolean}
 function lm.sizes(m)
   local net = m.rnn.config
   return {cell = net.class:lower(), embed = net.sizes[1],
-          hidden = net.sizes[2], layers = net.options.num_layers}
+          hidden = net.sizes[2], layers = net.options.num_layers,
+          tied = not m.out.weight}
 end
 
 ---Takes over the weights of a model of the same sizes. Rows that stand for
@@ -157,9 +208,9 @@ function lm.transfer(m, tok, from, from_tok)
     return nil, "its layers have other options (bias, nonlinearity) than " ..
            "those of a new model"
   end
-  local new, old = symbols(tok), symbols(from_tok)
+  local new, old = tok:symbols(), from_tok:symbols()
   copy_rows(m.embed.weight, new, from.embed.weight, old)
-  copy_rows(m.out.weight, new, from.out.weight, old)
+  if m.out.weight then copy_rows(m.out.weight, new, from.out.weight, old) end
   copy_rows(m.out.bias, new, from.out.bias, old)
   for i, p in ipairs(mine) do p:copy(theirs[i]) end
   return true
@@ -198,7 +249,7 @@ function lm.fits(m, state, N)
   local parts = config.class == "LSTM" and {"h", "c"} or {"h"}
   for _, part in ipairs(parts) do
     local t = state[part]
-    if not t or t.dtype ~= m.out.weight.dtype or
+    if not t or t.dtype ~= m.embed.weight.dtype or
        table.concat(t:shape(), ",") ~= want then
       return false
     end
@@ -216,13 +267,16 @@ end
 
 ---What keeps a table of layers from being a language model for a tokenizer.
 local function fault(m, tok)
-  if not is_layer(m.embed, "Embedding") or not is_layer(m.out, "Linear") or
+  if not is_layer(m.embed, "Embedding") or
+     not is_layer(m.out, "Linear", "TiedLinear") or
      not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
     return "is not a language model: it needs one Embedding, one LSTM, GRU " ..
            "or RNN, one Linear and nothing else but a Dropout"
   end
-  if m.drop ~= nil and not is_layer(m.drop, "Dropout") then
-    return "is not a language model: 'drop' is no Dropout"
+  for _, name in ipairs {"drop", "drop_in"} do
+    if m[name] ~= nil and not is_layer(m[name], "Dropout") then
+      return ("is not a language model: '%s' is no Dropout"):format(name)
+    end
   end
   local embed, net, out = m.embed.config, m.rnn.config, m.out.config
   if net.options.bidirectional or net.options.batch_first then
@@ -233,7 +287,8 @@ local function fault(m, tok)
     return ("has %d inputs and %d outputs, its tokenizer has %d and %d")
            :format(embed.sizes[1], out.sizes[2], #tok, tok:usable())
   end
-  if embed.sizes[2] ~= net.sizes[1] or net.sizes[2] ~= out.sizes[1] then
+  if embed.sizes[2] ~= net.sizes[1] or net.sizes[2] ~= out.sizes[1] or
+     not m.out.weight and embed.sizes[2] ~= out.sizes[1] then
     return "has layers that do not fit each other"
   end
 end

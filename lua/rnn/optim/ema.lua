@@ -17,9 +17,8 @@
 ---    local loss = opt:with(function() return evaluate(model) end)
 ---    opt:with(rnn.save, "averaged.safetensors", model)
 ---
----In rnn.run: evaluate by opt:with(...). last.safetensors holds the averages as
----"optim.ema.<parameter>" beside the parameters; best.safetensors holds the
----parameters, so save the averages as above where they are to be used alone.
+---rnn.run validates the averages and saves them as best.safetensors;
+---last.safetensors holds them as "optim.ema.<parameter>" beside the parameters.
 local average = require "rnn.optim.average"
 local core = require "rnn.core"
 local groups = require "rnn.optim.groups"
@@ -60,6 +59,9 @@ function EMA:step(...)
   return norm
 end
 
+---@return true
+function EMA.averages() return true end
+
 ---Calls fn(...) with the averages in the place of the parameters, and puts the
 ---parameters back when it ends, however it ends.
 ---@param fn function
@@ -67,7 +69,7 @@ end
 ---@return any ... what fn returned
 function EMA:with(fn, ...)
   if self.count == 0 then return fn(...) end
-  return average(self.params, self.kept, fn, ...)
+  return average(self.params, self.params, self.kept, fn, ...)
 end
 
 ---@param followed rnn.Tensor[]|rnn.Optim parameters, or an optimizer

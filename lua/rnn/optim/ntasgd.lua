@@ -9,14 +9,8 @@
 ---    end
 ---    print(trigger.started)       -- true: opt:with(fn) evaluates the averages
 ---
----Given to rnn.run in `parts`, it is saved and goes on with the run; its
----`evaluate` may be
----
----    evaluate = function()
----      local loss = opt:with(validate)
----      trigger:observe(loss)
----      return loss
----    end
+---Given to rnn.run in `parts`, it is told each validation loss, saved, and goes
+---on with the run.
 local wrapper = require "rnn.optim.wrapper"
 
 ---@class rnn.NTASGD

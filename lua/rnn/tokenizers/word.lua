@@ -1,0 +1,210 @@
+---The tokenizer "word": the ids are words, which white space (Unicode's) stands
+---between, the frequent ones first. Words that it has not learnt, and those of
+---more than 4096 bytes, are "<unk>", id 1; with `lines` the end of a line is
+---the word "<eos>", id 2, as is the custom for the Penn Treebank.
+local base = require "rnn.tokenizers.base"
+local core = require "rnn.core"
+
+---@class rnn.WordTokenizer: rnn.Tokenizer
+---@field words rnn.Words
+---@field lines boolean
+---@field min_count integer of a word that is learnt
+---@field max_size integer of words in all
+local Word = base.class "word"
+Word.__len = function(self) return #self.words end
+
+Word.options = {normal = true, lines = true, min_count = true, max_size = true}
+
+local MOST = 15 << 20   -- bytes of a description
+
+---How many of the first ids are symbols.
+local function symbols_of(lines)
+  return lines and 2 or 1
+end
+
+local function new_word(o, words)
+  return setmetatable({normal = o.normal, lines = o.lines,
+                       min_count = o.min_count, max_size = o.max_size,
+                       words = words}, Word)
+end
+
+---@param o rnn.TokenizerOptions
+---@return rnn.WordTokenizer
+function Word.new(o)
+  return new_word(o, core.words(o.lines))
+end
+
+-- {== Learning ==
+
+---What goes over a text: counts its words.
+local Learner = {}
+Learner.__index = Learner
+
+---@param s string whole words
+function Learner:feed(s)
+  self.bad = self.bad or core.utf8_check(s) ~= nil
+  self.words:feed(s)
+end
+
+---@return {bad: integer} above 0 if there were bytes that are no UTF-8
+function Learner:finish()
+  return {bad = self.bad and 1 or 0}
+end
+
+---A list that has the words of this one, none of them counted.
+local function copy(words, kept)
+  return words:choose(kept, 0, kept)
+end
+
+---What Word:fit_scan takes; nil when there is nothing to learn.
+---@param how "new"|"extend"|"keep" as rnn.CorpusOptions
+function Word:learner(how)
+  if how == "keep" then return nil end
+  return setmetatable({
+    words = how == "extend" and copy(self.words, #self.words) or
+            core.words(self.lines), bad = false}, Learner)
+end
+
+---The tokenizer for a text that a learner went over: a new one, or with "keep"
+---itself. To "extend" keeps all ids; the new words have those beyond.
+---@param learner table from Word:learner
+---@param bad boolean there are bytes that are no UTF-8
+---@param how "new"|"extend"|"keep"
+---@return rnn.WordTokenizer|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function Word:fit_scan(learner, bad, how)
+  if how == "keep" then return self end
+  if bad then
+    return nil, "has bytes that are no UTF-8, and words have none", "EFORMAT"
+  end
+  local kept = how == "extend" and #self.words or symbols_of(self.lines)
+  local tok = new_word(self, learner.words:choose(kept, self.min_count,
+                                                  self.max_size))
+  local size = #tok:spec()
+  if size <= MOST then return tok end
+  return nil, ("has %d words of %d bytes, more than a model file can hold; " ..
+               "learn fewer: 'max_size'"):format(#tok, size), "EFORMAT"
+end
+
+---Learns the words of a text; forgets what it knew.
+---@param s string valid UTF-8
+---@return rnn.Tokenizer|nil self
+---@return string? message
+---@return string? code
+function Word:fit(s)
+  if type(s) ~= "string" then
+    error(("fit: takes a string, got %s"):format(type(s)), 2)
+  end
+  local byte, line = core.utf8_check(s)
+  if byte then
+    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
+           "EFORMAT"
+  end
+  local learner = self:learner "new"
+  learner:feed(self:prepare(s))
+  local tok, wrong, code = self:fit_scan(learner, false, "new")
+  if not tok then return nil, wrong, code end
+  self.words = tok.words
+  return self
+end
+
+---Has it learnt any word?
+---@return boolean
+function Word:fitted()
+  return #self.words > symbols_of(self.lines)
+end
+
+-- }==
+
+-- {== Text and ids ==
+
+---How many bytes of s are whole words.
+function Word:cut(s)
+  local n = core.words_cut(s)
+  return self.normal and core.words_cut(s:sub(1, base.cut(self, s))) or n
+end
+
+---@param s string
+---@return rnn.Tensor ids (M) int32
+function Word:encode(s)
+  return self.words:encode(self:prepare(s))
+end
+
+---Text of ids: each word after a space, but for the first of a line.
+---@param ids rnn.Tensor|integer[]
+---@return string
+function Word:decode(ids)
+  return self.words:decode(ids)
+end
+
+function Word:stream()
+  local begins = false   -- a line
+  return function(id)
+    if not id then return "" end
+    local s = self:decode {id}
+    if begins then s = s:gsub("^ ", "") end
+    begins = s == "\n"
+    return s
+  end
+end
+
+---@return integer n all of them
+function Word:usable()
+  return #self.words
+end
+
+---@return string[] words
+function Word:symbols()
+  return self.words:list()
+end
+
+-- }==
+
+-- {== Description ==
+
+---The tokenizer as one line: "word"; the normal form if there is one; "lines"
+---if line ends are words; ":"; the words by their ids, without the symbols. For
+---example "word lines : the cat".
+---@return string
+function Word:spec()
+  local parts = {"word"}
+  if self.normal then parts[#parts + 1] = self.normal end
+  if self.lines then parts[#parts + 1] = "lines" end
+  parts[#parts + 1] = ":"
+  local list = self.words:list()
+  table.move(list, symbols_of(self.lines) + 1, #list, #parts + 1, parts)
+  return table.concat(parts, " ")
+end
+
+---@return string one line for people
+function Word:describe()
+  return ("words, %d symbols%s%s"):format(#self.words,
+         self.lines and ", line ends are words" or "",
+         self.normal and ", " .. self.normal:upper() or "")
+end
+
+---The tokenizer of a specification.
+---@param spec string
+---@return rnn.WordTokenizer|nil
+---@return string? message
+function Word.read(spec)
+  local options, list = spec:match "^word([%l ]*):(.*)$"
+  if not options then return nil end
+  local o = {lines = false, min_count = 1, max_size = #spec}
+  for word in options:gmatch "%S+" do
+    if word == "lines" then o.lines = true
+    elseif base.IS_FORM[word] then o.normal = word
+    else return nil, ("unknown option '%s'"):format(word) end
+  end
+  local words = core.words(o.lines)
+  for word in list:gmatch "[^ ]+" do
+    local ok, wrong = words:add(word)
+    if not ok then return nil, wrong end
+  end
+  return new_word(o, words)
+end
+
+-- }==
+
+return Word
