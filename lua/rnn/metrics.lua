@@ -1,7 +1,8 @@
----rnn.metrics: the scores that programs print. Each takes whole lists, the
----guess first and the truth after it, and returns the number that people quote;
----where there is more to tell, a second value has it and prints itself. (ROUGE
----is quoted as three numbers: it returns those.) Bad input raises.
+---rnn.metrics: the scores that programs print. Each takes the whole of a test
+---set as lists (16 bytes a label), the guess first and the truth after it, and
+---returns the number that people quote; where there is more to tell, a second
+---value has it and prints itself. (ROUGE is quoted as three numbers: it returns
+---those.) Bad input raises.
 ---
 ---    local metrics = rnn.metrics
 ---    print(metrics.perplexity(4.38), metrics.bpc(1.05))   -- of losses in nats

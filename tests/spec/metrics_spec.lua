@@ -392,8 +392,9 @@ describe("BLEU", function()
     raises.exactly("bleu: 'guess' is empty", bleu, {}, {})
     raises.exactly("bleu: 'guess' has 2 items, 'truth' 1", bleu, {"a", "b"},
                    {"a"})
+    raises.exactly("bleu: item 1 of 'truth' is empty", bleu, {"a"}, {{}})
     raises.exactly("bleu: item 1 of 'truth' must be a string or a list of " ..
-                   "strings, got table", bleu, {"a"}, {{}})
+                   "strings, got 1", bleu, {"a"}, {1})
     raises.exactly("bleu: item 2 of item 1 of 'truth' is invalid UTF-8 at " ..
                    "byte 2", bleu, {"a"}, {{"a", "b\xFF"}})
     raises.exactly("bleu: 'tokenize' must be 13a, char or none, got 'intl'",
@@ -580,8 +581,8 @@ describe("edit distance", function()
   it("says what is wrong", function()
     raises.exactly("wer: every item of 'truth' is empty", metrics.wer, {"a"},
                    {" "})
-    raises.exactly("edit_distance: 'truth' must be a list, got nil",
-                   metrics.edit_distance, "a")
+    raises.exactly("edit_distance: 'truth' must be a string or a list, got " ..
+                   "nil", metrics.edit_distance, "a")
     raises.exactly("edit_distance: 'guess' is invalid UTF-8 at byte 1",
                    metrics.edit_distance, "\xFF", "a")
     raises.exactly("cer: 'guess' has 2 items, 'truth' 1", metrics.cer,
@@ -677,5 +678,30 @@ describe("forecasts", function()
     raises.exactly("pinball: 'q' must be a number from 0 to 1, got 2",
                    metrics.pinball, {1}, {1}, 2)
     raises.exactly("rmse: 'guess' is empty", metrics.rmse, rnn.zeros {0}, {})
+  end)
+end)
+
+describe("messages", function()
+  it("name the line that called", function()
+    local here = debug.getinfo(1, "S").short_src .. ":"
+    local bad = {
+      accuracy = {}, f1 = {{1}, {1, 2}}, span_f1 = {{{}}, {{}}},
+      segmentation = {{{"a"}}, {{"a"}}, 1}, bleu = {{"a"}, {"a"}, {x = 1}},
+      chrf = {{"a"}, {1}}, rouge = {{"a"}, {"a"}, {tokenize = "x"}},
+      edit_distance = {1, 2}, wer = {{"a"}, {""}}, cer = {{"a"}, {""}},
+      perplexity = {}, bpc = {1, 0}, rmse = {{1}, {}}, mae = {}, mape = {},
+      smape = {}, mase = {{1}, {1}, {1}}, coverage = {{1}, {0}, {1}},
+      pinball = {{1}, {1}, 2},
+    }
+    for name, score in pairs(metrics) do
+      assert(bad[name], name)
+      local ok, message = pcall(function()
+        local x = score(table.unpack(bad[name], 1, 3))
+        return x
+      end)
+      assert.is_false(ok, name)
+      assert.equal(here, message:sub(1, #here), name)
+      assert(message:find(name .. ": ", 1, true), message)
+    end
   end)
 end)

@@ -6,8 +6,8 @@
 ---    BLEU = 100 penalty (p_1 p_2 p_3 p_4)^(1/4)
 ---
 ---Tokens: "13a" splits Western text as WMT does (mteval-v13a), "char" takes
----each character but white space, "none" splits at white space, for text that is
----tokenized. Texts are compared as they are, upper and lower case too.
+---each character but white space, "none" splits at white space, for text that
+---is tokenized. Texts are compared as they are, upper and lower case too.
 ---
 ---Smoothing (Chen and Cherry 2014): where c_n = 0, "exp" has 1 / (2^k t_n) for
 ---the k-th of them, "floor" value / t_n with a value of 0.1; "add-k" adds a
@@ -154,20 +154,12 @@ local KNOWN = {tokenize = {"13a", "char", "none"},
                smooth_value = true, effective_order = true}
 local VALUE = {floor = 0.1, ["add-k"] = 1}
 
-local function read_options(opts)
-  check.names("bleu", opts, KNOWN)
-  local o = {
-    tokenize = check.word("bleu", "tokenize", opts.tokenize, KNOWN.tokenize),
-    smooth = check.word("bleu", "smooth", opts.smooth, KNOWN.smooth),
-    effective_order = opts.effective_order or false,
-  }
-  o.value = opts.smooth_value or VALUE[o.smooth]
-  if opts.smooth_value and (not VALUE[o.smooth] or not
-                            input.number(o.value) or o.value <= 0) then
+local function check_value(value, smooth)
+  if value ~= nil and not (VALUE[smooth] and input.number(value) and
+                           value > 0) then
     error(("bleu: 'smooth_value' must be a number > 0 and goes with floor " ..
-           "and add-k, got %s"):format(o.value), 3)
+           "and add-k, got %s"):format(value), 3)
   end
-  return o
 end
 
 local function signature(o, truth)
@@ -187,7 +179,15 @@ end
 return function(guess, truth, opts)
   guess, truth = input.lists("bleu", "guess", guess, input.text,
                              "truth", truth, input.texts)
-  local o = read_options(opts or {})
+  opts = opts or {}
+  check.names("bleu", opts, KNOWN)
+  local o = {
+    tokenize = check.word("bleu", "tokenize", opts.tokenize, KNOWN.tokenize),
+    smooth = check.word("bleu", "smooth", opts.smooth, KNOWN.smooth),
+    effective_order = opts.effective_order,
+  }
+  check_value(opts.smooth_value, o.smooth)
+  o.value = opts.smooth_value or VALUE[o.smooth]
   local split = TOKENIZE[o.tokenize]
   local r = setmetatable({counts = {0, 0, 0, 0}, totals = {0, 0, 0, 0},
                           guess_length = 0, truth_length = 0}, Report)

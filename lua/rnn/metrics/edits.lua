@@ -74,7 +74,8 @@ function Report:__tostring()
          self.wrong, self.sequences)
 end
 
----All edits over the length of all truth, as sclite and jiwer have it.
+---All edits over the length of all truth, as sclite and jiwer have it. Raises in
+---the name of who called its caller, so it must not be a tail call.
 local function error_rate(what, guess, truth)
   local r = {insertions = 0, deletions = 0, substitutions = 0, length = 0,
              wrong = 0, sequences = #truth}
@@ -101,7 +102,8 @@ function edits.wer(guess, truth)
   local sequence = input.sequence(tokens.split)
   guess, truth = input.lists("wer", "guess", guess, sequence,
                              "truth", truth, sequence)
-  return error_rate("wer", guess, truth)
+  local rate, r = error_rate("wer", guess, truth)
+  return rate, r
 end
 
 ---Character error rate, over code points, white space too.
@@ -113,7 +115,8 @@ function edits.cer(guess, truth)
   local sequence = input.sequence(tokens.characters)
   guess, truth = input.lists("cer", "guess", guess, sequence,
                              "truth", truth, sequence)
-  return error_rate("cer", guess, truth)
+  local rate, r = error_rate("cer", guess, truth)
+  return rate, r
 end
 
 return edits

@@ -45,8 +45,9 @@ end
 
 ---A list, or a tensor with one axis, of things of a kind.
 ---@param kind function
+---@param wanted? string what else would do, for the message
 ---@return fun(x: any): any[]?, string?, string?
-function input.list(kind)
+function input.list(kind, wanted)
   return function(x)
     if core.is_tensor(x) then
       local shape = x:shape()
@@ -56,7 +57,7 @@ function input.list(kind)
       end
       x = x:totable()
     elseif type(x) ~= "table" then
-      return input.wrong("a list", x)
+      return input.wrong(wanted or "a list", x)
     end
     local list = {}
     for i = 1, #x do
@@ -70,21 +71,19 @@ function input.list(kind)
   end
 end
 
-local texts = input.list(input.text)
+local texts = input.list(input.text, "a string or a list of strings")
 
 ---One text or several of them, as a list.
 function input.texts(x)
-  if type(x) == "string" then x = {x} end
-  if type(x) ~= "table" or #x == 0 then
-    return input.wrong("a string or a list of strings", x)
-  end
-  return texts(x)
+  local list, wrong, place = texts(type(x) == "string" and {x} or x)
+  if list and #list == 0 then return nil, "is empty" end
+  return list, wrong, place
 end
 
 ---A sequence: a list of labels, or a string that 'split' makes one of.
 ---@param split fun(s: string): string[]
 function input.sequence(split)
-  local labels = input.list(input.label)
+  local labels = input.list(input.label, "a string or a list")
   return function(x)
     if type(x) ~= "string" then return labels(x) end
     local s, wrong = input.text(x)
