@@ -74,8 +74,8 @@ function Report:__tostring()
          self.wrong, self.sequences)
 end
 
----All edits over the length of all truth, as sclite and jiwer have it. Raises in
----the name of who called its caller, so it must not be a tail call.
+---All edits over the length of all truth, as sclite and jiwer have it. Raises
+---in the name of who called its caller, so it must not be a tail call.
 local function error_rate(what, guess, truth)
   local r = {insertions = 0, deletions = 0, substitutions = 0, length = 0,
              wrong = 0, sequences = #truth}
