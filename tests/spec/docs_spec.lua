@@ -78,7 +78,8 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"ctc", "quantile", "regularise", "vectors", "scan"}
+    local names = {"ctc", "metrics", "quantile", "regularise", "vectors",
+                   "scan"}
     for path in io.popen("ls lua/rnn/layers"):lines() do
       local name = path:match "^(.*)%.lua$"
       if name ~= "recurrent" then names[#names + 1] = "layers/" .. name end
