@@ -101,7 +101,10 @@ return {
      "lstm: 'w_hr' must be (2, 5), got (5, 2)"},
     {"op.lstm(zeros{3, 2, 4}, zeros{0, 4}, zeros{0, 2}, nil, nil, nil, " ..
      "nil, nil, nil, zeros{2, 0})",
-     "lstm: 'w_hh' must be (4H, S) with H >= 1, got (0, 2)"},
+     "lstm: 'w_hh' must be (4H, S) with H, S >= 1, got (0, 2)"},
+    {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 0}, nil, nil, nil, " ..
+     "nil, nil, nil, zeros{0, 5})",
+     "lstm: 'w_hh' must be (4H, S) with H, S >= 1, got (20, 0)"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 2}, nil, nil, nil, " ..
      "nil, nil, nil, zeros{2, 5}, {zoneout = 0.5})",
      "lstm: 'zoneout' is not for a projected state; use 'zoneout_c'"},
