@@ -149,18 +149,38 @@ static void product (const Run *r, const char *a, size_t k, const char *b,
 }
 
 
-void rnli_project (const Run *r, int i, int n0, int n1) {
+/* Rows [n0, n1) of h after step i. */
+static void project_rows (const Run *r, int i, int n0, int n1) {
   const Projection *p = &r->proj;
-  int t = time_of(r, i);
   size_t H = (size_t)r->H, S = (size_t)r->S, n = (size_t)n0;
   char *operand = word_at(r, p->operand, n * p->ld);
-  real *h = r->hs + after(r, t);
   r->k->operand(inners_at(r, i) + n * H, H, (size_t)(n1 - n0), H, operand,
                 p->ld);
-  product(r, operand, p->ld, p->panels, n1 - n0, r->S, h + n * S, S);
-  for (; r->length && n < (size_t)n1; n++)
-    if (!active(r, (int)n, t))
-      memcpy(h + n * S, r->hs + before(r, t) + n * S, S * sizeof *h);
+  product(r, operand, p->ld, p->panels, n1 - n0, r->S,
+          r->hs + after(r, time_of(r, i)) + n * S, S);
+}
+
+
+static void carry_rows (const Run *r, int i, int n0, int n1) {
+  int t = time_of(r, i);
+  size_t S = (size_t)r->S, at = (size_t)n0 * S;
+  memcpy(r->hs + after(r, t) + at, r->hs + before(r, t) + at,
+         (size_t)(n1 - n0) * S * sizeof *r->hs);
+}
+
+
+/*
+** When backward makes steps again, other workers read h meanwhile: so rows
+** that are over get what they had, and nothing else in between.
+*/
+void rnli_project (const Run *r, int i, int n0, int n1) {
+  int t = time_of(r, i);
+  for (int a = n0, b; a < n1; a = b) {
+    int on = active(r, a, t);
+    for (b = a + 1; b < n1 && active(r, b, t) == on;) b++;
+    if (on) project_rows(r, i, a, b);
+    else carry_rows(r, i, a, b);
+  }
 }
 
 

@@ -193,6 +193,9 @@ describe("threads", function()
      options = {layer_norm = true, zoneout = 0.2, zoneout_c = 0.1}},
     {what = "a projection", H = 40, N = 20,
      options = {proj_size = 24, layer_norm = true, precision = "bf16"}},
+    {what = "a projection made again, with lengths", N = 4, H = 24, T = 48,
+     lengths = {48, 0, 30, 41},
+     options = {proj_size = 16, recompute = true, bidirectional = true}},
     {what = "GRU with reset before", cell = "GRU", N = 30,
      options = {reset = "before", num_layers = 2}},
   }
