@@ -89,34 +89,21 @@ void rnli_project_back_room (Run *r, rnli_Room *room) {
 }
 
 
-/* Panel q of w', across the S units. */
+/* Panel q of w', across the S units: columns as those of an Elman cell. */
 static void pack_forward (const Run *r, int q) {
-  const real *col[RNLI_VECS * RNLI_MAX_LANES];
-  size_t at = (size_t)q * (size_t)r->W * r->proj.ld;
-  for (int j = 0; j < r->W; j++) {
-    int row = q * r->W + j;
-    col[j] = row < r->S ? r->proj.w + (size_t)row * (size_t)r->H : NULL;
-  }
-  r->k->pack_cols(col, (size_t)r->H, (size_t)r->W,
-                  word_at(r, r->proj.panels, at));
+  const rnli_Unit *plain = &rnli_unit[RNLI_ELMAN];
+  rnli_pack_gates(r->k, plain, &plain->x, r->S, r->proj.w, r->H, q,
+                  word_at(r, r->proj.panels,
+                          (size_t)q * (size_t)r->W * r->proj.ld));
 }
 
 
-enum { PACK_ROWS = 256 };   /* rows packed at a time; even */
-
 /* Panel q of w, across the H units. */
 static void pack_back (const Run *r, int q) {
-  const real *row[PACK_ROWS];
-  size_t S = (size_t)r->S, W = (size_t)r->W;
-  size_t n = (size_t)(r->H - q * r->W < r->W ? r->H - q * r->W : r->W);
-  char *to = word_at(r, r->proj.back, (size_t)q * W * r->proj.dh_ld);
-  for (size_t k = 0; k < S; k += PACK_ROWS) {
-    size_t len = S - k < PACK_ROWS ? S - k : PACK_ROWS;
-    for (size_t i = 0; i < len; i++)
-      row[i] = r->proj.w + (k + i) * (size_t)r->H;
-    r->k->pack_rows(row, len, (size_t)q * W, n, W,
-                    word_at(r, to, k / (size_t)r->k->word * W));
-  }
+  size_t H = (size_t)r->H, W = (size_t)r->W, at = (size_t)q * W;
+  size_t n = H - at < W ? H - at : W;
+  rnli_pack_matrix(r, r->proj.w + at, H, (size_t)r->S, n, W,
+                   word_at(r, r->proj.back, at * r->proj.dh_ld));
 }
 
 

@@ -119,6 +119,7 @@ typedef struct Round {
 #define rnli_panel_cells RNLI_T(rnli_panel_cells)
 #define rnli_dgate_words RNLI_T(rnli_dgate_words)
 #define rnli_factor_rows RNLI_T(rnli_factor_rows)
+#define rnli_pack_matrix RNLI_T(rnli_pack_matrix)
 #define rnli_norm_pack_room RNLI_T(rnli_norm_pack_room)
 #define rnli_norm_room RNLI_T(rnli_norm_room)
 #define rnli_norm_back_room RNLI_T(rnli_norm_back_room)
@@ -186,6 +187,10 @@ void rnli_factor_tile (const Run *r, const Side *s, int q, const char *d,
 /* Rows [n0, n1) of step i: to (N, ld) += gradients of gates times w. */
 void rnli_factor_rows (const Run *r, const Side *s, int i, int n0, int n1,
                        real *to, int ld);
+
+/* A panel of 'cols' columns of x (m, n), whose rows are ld apart. */
+void rnli_pack_matrix (const Run *r, const real *x, size_t ld, size_t m,
+                       size_t n, size_t cols, char *to);
 
 /* {== Layer norm: recurrent_norm.c ======================================= */
 
