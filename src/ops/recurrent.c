@@ -20,7 +20,7 @@
 #include <limits.h>
 
 #include "ops/lengths.h"
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 extern RNLI_OP(embedding);
 

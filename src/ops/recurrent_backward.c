@@ -2,7 +2,7 @@
 ** recurrent_backward.c - from the gradients of states to those of gates, and
 ** from these to weights and input, chunk by chunk: see recurrent.c.
 */
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 enum {
   PACK_ROWS = 256,     /* rows packed at a time; even */

@@ -4,7 +4,7 @@
 ** LSTM with a projection (Sak, Senior and Beaufays 2014) projects. A step then
 ** needs all units of a row before it can go on.
 */
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 /* {== GRU: n = tanh(x + w_hn (r*h')), reset before ======================= */
 

@@ -9,7 +9,7 @@
 ** whose columns only fill the last of each gate ('exists' is 0 there).
 */
 #include "ops/lanes.h"
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 #define EPS 1e-5
 
