@@ -67,7 +67,8 @@ return {
   cases = recurrent.cases(kind),
   large = recurrent.large(kind, {
     {args = {}, inputs = {"w_peep"}}, {args = {}, inputs = {"w_norm"}},
-    {args = {zoneout = 0.2, zoneout_c = 0.3}}, {args = {}, inputs = {"w_hr"}},
+    {args = {zoneout = 0.2, zoneout_c = 0.3, gate_activation = "hard_sigmoid"}},
+    {args = {}, inputs = {"w_hr"}},
     {args = {coupled = true, recompute = true},
      inputs = {"w_norm", "w_hr", "w_peep"}},
   }),
