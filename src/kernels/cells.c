@@ -132,6 +132,29 @@ RNLI_INLINE void get_gates (Gates *to, const rnli_Cell *c, const real *gates,
 }
 
 
+RNLI_INLINE void put_gates (const Gates *from, const rnli_Cell *c, real *gates,
+                            int varied) {
+  store(gates, load(from->i.at));
+  if (!varied || !c->coupled) store(gates + LANES, load(from->f.at));
+  store(gates + lstm_g(c, varied), load(from->g.at));
+}
+
+
+/* The gates of a row from their sums; i and f may see c' ('p' not NULL). */
+RNLI_INLINE void lstm_gates (Gates *to, const rnli_Cell *c, real *sums,
+                             const Peep *p, const Lanes *prev, int varied) {
+  int hard = varied && c->hard, coupled = varied && c->coupled;
+  const real *g = sums + lstm_g(c, varied);
+  if (p) EACH_LANE (j) sums[j] += p->i.at[j] * prev->at[j];
+  if (p && !coupled)
+    EACH_LANE (j) sums[LANES + j] += p->f.at[j] * prev->at[j];
+  gate(&to->i, sums, hard);
+  if (coupled) EACH_LANE (j) to->f.at[j] = 1 - to->i.at[j];
+  else gate(&to->f, sums + LANES, hard);
+  EACH_LANE (j) to->g.at[j] = rnli_tanh(g[j]);
+}
+
+
 /* c = f c' + i g, without zoneout. */
 RNLI_INLINE void lstm_cell (Lanes *cell, const Gates *s, const Lanes *prev) {
   EACH_LANE (j)
@@ -140,35 +163,27 @@ RNLI_INLINE void lstm_cell (Lanes *cell, const Gates *s, const Lanes *prev) {
 
 
 RNLI_INLINE void lstm_forward_rows (const rnli_Cell *c, int n, int varied) {
-  int peep = varied && c->peep, hard = varied && c->hard;
+  int peep = varied && c->peep;
   Peep p;
   if (peep) get_peep(&p, c, n);
-  for (int r = 0; r < c->rows; r++) {
+  for (ptrdiff_t r = 0; r < c->rows; r++) {
     real *gates = c->gates + r * PANEL;
-    real *g_at = gates + lstm_g(c, varied), *o_at = g_at + LANES;
-    ptrdiff_t at = (ptrdiff_t)r * c->H;
+    real *o_at = gates + lstm_g(c, varied) + LANES;
+    ptrdiff_t at = r * c->H;
     Gates s;
     Lanes o, prev, cell, state, h;
     get(&prev, c->c_prev + at, n);
-    if (peep) EACH_LANE (j) gates[j] += p.i.at[j] * prev.at[j];
-    if (peep && !c->coupled)
-      EACH_LANE (j) gates[LANES + j] += p.f.at[j] * prev.at[j];
-    gate(&s.i, gates, hard);
-    if (varied && c->coupled) EACH_LANE (j) s.f.at[j] = 1 - s.i.at[j];
-    else gate(&s.f, gates + LANES, hard);
-    EACH_LANE (j) s.g.at[j] = rnli_tanh(g_at[j]);
+    lstm_gates(&s, c, gates, peep ? &p : NULL, &prev, varied);
     lstm_cell(&cell, &s, &prev);
     state = cell;
     if (varied) zone(&state, &prev, keep_row(c->keep_c, at), c->zone_c);
     if (peep) EACH_LANE (j) o_at[j] += p.o.at[j] * state.at[j];
-    gate(&o, o_at, hard);
+    gate(&o, o_at, varied && c->hard);
     EACH_LANE (j) h.at[j] = o.at[j] * rnli_tanh(cell.at[j]);
-    store(gates, load(s.i.at));
-    if (!varied || !c->coupled) store(gates + LANES, load(s.f.at));
-    store(g_at, load(s.g.at));
+    put_gates(&s, c, gates, varied);
     store(o_at, load(o.at));
     if (varied && c->norm) {
-      put(&cell, c->fresh + (ptrdiff_t)r * c->ld, n);
+      put(&cell, c->fresh + r * c->ld, n);
       continue;
     }
     if (varied) zone_h(&h, c, at, n);
@@ -190,13 +205,13 @@ void RNLI_CELL(lstm_output) (const rnli_Cell *c) {
   Lanes gain, bias;
   get(&gain, c->norm, n);
   get(&bias, c->norm + c->H, n);
-  for (int r = 0; r < c->rows; r++) {
+  for (ptrdiff_t r = 0; r < c->rows; r++) {
     const real *o = c->gates + r * PANEL + lstm_g(c, 1) + LANES;
     const real *stats = c->stats + r * RNLI_STATS;
     real mean = stats[RNLI_C_MEAN], scale = stats[RNLI_C_SCALE];
-    ptrdiff_t at = (ptrdiff_t)r * c->H;
+    ptrdiff_t at = r * c->H;
     Lanes cell, prev, h;
-    get(&cell, c->fresh + (ptrdiff_t)r * c->ld, n);
+    get(&cell, c->fresh + r * c->ld, n);
     get(&prev, c->c_prev + at, n);
     EACH_LANE (j) {
       real normal = (cell.at[j] - mean) * scale;
@@ -211,8 +226,8 @@ void RNLI_CELL(lstm_output) (const rnli_Cell *c) {
 
 
 RNLI_INLINE void lstm_advance_rows (const rnli_Cell *c, int n, int varied) {
-  for (int r = 0; r < c->rows; r++) {
-    ptrdiff_t at = (ptrdiff_t)r * c->H;
+  for (ptrdiff_t r = 0; r < c->rows; r++) {
+    ptrdiff_t at = r * c->H;
     Gates s;
     Lanes prev, cell;
     get_gates(&s, c, c->gates + r * PANEL, varied);
@@ -231,13 +246,22 @@ void RNLI_CELL(lstm_advance) (const rnli_Cell *c) {
 }
 
 
-/* dh and dc in the row, with what arrived at y. */
-RNLI_INLINE void get_dh (const rnli_Cell *c, int r, int n, Lanes *dh) {
-  get(dh, c->dh + (ptrdiff_t)r * c->ld, n);
+/* dh of row r, with what arrived at y. */
+RNLI_INLINE void get_dh (const rnli_Cell *c, ptrdiff_t r, int n, Lanes *dh) {
+  get(dh, c->dh + r * c->ld, n);
   if (!c->dy) return;
   Lanes dy;
-  get(&dy, c->dy + (ptrdiff_t)r * c->H, n);
+  get(&dy, c->dy + r * c->H, n);
   EACH_LANE (j) dh->at[j] += dy.at[j];
+}
+
+
+/* h = o*t, t a tanh: gradients of o's sum and of what t is the tanh of. */
+RNLI_INLINE void lstm_h_back (const Lanes *dh, const real *o, const Lanes *t,
+                              int hard, Lanes *d_o, Lanes *dcell) {
+  EACH_LANE (j) d_o->at[j] = dh->at[j] * t->at[j] * gate_slope(o[j], hard);
+  EACH_LANE (j)
+    dcell->at[j] = dh->at[j] * o[j] * (1 - t->at[j] * t->at[j]);
 }
 
 
@@ -246,13 +270,13 @@ void RNLI_CELL(lstm_output_back) (const rnli_Cell *c) {
   Lanes gain, bias;
   get(&gain, c->norm, n);
   get(&bias, c->norm + c->H, n);
-  for (int r = 0; r < c->rows; r++) {
+  for (ptrdiff_t r = 0; r < c->rows; r++) {
     const real *gates = c->gates + r * PANEL, *o = gates + o_at;
     const real *stats = c->stats + r * RNLI_STATS;
     real mean = stats[RNLI_C_MEAN], scale = stats[RNLI_C_SCALE];
-    ptrdiff_t at = (ptrdiff_t)r * c->H, ld = (ptrdiff_t)r * c->ld;
+    ptrdiff_t at = r * c->H, ld = r * c->ld;
     Gates s;
-    Lanes dh, past, prev, cell, dcell, d_o, h, dgain, dbias;
+    Lanes dh, past, prev, cell, t, dcell, d_o, dgain, dbias;
     get_gates(&s, c, gates, 1);
     get_dh(c, r, n, &dh);
     get(&prev, c->c_prev + at, n);
@@ -261,15 +285,15 @@ void RNLI_CELL(lstm_output_back) (const rnli_Cell *c) {
     lstm_cell(&cell, &s, &prev);
     zone_back(&dh, &past, keep_row(c->keep_h, at));
     EACH_LANE (j) {
-      real normal = (cell.at[j] - mean) * scale;
-      real t = rnli_tanh(normal * gain.at[j] + bias.at[j]);
-      real d = dh.at[j] * o[j] * (1 - t * t);
-      d_o.at[j] = dh.at[j] * t * gate_slope(o[j], c->hard);
-      dgain.at[j] += d * normal;
-      dbias.at[j] += d;
-      dcell.at[j] = d * gain.at[j];
-      cell.at[j] = normal;
-      h.at[j] = o[j] * t;
+      cell.at[j] = (cell.at[j] - mean) * scale;
+      t.at[j] = rnli_tanh(cell.at[j] * gain.at[j] + bias.at[j]);
+    }
+    lstm_h_back(&dh, o, &t, c->hard, &d_o, &dcell);
+    EACH_LANE (j) {
+      dgain.at[j] += dcell.at[j] * cell.at[j];
+      dbias.at[j] += dcell.at[j];
+      dcell.at[j] *= gain.at[j];
+      t.at[j] *= o[j];
     }
     store(c->dgates + r * PANEL + o_at, load(d_o.at));
     put(&dgain, c->dgain + ld, n);
@@ -277,7 +301,44 @@ void RNLI_CELL(lstm_output_back) (const rnli_Cell *c) {
     put(&cell, c->fresh + ld, n);
     put(&dcell, c->dfresh + ld, n);
     put(&past, c->dh + ld, n);
-    if (c->inner) put(&h, c->inner + at, n);
+    if (c->inner) put(&t, c->inner + at, n);
+  }
+}
+
+
+/* The same without a norm, c and its tanh made again; dh is done then. */
+RNLI_INLINE void lstm_output_row (const rnli_Cell *c, ptrdiff_t r, int n,
+                                   const Gates *s, const Lanes *prev,
+                                   Lanes *d_o, Lanes *dcell, int varied) {
+  const real *o = c->gates + r * PANEL + lstm_g(c, varied) + LANES;
+  ptrdiff_t at = r * c->H;
+  Lanes dh, past = {{0}}, cell, t;
+  get_dh(c, r, n, &dh);
+  if (varied) lstm_cell(&cell, s, prev);
+  else get(&cell, c->c + at, n);
+  if (varied) zone_back(&dh, &past, keep_row(c->keep_h, at));
+  EACH_LANE (j) t.at[j] = rnli_tanh(cell.at[j]);
+  lstm_h_back(&dh, o, &t, varied && c->hard, d_o, dcell);
+  put(&past, c->dh + r * c->ld, n);
+  if (!varied || !c->inner) return;
+  EACH_LANE (j) t.at[j] *= o[j];
+  put(&t, c->inner + at, n);
+}
+
+
+/* From the gradient of c, before zoneout, to those of i f g and of c'. */
+RNLI_INLINE void lstm_c_back (const Gates *s, const Lanes *prev, Gates *d,
+                              Lanes *dc, const Peep *p, int hard,
+                              int coupled) {
+  EACH_LANE (j) {
+    real i = s->i.at[j], f = s->f.at[j], g = s->g.at[j], dcj = dc->at[j];
+    real di = dcj * g, df = dcj * prev->at[j];
+    if (coupled) di -= df;
+    d->i.at[j] = di * gate_slope(i, hard);
+    d->f.at[j] = coupled ? 0 : df * gate_slope(f, hard);
+    d->g.at[j] = dcj * i * (1 - g * g);
+    dc->at[j] = dcj * f;
+    if (p) dc->at[j] += d->i.at[j] * p->i.at[j] + d->f.at[j] * p->f.at[j];
   }
 }
 
@@ -285,56 +346,32 @@ void RNLI_CELL(lstm_output_back) (const rnli_Cell *c) {
 RNLI_INLINE void lstm_backward_rows (const rnli_Cell *c, int n, int varied) {
   int peep = varied && c->peep, hard = varied && c->hard;
   int coupled = varied && c->coupled, g_at = lstm_g(c, varied);
-  int norm = varied && c->norm;
   Peep p;
   if (peep) get_peep(&p, c, n);
-  for (int r = 0; r < c->rows; r++) {
-    const real *gates = c->gates + r * PANEL;
-    real *dgates = c->dgates + r * PANEL;
-    ptrdiff_t at = (ptrdiff_t)r * c->H, ld = (ptrdiff_t)r * c->ld;
-    Gates s;
-    Lanes dh, dc, cell, c_prev, h_past = {{0}}, c_past = {{0}};
-    Lanes di, df, dg, d_o, o, t, dcell;
-    get_gates(&s, c, gates, varied);
-    get_dh(c, r, n, &dh);
-    get(&dc, c->dc + ld, n);
-    get(&c_prev, c->c_prev + at, n);
-    store(o.at, load(gates + g_at + LANES));
-    if (varied) lstm_cell(&cell, &s, &c_prev);
-    else get(&cell, c->c + at, n);
-    if (varied) zone_back(&dh, &h_past, keep_row(c->keep_h, at));
-    if (norm) {
+  for (ptrdiff_t r = 0; r < c->rows; r++) {
+    real *dgates = c->dgates + r * PANEL, *dc_at = c->dc + r * c->ld;
+    ptrdiff_t at = r * c->H;
+    Gates s, d;
+    Lanes prev, dc, dcell, d_o, past;
+    get_gates(&s, c, c->gates + r * PANEL, varied);
+    get(&prev, c->c_prev + at, n);
+    get(&dc, dc_at, n);
+    if (varied && c->norm) {
       store(d_o.at, load(dgates + g_at + LANES));
-      get(&dcell, c->dfresh + ld, n);
+      get(&dcell, c->dfresh + r * c->ld, n);
     } else {
-      EACH_LANE (j) t.at[j] = rnli_tanh(cell.at[j]);
-      EACH_LANE (j)
-        d_o.at[j] = dh.at[j] * t.at[j] * gate_slope(o.at[j], hard);
-      EACH_LANE (j)
-        dcell.at[j] = dh.at[j] * o.at[j] * (1 - t.at[j] * t.at[j]);
-      EACH_LANE (j) t.at[j] *= o.at[j];
-      if (varied && c->inner) put(&t, c->inner + at, n);
+      lstm_output_row(c, r, n, &s, &prev, &d_o, &dcell, varied);
     }
     if (peep) EACH_LANE (j) dc.at[j] += d_o.at[j] * p.o.at[j];
-    if (varied) zone_back(&dc, &c_past, keep_row(c->keep_c, at));
-    EACH_LANE (j) {
-      real i = s.i.at[j], f = s.f.at[j], g = s.g.at[j];
-      real dcj = dc.at[j] + dcell.at[j];
-      real di_j = dcj * g, df_j = dcj * c_prev.at[j];
-      if (coupled) di_j -= df_j;
-      di.at[j] = di_j * gate_slope(i, hard);
-      df.at[j] = coupled ? 0 : df_j * gate_slope(f, hard);
-      dg.at[j] = dcj * i * (1 - g * g);
-      dc.at[j] = dcj * f;
-      if (peep) dc.at[j] += di.at[j] * p.i.at[j] + df.at[j] * p.f.at[j];
-      if (varied) dc.at[j] += c_past.at[j];
-    }
-    store(dgates, load(di.at));
-    store(dgates + (coupled ? 3 : 1) * LANES, load(df.at));
-    store(dgates + g_at, load(dg.at));
+    if (varied) zone_back(&dc, &past, keep_row(c->keep_c, at));
+    EACH_LANE (j) dc.at[j] += dcell.at[j];
+    lstm_c_back(&s, &prev, &d, &dc, peep ? &p : NULL, hard, coupled);
+    if (varied) EACH_LANE (j) dc.at[j] += past.at[j];
+    store(dgates, load(d.i.at));
+    store(dgates + (coupled ? 3 : 1) * LANES, load(d.f.at));
+    store(dgates + g_at, load(d.g.at));
     store(dgates + g_at + LANES, load(d_o.at));
-    put(&dc, c->dc + ld, n);
-    if (!norm) put(&h_past, c->dh + ld, n);
+    put(&dc, dc_at, n);
   }
 }
 
@@ -351,10 +388,10 @@ void RNLI_CELL(lstm_backward) (const rnli_Cell *c) {
 
 RNLI_INLINE void gru_forward_rows (const rnli_Cell *c, int n, int varied) {
   int hard = varied && c->hard;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     real *gates = c->gates + row * PANEL;
     const real *rec = c->rec + row * 3 * LANES;
-    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    ptrdiff_t at = row * c->H;
     Lanes r, z, new, h_prev, h;
     get(&h_prev, c->h_prev + at, n);
     EACH_LANE (j) r.at[j] = gates[j] + rec[j];
@@ -385,10 +422,10 @@ void RNLI_CELL(gru_forward) (const rnli_Cell *c) {
 
 RNLI_INLINE void gru_backward_rows (const rnli_Cell *c, int n, int varied) {
   int hard = varied && c->hard;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     const real *gates = c->gates + row * PANEL;
     real *dgates = c->dgates + row * PANEL;
-    ptrdiff_t at = (ptrdiff_t)row * c->H, ld = (ptrdiff_t)row * c->ld;
+    ptrdiff_t at = row * c->H, ld = row * c->ld;
     Lanes dh, past = {{0}}, h_prev, dn, dr, dz, dq;
     get_dh(c, row, n, &dh);
     if (varied) zone_back(&dh, &past, keep_row(c->keep_h, at));
@@ -425,9 +462,9 @@ void RNLI_CELL(gru_backward) (const rnli_Cell *c) {
 
 void RNLI_CELL(gru_reset) (const rnli_Cell *c) {
   int n = c->units;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     real *gates = c->gates + row * PANEL;
-    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    ptrdiff_t at = row * c->H;
     Lanes r, z, inner;
     get(&inner, c->h_prev + at, n);
     gate(&r, gates, c->hard);
@@ -442,9 +479,9 @@ void RNLI_CELL(gru_reset) (const rnli_Cell *c) {
 
 void RNLI_CELL(gru_before_forward) (const rnli_Cell *c) {
   int n = c->units;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     real *z = c->gates + row * PANEL + LANES, *new = z + LANES;
-    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    ptrdiff_t at = row * c->H;
     Lanes h;
     get(&h, c->h_prev + at, n);
     EACH_LANE (j) new[j] = rnli_tanh(new[j]);
@@ -457,10 +494,10 @@ void RNLI_CELL(gru_before_forward) (const rnli_Cell *c) {
 
 void RNLI_CELL(gru_before_backward) (const rnli_Cell *c) {
   int n = c->units;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     const real *r = c->gates + row * PANEL, *z = r + LANES, *new = z + LANES;
     real *dgates = c->dgates + row * PANEL;
-    ptrdiff_t at = (ptrdiff_t)row * c->H;
+    ptrdiff_t at = row * c->H;
     Lanes dh, past, h_prev, dn, dz, inner, zero = {{0}};
     get_dh(c, row, n, &dh);
     get(&h_prev, c->h_prev + at, n);
@@ -476,7 +513,7 @@ void RNLI_CELL(gru_before_backward) (const rnli_Cell *c) {
     store(dgates + LANES, load(dz.at));
     store(dgates + 2 * LANES, load(dn.at));
     store(dgates + 3 * LANES, load(zero.at));
-    put(&dh, c->dh + (ptrdiff_t)row * c->ld, n);
+    put(&dh, c->dh + row * c->ld, n);
     put(&inner, c->inner + at, n);
   }
 }
@@ -484,12 +521,12 @@ void RNLI_CELL(gru_before_backward) (const rnli_Cell *c) {
 
 void RNLI_CELL(gru_reset_back) (const rnli_Cell *c) {
   int n = c->units;
-  for (int row = 0; row < c->rows; row++) {
+  for (ptrdiff_t row = 0; row < c->rows; row++) {
     const real *r = c->gates + row * PANEL;
-    ptrdiff_t ld = (ptrdiff_t)row * c->ld;
+    ptrdiff_t ld = row * c->ld;
     Lanes dinner, h_prev, dh, dr;
     get(&dinner, c->dinner + ld, n);
-    get(&h_prev, c->h_prev + (ptrdiff_t)row * c->H, n);
+    get(&h_prev, c->h_prev + row * c->H, n);
     get(&dh, c->dh + ld, n);
     EACH_LANE (j) {
       dr.at[j] = dinner.at[j] * h_prev.at[j] * gate_slope(r[j], c->hard);
@@ -511,10 +548,10 @@ RNLI_INLINE real elman_f (real x, int relu) {
 
 
 RNLI_INLINE void elman_forward_rows (const rnli_Cell *c, int relu) {
-  for (int r = 0; r < c->rows; r++)
+  for (ptrdiff_t r = 0; r < c->rows; r++)
     for (int u = 0; u < c->units; u += LANES) {
       real *gates = c->gates + r * PANEL + u;
-      ptrdiff_t at = (ptrdiff_t)r * c->H + u;
+      ptrdiff_t at = r * c->H + u;
       int n = c->units - u < LANES ? c->units - u : LANES;
       Lanes h;
       EACH_LANE (j) h.at[j] = elman_f(gates[j], relu);
@@ -532,15 +569,15 @@ void RNLI_CELL(elman_forward) (const rnli_Cell *c) {
 
 /* Where a unit was kept, h is no value of f, but nothing reaches f either. */
 void RNLI_CELL(elman_backward) (const rnli_Cell *c) {
-  for (int r = 0; r < c->rows; r++)
+  for (ptrdiff_t r = 0; r < c->rows; r++)
     for (int j = 0; j < PANEL; j++) {
       real *da = c->dgates + r * PANEL + j;
       if (j >= c->units) {
         *da = 0;
         continue;
       }
-      ptrdiff_t at = (ptrdiff_t)r * c->H + j;
-      real *dh = c->dh + (ptrdiff_t)r * c->ld + j;
+      ptrdiff_t at = r * c->H + j;
+      real *dh = c->dh + r * c->ld + j;
       real h = c->h[at], d = *dh + (c->dy ? c->dy[at] : 0);
       int kept = c->varied && c->keep_h && c->keep_h[at];
       *da = kept ? 0 : c->relu ? (h > 0 ? d : 0) : d * (1 - h * h);

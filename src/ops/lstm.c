@@ -11,8 +11,8 @@
 ** With w_norm, layer norm of the products and of c: see recurrent_norm.c. With
 ** w_hr (S,H), h = w_hr (o*tanh(c)) has S units and w_hh is (4H,S), as proj_size
 ** of torch.nn.LSTM (Sak, Senior and Beaufays 2014).
-** Keeps the gates after their nonlinearity (T,N,4H), and c before each
-** chunk of steps.
+** Keeps the gates after their nonlinearity (T,N,4H), c before each chunk of
+** steps and, with w_norm, the normalised products (twice T,N,4H).
 */
 #include "ops/recurrent.h"
 

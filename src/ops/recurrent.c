@@ -20,7 +20,7 @@
 #include <limits.h>
 
 #include "ops/lengths.h"
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 extern RNLI_OP(embedding);
 
@@ -255,9 +255,9 @@ static int check_weights (rnl_Call *c, const rnli_Unit *u) {
     return rnli_fail(c, RNL_ESHAPE, "'x' must be (T, N, D), got %s",
                      rnli_shape(x).text);
   if (w->ndim != 2 || w->dim[0] % gates ||
-      (free ? w->dim[0] == 0 : w->dim[0] / gates != w->dim[1]))
+      (free ? w->count == 0 : w->dim[0] / gates != w->dim[1]))
     return rnli_fail(c, RNL_ESHAPE, "'w_hh' must be (%dH, %s, got %s",
-                     gates, free ? "S) with H >= 1" : "H)",
+                     gates, free ? "S) with H, S >= 1" : "H)",
                      rnli_shape(w).text);
   int want[2] = {w->dim[0], x->dim[2]};
   int status = rnli_expect(c, W_IH, 2, want);
@@ -353,7 +353,7 @@ int rnli_seq_check (rnl_Call *c, int unit) {
     c->keep_bytes[ZONES] = rnli_mul(zone_bytes(&r), 2);
   c->scratch_bytes = rnli_forward_memory(&r, NULL);
   c->back_bytes = rnli_backward_memory(&r, NULL);
-  return RNL_OK;
+  return r.proj.w && c->recording ? rnli_blas_ready(c->ctx) : RNL_OK;
 }
 
 /* }====================================================================== */

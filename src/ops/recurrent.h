@@ -1,11 +1,11 @@
 /*
 ** recurrent.h - what rnn, lstm and gru share: a pass over a whole sequence.
 **
-** States are kept as (T+1,N,H): one slot more than there are steps. Forward in
-** time, step t reads slot t and writes slot t+1, and slot 0 is the initial
-** state; in reverse, step t reads slot t+1 and writes slot t, and slot T is
-** the initial state. Without 'lengths' the output y is the block of h itself,
-** seen from its first written slot.
+** States are kept as (T+1,N,S), S being H unless h is projected: one slot more
+** than there are steps. Forward in time, step t reads slot t and writes slot
+** t+1, and slot 0 is the initial state; in reverse, step t reads slot t+1 and
+** writes slot t, and slot T is the initial state. Without 'lengths' the output
+** y is the block of h itself, seen from its first written slot.
 **
 ** A row whose length is over is carried: its state passes through unchanged,
 ** its output is 0, its gates get no gradient.

@@ -2,7 +2,7 @@
 ** recurrent_backward.c - from the gradients of states to those of gates, and
 ** from these to weights and input, chunk by chunk: see recurrent.c.
 */
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 enum {
   PACK_ROWS = 256,     /* rows packed at a time; even */
@@ -218,6 +218,18 @@ RNLI_WIDE static void sum_rows (real *restrict sum, const real *d, size_t m,
 typedef const real *RowAt (const Run *r, int from, size_t i);
 
 
+void rnli_pack_matrix (const Run *r, const real *x, size_t ld, size_t m,
+                       size_t n, size_t cols, char *to) {
+  const real *row[PACK_ROWS];
+  for (size_t k = 0; k < m; k += PACK_ROWS) {
+    size_t len = m - k < PACK_ROWS ? m - k : PACK_ROWS;
+    for (size_t i = 0; i < len; i++) row[i] = x + (k + i) * ld;
+    r->k->pack_rows(row, len, 0, n, cols,
+                    word_at(r, to, k / (size_t)r->k->word * cols));
+  }
+}
+
+
 /* Packs rows [0, m) as panel q of a side. */
 static void pack_factor (const Run *r, const Side *s, int q, size_t m,
                          int from, RowAt *row_at) {
@@ -320,17 +332,17 @@ static void bias_grad (const Run *r, const Side *s, int p, const real *sum,
 /* Panel p of gradients, m rows, as factor columns: pairs of rows for bf16. */
 static const char *as_pairs (const Run *r, const Side *s, int p,
                              const real *d, size_t m, size_t size) {
-  const real *row[PACK_ROWS];
   size_t W = (size_t)r->W;
   if (r->k->word == 1) return (const char *)d;
   char *to = word_at(r, s->dgate_pairs, (size_t)p * words(r, size) * W);
-  for (size_t k = 0; k < m; k += PACK_ROWS) {
-    size_t len = m - k < PACK_ROWS ? m - k : PACK_ROWS;
-    for (size_t i = 0; i < len; i++) row[i] = d + (k + i) * W;
-    r->k->pack_rows(row, len, 0, W, W,
-                    word_at(r, to, k / (size_t)r->k->word * W));
-  }
+  rnli_pack_matrix(r, d, W, m, W, W, to);
   return to;
+}
+
+
+/* The same of a chunk; all products share them, except under a norm. */
+static const char *chunk_pairs (const Run *r, const Side *s, int p, size_t m) {
+  return as_pairs(r, s, p, dgates_at(r, s->dgates, p, 0), m, r->rows);
 }
 
 
@@ -382,23 +394,19 @@ static void bias_grads (const Run *r, int p, size_t m) {
 }
 
 
-/* dw += panel p of a chunk's gradients, m rows, times the factor. */
-static void side_grads (const Run *r, const Side *s, int p, size_t m,
-                        real *dw) {
-  const real *d = dgates_at(r, s->dgates, p, 0);
-  const char *pairs = as_pairs(r, s, p, d, m, r->rows);
-  weight_grad(r, s, p, pairs, m, r->rows, dw);
-}
-
-
 /* What panel p of a chunk adds to weights and biases. */
 static void panel_grads (const Run *r, int p, int from) {
   size_t m = (size_t)(chunk_to(r, from) - from) * (size_t)r->N;
-  real *dw_ih = rnli_din(r->c, W_IH), *dw_hh = rnli_din(r->c, W_HH);
+  real *dw_hh = rnli_din(r->c, W_HH);
+  real *dw_ih = r->distinct ? NULL : rnli_din(r->c, W_IH);
+  const char *pairs = NULL;
   bias_grads(r, p, m);
-  if (dw_hh) side_grads(r, &r->h, p, m, dw_hh);
-  if (dw_hh && r->inner.w) side_grads(r, &r->inner, p, m, dw_hh);
-  if (dw_ih && !r->distinct) side_grads(r, &r->x, p, m, dw_ih);
+  if (dw_hh || dw_ih) pairs = chunk_pairs(r, &r->h, p, m);
+  if (dw_hh) weight_grad(r, &r->h, p, pairs, m, r->rows, dw_hh);
+  if (dw_hh && r->inner.w)
+    weight_grad(r, &r->inner, p, pairs, m, r->rows, dw_hh);
+  if (dw_ih && r->norm.w) pairs = chunk_pairs(r, &r->x, p, m);
+  if (dw_ih) weight_grad(r, &r->x, p, pairs, m, r->rows, dw_ih);
   if (r->distinct) sum_by_id(r, p, from, m);
   if (r->cell.peep) peep_grads(r, p, m);
   if (r->norm.w) rnli_norm_grads(r, p, from, m);

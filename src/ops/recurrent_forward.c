@@ -2,7 +2,7 @@
 ** recurrent_forward.c - the states of a sequence, step by step: see
 ** recurrent.c.
 */
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 /* {== Packing ============================================================ */
 
@@ -74,6 +74,7 @@ void rnli_carry (const rnli_Cell *c) {
   size_t bytes = (size_t)c->units * sizeof(real);
   if (c->h_prev) memcpy(c->h, c->h_prev, bytes);
   if (c->c != c->c_prev) memcpy(c->c, c->c_prev, bytes);
+  if (c->varied && c->inner) memset(c->inner, 0, bytes);
 }
 
 

@@ -4,7 +4,7 @@
 ** LSTM with a projection (Sak, Senior and Beaufays 2014) projects. A step then
 ** needs all units of a row before it can go on.
 */
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 /* {== GRU: n = tanh(x + w_hn (r*h')), reset before ======================= */
 
@@ -89,34 +89,21 @@ void rnli_project_back_room (Run *r, rnli_Room *room) {
 }
 
 
-/* Panel q of w', across the S units. */
+/* Panel q of w', across the S units: columns as those of an Elman cell. */
 static void pack_forward (const Run *r, int q) {
-  const real *col[RNLI_VECS * RNLI_MAX_LANES];
-  size_t at = (size_t)q * (size_t)r->W * r->proj.ld;
-  for (int j = 0; j < r->W; j++) {
-    int row = q * r->W + j;
-    col[j] = row < r->S ? r->proj.w + (size_t)row * (size_t)r->H : NULL;
-  }
-  r->k->pack_cols(col, (size_t)r->H, (size_t)r->W,
-                  word_at(r, r->proj.panels, at));
+  const rnli_Unit *plain = &rnli_unit[RNLI_ELMAN];
+  rnli_pack_gates(r->k, plain, &plain->x, r->S, r->proj.w, r->H, q,
+                  word_at(r, r->proj.panels,
+                          (size_t)q * (size_t)r->W * r->proj.ld));
 }
 
 
-enum { PACK_ROWS = 256 };   /* rows packed at a time; even */
-
 /* Panel q of w, across the H units. */
 static void pack_back (const Run *r, int q) {
-  const real *row[PACK_ROWS];
-  size_t S = (size_t)r->S, W = (size_t)r->W;
-  size_t n = (size_t)(r->H - q * r->W < r->W ? r->H - q * r->W : r->W);
-  char *to = word_at(r, r->proj.back, (size_t)q * W * r->proj.dh_ld);
-  for (size_t k = 0; k < S; k += PACK_ROWS) {
-    size_t len = S - k < PACK_ROWS ? S - k : PACK_ROWS;
-    for (size_t i = 0; i < len; i++)
-      row[i] = r->proj.w + (k + i) * (size_t)r->H;
-    r->k->pack_rows(row, len, (size_t)q * W, n, W,
-                    word_at(r, to, k / (size_t)r->k->word * W));
-  }
+  size_t H = (size_t)r->H, W = (size_t)r->W, at = (size_t)q * W;
+  size_t n = H - at < W ? H - at : W;
+  rnli_pack_matrix(r, r->proj.w + at, H, (size_t)r->S, n, W,
+                   word_at(r, r->proj.back, at * r->proj.dh_ld));
 }
 
 
@@ -149,18 +136,38 @@ static void product (const Run *r, const char *a, size_t k, const char *b,
 }
 
 
-void rnli_project (const Run *r, int i, int n0, int n1) {
+/* Rows [n0, n1) of h after step i. */
+static void project_rows (const Run *r, int i, int n0, int n1) {
   const Projection *p = &r->proj;
-  int t = time_of(r, i);
   size_t H = (size_t)r->H, S = (size_t)r->S, n = (size_t)n0;
   char *operand = word_at(r, p->operand, n * p->ld);
-  real *h = r->hs + after(r, t);
   r->k->operand(inners_at(r, i) + n * H, H, (size_t)(n1 - n0), H, operand,
                 p->ld);
-  product(r, operand, p->ld, p->panels, n1 - n0, r->S, h + n * S, S);
-  for (; r->length && n < (size_t)n1; n++)
-    if (!active(r, (int)n, t))
-      memcpy(h + n * S, r->hs + before(r, t) + n * S, S * sizeof *h);
+  product(r, operand, p->ld, p->panels, n1 - n0, r->S,
+          r->hs + after(r, time_of(r, i)) + n * S, S);
+}
+
+
+static void carry_rows (const Run *r, int i, int n0, int n1) {
+  int t = time_of(r, i);
+  size_t S = (size_t)r->S, at = (size_t)n0 * S;
+  memcpy(r->hs + after(r, t) + at, r->hs + before(r, t) + at,
+         (size_t)(n1 - n0) * S * sizeof *r->hs);
+}
+
+
+/*
+** When backward makes steps again, other workers read h meanwhile: so rows
+** that are over get what they had, and nothing else in between.
+*/
+void rnli_project (const Run *r, int i, int n0, int n1) {
+  int t = time_of(r, i);
+  for (int a = n0, b; a < n1; a = b) {
+    int on = active(r, a, t);
+    for (b = a + 1; b < n1 && active(r, b, t) == on;) b++;
+    if (on) project_rows(r, i, a, b);
+    else carry_rows(r, i, a, b);
+  }
 }
 
 

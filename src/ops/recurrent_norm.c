@@ -9,7 +9,7 @@
 ** whose columns only fill the last of each gate ('exists' is 0 there).
 */
 #include "ops/lanes.h"
-#include "ops/sequence.h"
+#include "ops/places.h"
 
 #define EPS 1e-5
 
@@ -292,7 +292,7 @@ RNLI_WIDE static void gain_grad (int W, const real *d, const real *x,
 /* Adds a row of panel p to the gains from row 'first' of w_norm on. */
 static void add_gains (const Run *r, int p, int first, const real *sum) {
   real *dw = rnli_din(r->c, NORM);
-  for (int j = 0; dw && j < r->x.cols; j++) {
+  for (int j = 0; j < r->x.cols; j++) {
     int row = weight_row(r, r->x.product->gate, p, j);
     if (row >= 0) dw[(size_t)first * (size_t)r->H + (size_t)row] += sum[j];
   }
@@ -302,6 +302,7 @@ static void add_gains (const Run *r, int p, int first, const real *sum) {
 void rnli_norm_grads (const Run *r, int p, int from, size_t m) {
   real x[RNLI_VECS * RNLI_MAX_LANES] = {0}, h[RNLI_VECS * RNLI_MAX_LANES] = {0};
   const real *d = dgates_at(r, r->dgates, p, 0);
+  if (!rnli_din(r->c, NORM)) return;
   gain_grad(r->W, d, kept_at(r, r->norm.h, p, from, 0), m, h);
   add_gains(r, p, r->u->gates, h);
   if (r->distinct) return;
@@ -328,7 +329,7 @@ static void id_back (void *arg, int id) {
 
 
 void rnli_norm_ids_back (const Run *r) {
-  over(r, r->panels, id_gains, (void *)r);
+  if (rnli_din(r->c, NORM)) over(r, r->panels, id_gains, (void *)r);
   over(r, r->nids, id_back, (void *)r);
 }
 

@@ -36,7 +36,8 @@ return {
   cases = recurrent.cases(kind),
   large = recurrent.large(kind, {
     {args = {}}, {args = {reset = "before", zoneout = 0.2}},
-    {args = {reset = "before", recompute = true}},
+    {args = {reset = "before", recompute = true,
+             gate_activation = "hard_sigmoid"}},
   }),
   reference = recurrent.reference(kind), taped = true,
   options = {"lengths", "reverse", "precision", "recompute", "zoneout",

@@ -67,7 +67,8 @@ return {
   cases = recurrent.cases(kind),
   large = recurrent.large(kind, {
     {args = {}, inputs = {"w_peep"}}, {args = {}, inputs = {"w_norm"}},
-    {args = {zoneout = 0.2, zoneout_c = 0.3}}, {args = {}, inputs = {"w_hr"}},
+    {args = {zoneout = 0.2, zoneout_c = 0.3, gate_activation = "hard_sigmoid"}},
+    {args = {}, inputs = {"w_hr"}},
     {args = {coupled = true, recompute = true},
      inputs = {"w_norm", "w_hr", "w_peep"}},
   }),
@@ -101,7 +102,10 @@ return {
      "lstm: 'w_hr' must be (2, 5), got (5, 2)"},
     {"op.lstm(zeros{3, 2, 4}, zeros{0, 4}, zeros{0, 2}, nil, nil, nil, " ..
      "nil, nil, nil, zeros{2, 0})",
-     "lstm: 'w_hh' must be (4H, S) with H >= 1, got (0, 2)"},
+     "lstm: 'w_hh' must be (4H, S) with H, S >= 1, got (0, 2)"},
+    {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 0}, nil, nil, nil, " ..
+     "nil, nil, nil, zeros{0, 5})",
+     "lstm: 'w_hh' must be (4H, S) with H, S >= 1, got (20, 0)"},
     {"op.lstm(zeros{3, 2, 4}, zeros{20, 4}, zeros{20, 2}, nil, nil, nil, " ..
      "nil, nil, nil, zeros{2, 5}, {zoneout = 0.5})",
      "lstm: 'zoneout' is not for a projected state; use 'zoneout_c'"},

@@ -559,19 +559,88 @@ describe("layers", function()
       end)
     end
 
-    it("zoneout keeps units at random under a tape", function()
-      for _, name in ipairs {"LSTM", "GRU", "RNN"} do
-        local net = rnn[name](3, 40, {zoneout = 0.25})
-        local h0 = random(rand, {1, 30, 40})
-        local state = {h = h0, c = name == "LSTM" and h0 or nil}
-        local x = random(rand, {1, 30, 3})
-        local zeros, _ <close> = 0, rnn.tape()
-        for _, row in ipairs((net(x, state)[1] - h0[1]):totable()) do
-          for _, d in ipairs(row) do zeros = zeros + (d == 0 and 1 or 0) end
+    it("a projection that is trained asks for the memory of BLAS first",
+       function()
+      if os.getenv "VARIANT" == "asan" then return end   -- takes terabytes
+      local script = [[
+        local rnn = require "rnn"
+        rnn.threads(1)
+        local net = rnn.LSTM(3, 256, {proj_size = 200})
+        local x, size = rnn.zeros {20, 40, 3}
+        for line in io.lines "/proc/self/status" do
+          size = size or tonumber(line:match "VmSize:%s+(%d+) kB")
         end
-        assert.near(0.25 * 1200, zeros, 5 * math.sqrt(1200 * 0.25 * 0.75))
-      end
+        size = (size + 60 * 1024) * 1024
+        assert(os.execute("prlimit --pid $PPID --as=" .. size))
+        local tape <close> = rnn.tape()
+        local ok, why = pcall(net, x)
+        print(ok or why)
+        if ok then tape:backward((net(x)):sum()) end]]
+      local pipe = io.popen(("timeout -s KILL 20 build/%s/rnnlua -e '%s' 2>&1")
+                            :format(os.getenv "VARIANT" or "release", script))
+      local said = pipe:read "a"
+      assert.truthy(said:find("not enough memory: BLAS needs", 1, true), said)
     end)
+
+    ---Asserts that of n chances of p about the right number came true.
+    local function assert_chances(p, n, count)
+      assert.near(p * n, count, 5 * math.sqrt(n * p * (1 - p)))
+    end
+
+    ---What of 'new' (30,40) is 'old', as a set of indices; all else must be
+    ---'fresh', which may be left out.
+    local function kept(old, new, fresh)
+      local set, count = {}, 0
+      old, new = old:reshape {1200}, new:reshape {1200}
+      fresh = fresh and fresh:reshape {1200}
+      for i = 1, 1200 do
+        local v = new[i]:item()
+        if v == old[i]:item() then
+          set[i], count = true, count + 1
+        elseif fresh then
+          assert.near(fresh[i]:item(), v, 1e-14)
+        end
+      end
+      return set, count
+    end
+
+    local function both(a, b)
+      local count = 0
+      for i in pairs(a) do count = count + (b[i] and 1 or 0) end
+      return count
+    end
+
+    for _, variant in ipairs {
+      {"LSTM", {}}, {"LSTM", {layer_norm = true}}, {"LSTM", {coupled = true}},
+      {"GRU", {}}, {"GRU", {reset = "before"}}, {"RNN", {}}} do
+      local name, options = table.unpack(variant)
+      local cell = name == "LSTM"
+      local net = rnn[name](3, 40, with(options, {
+        zoneout = 0.25, zoneout_c = cell and 0.5 or nil}))
+
+      it(tostring(net) .. " keeps units at random under a tape", function()
+        local plain = rnn[name](3, 40, options)
+        for _, p in ipairs(rnn.parameters(net).names) do
+          plain[p]:copy(net[p])
+        end
+        local state = {h = random(rand, {1, 30, 40})}
+        state.c = cell and random(rand, {1, 30, 40}) or nil
+        local x = random(rand, {2, 30, 3})
+        local fresh, fresh_last = plain(x:slice(1, 1, 1), state)
+        local _ <close> = rnn.tape()
+        local y = net(x, state)
+        local first, count = kept(state.h, y[1], fresh)
+        assert_chances(0.25, 1200, count)
+        local second, again = kept(y[1], y[2])
+        assert_chances(0.25, 1200, again)
+        assert_chances(0.25 * 0.25, 1200, both(first, second))
+        if not cell then return end
+        local h, last = net(x:slice(1, 1, 1), state)
+        local c_kept, c_count = kept(state.c, last.c, fresh_last.c)
+        assert_chances(0.5, 1200, c_count)
+        assert_chances(0.25 * 0.5, 1200, both(kept(state.h, h), c_kept))
+      end)
+    end
 
     it("layer_norm starts with gains of 1 and a bias of 0", function()
       local w = rnn.LSTM(3, 4, {layer_norm = true}).layer_norm_l0
