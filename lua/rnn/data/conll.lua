@@ -32,8 +32,8 @@ local conll = {}
 ---@field separator? "space"|"tab" default space, of conllu tab
 ---@field comments? boolean whether lines that begin with # are none; default
 ---false, for # may be a word; true for conllu
----@field invalid? "error"|"replace"|"skip"|"bytes" what becomes of bytes that are no
----UTF-8; default error
+---@field invalid? "error"|"replace"|"skip"|"bytes" what becomes of bytes that
+---are no UTF-8; default error
 
 local OPTIONS = {format = true, columns = true, separator = true,
                  comments = true, invalid = true}

@@ -27,8 +27,8 @@ local csv = {}
 ---none
 ---@field missing? string[] cells that stand for no number, read as NaN; default
 ---{"", "NA", "NaN", "nan", "null"}
----@field invalid? "error"|"replace"|"skip"|"bytes" what becomes of bytes that are no
----UTF-8; default error
+---@field invalid? "error"|"replace"|"skip"|"bytes" what becomes of bytes that
+---are no UTF-8; default error
 
 local OPTIONS = {separator = true, header = true, numbers = true, text = true,
                  missing = true, invalid = true}
