@@ -108,6 +108,7 @@ describe("every format", function()
                   "bytes, got 'x'", data[reader], "x", {invalid = "x"})
     end
     assert.is_nil(data.no_such_format)
+    raises.exactly("data: a path must be a string, got nil", data.conll)
   end)
 
   it("takes long lines, and NULs", function()
@@ -282,6 +283,8 @@ describe("csv", function()
             read("csv", "a,b\n1,2\n", {numbers = {"x"}}))
     raises.with("csv: 'separator' must be one character", data.csv, "x",
                 {separator = ", "})
+    raises.with("csv: 'numbers' must be a list, got boolean", data.csv, "x",
+                {numbers = true})
     raises.with("csv: takes 'numbers' or 'text'", data.csv, "x",
                 {numbers = {}, text = {}})
   end)
@@ -465,6 +468,10 @@ describe("pairs", function()
             read("pairs", "a\tb\nc d\n"))
     refuses("f:1: has 3 columns, expected 2 with a tab between them; choose " ..
             "them with 'columns'", "EFORMAT", read("pairs", "a\tb\tc\n"))
+    raises.with("pairs: 'columns' must have the names source, target, got " ..
+                "source", data.pairs, "x", {columns = {source = 1}})
+    raises.with("pairs: 'columns' need the separator tab", data.pairs, "x",
+                {columns = {source = 1, target = 2}, separator = "space"})
     raises.with("pairs: 'source' must be words, chars or text, got 'bpe'",
                 data.pairs, "x", {source = "bpe"})
   end)
@@ -583,6 +590,10 @@ describe("padded", function()
     x = data.padded({{ids = {1}}, {ids = rnn.ids {2, 3}}},
                     {field = "ids", pad = 9})
     assert.same({{1, 2}, {9, 3}}, x:totable())
+    for batch in data.batches({{ids = rnn.ids {2, 3}}, {ids = rnn.ids {1}}},
+                              {max_tokens = 2, length = "ids"}) do
+      assert.equal(1, #batch)
+    end
   end)
 
   it("has characters of words", function()

@@ -52,7 +52,9 @@ local function length_by(length)
   if type(length) ~= "string" then return length end
   return function(example)
     local value = type(example) == "table" and example[length]
-    return (type(value) == "table" or type(value) == "string") and #value
+    local kind = type(value)
+    return (kind == "table" or kind == "string" or kind == "userdata") and
+           #value
   end
 end
 

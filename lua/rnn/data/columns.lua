@@ -18,8 +18,9 @@ end
 ---The names, sorted; raises unless all stand for columns.
 ---@param what string the function, for the message
 ---@param wanted any
+---@param needed? string[] the names there must be, and no others; sorted
 ---@return string[] names
-function columns.check(what, wanted)
+function columns.check(what, wanted, needed)
   local names = {}
   for name, at in pairs(type(wanted) == "table" and wanted or {}) do
     if type(name) ~= "string" or math.type(at) ~= "integer" or at == 0 then
@@ -33,6 +34,12 @@ function columns.check(what, wanted)
           "tags = -1}", 3)
   end
   table.sort(names)
+  local got = table.concat(names, ", ")
+  local expected = needed and table.concat(needed, ", ") or got
+  if got ~= expected then
+    error(("%s: 'columns' must have the names %s, got %s"):format(what,
+          expected, got), 3)
+  end
   return names
 end
 

@@ -54,6 +54,13 @@ end
 
 local function check_options(what, opts)
   check.names(what, opts, OPTIONS)
+  for _, name in ipairs {"numbers", "text", "missing"} do
+    local list = opts[name]
+    if list ~= nil and type(list) ~= "table" then
+      error(("%s: '%s' must be a list, got %s"):format(what, name,
+            type(list)), 3)
+    end
+  end
   if opts.numbers and opts.text then
     error(what .. ": takes 'numbers' or 'text', the others follow", 3)
   end

@@ -61,7 +61,7 @@ local function check_options(opts)
     error("labelled: 'columns' need the separator tab or csv", 3)
   elseif o.separator == "tab" then
     o.columns = given or DEFAULT[o.label]
-    columns.check("labelled", o.columns)
+    columns.check("labelled", o.columns, NAMES)
   elseif not given then
     o.columns = {label = "label", text = "text"}
   end

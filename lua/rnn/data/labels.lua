@@ -37,7 +37,7 @@ end
 ---Gives each label of a list to f.
 local function each(what, list, field, f)
   for i, value in ipairs(list) do
-    if field then value = value[field] end
+    if field then value = type(value) == "table" and value[field] or nil end
     for _, label in ipairs(type(value) == "table" and value or {value}) do
       f(label)
     end

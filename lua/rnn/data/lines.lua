@@ -26,6 +26,9 @@ end
 ---@return string? message "path: reason"
 ---@return string? code
 function lines.open(path, invalid)
+  if type(path) ~= "string" then
+    error(("data: a path must be a string, got %s"):format(type(path)), 0)
+  end
   local read
   local file, wrong, code = source.find(path)
   if file then

@@ -16,7 +16,7 @@ local OPTIONS = {pad = true, field = true}
 local function rows_of(list, field)
   local rows = {}
   for n, row in ipairs(list) do
-    if field then row = row[field] end
+    if field then row = type(row) == "table" and row[field] or nil end
     if core.is_tensor(row) then row = row:totable() end
     if type(row) ~= "table" or #row == 0 then
       error(("padded: row %d must have an id or more, got %s"):format(n,

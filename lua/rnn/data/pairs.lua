@@ -43,6 +43,7 @@ local OPTIONS = {source = true, target = true, separator = true,
 local TWO = {source = true, target = true, invalid = true}
 local SEPARATORS = {"tab", "space"}
 local DEFAULT = {source = 1, target = 2}
+local SIDES = {"source", "target"}
 
 local function check_options(opts, two)
   check.names("pairs", opts, two and TWO or OPTIONS)
@@ -56,7 +57,7 @@ local function check_options(opts, two)
     source = units.check("pairs", "source", opts.source),
     target = units.check("pairs", "target", opts.target),
     separator = separator, columns = wanted, exact = not opts.columns,
-    names = columns.check("pairs", wanted), comment = opts.comment,
+    names = columns.check("pairs", wanted, SIDES), comment = opts.comment,
     invalid = lines.invalid("pairs", opts.invalid),
   }
 end
