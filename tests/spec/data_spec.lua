@@ -111,6 +111,42 @@ describe("every format", function()
     raises.exactly("data: a path must be a string, got nil", data.conll)
   end)
 
+  it("refuses lines that a CR alone ends", function()
+    for _, reader in ipairs {"conll", "segmented"} do
+      refuses("f:1: has a CR without LF, expected lines that end in LF or " ..
+              "CR LF", "EFORMAT", read(reader, "a B\rb I\r"))
+    end
+  end)
+
+  it("has a list or a message for any bytes", function()
+    local random = new_random(11)
+    local pieces = {"a", "1", " ", "\t", "\n", "\r", "\r\n", '"', ",", "#", "-",
+                    "\0", "\xFF", "é", "\u{3000}", "\u{FEFF}", "B", "\n\n",
+                    "-DOCSTART-", "1\ta\tb\tX\tY\tc\t0\td\te\t_\n"}
+    local options = {conll = {{}, {format = "conllu"}, {separator = "tab"}},
+                     labelled = {{}, {separator = "space", label = "last"},
+                                 {separator = "csv"}},
+                     pairs = {{}, {separator = "space", comment = "#"},
+                              {source = "chars"}},
+                     csv = {{}, {text = {}, header = false}},
+                     segmented = {{}}}
+    for _ = 1, 100 do
+      local parts = {}
+      for i = 1, random:int(1, 30) do parts[i] = random:pick(pieces) end
+      for reader in pairs(GOOD) do
+        local o = random:pick(options[reader])
+        o.invalid = random:pick {"error", "replace", "skip", "bytes"}
+        local list, message, code = read(reader, table.concat(parts), o)
+        if list then
+          assert.equal("table", type(list))
+        else
+          assert.truthy(message:find("^[^\n]*/f:"), message)
+          assert.equal("EFORMAT", code)
+        end
+      end
+    end
+  end)
+
   it("takes long lines, and NULs", function()
     local words = ("w "):rep(100000)
     local list = assert(read("segmented", words .. "\n" .. words))

@@ -125,14 +125,15 @@ end
 
 ---Takes in a line; returns a message when it cannot be one.
 local function take(job, line, number)
-  local o = job.o
+  local o, wrong = job.o, lines.unended(line)
+  if wrong then return wrong end
   if lines.blank(line) or line:find "^%-DOCSTART%-%f[%s\0]" then
     job.sentence, job.id = nil, 0
     return
   end
   if o.comments and line:sub(1, 1) == "#" then return end
   local cells = columns.split(line, o.separator)
-  local wrong = check_count(job, #cells, number)
+  wrong = check_count(job, #cells, number)
   if wrong then return wrong end
   if o.conllu then
     local word

@@ -150,9 +150,12 @@ local function label_of(name)
   return name:match "^(.+)%.[^.]*$" or name
 end
 
+---Names in a folder, sorted; or nil, message, code.
 local function list_folder(path)
+  local ok, step, state = pcall(lfs.dir, path)
+  if not ok then return nil, step, "EIO" end
   local names = {}
-  for name in lfs.dir(path) do
+  for name in step, state do
     if name:sub(1, 1) ~= "." then names[#names + 1] = name end
   end
   table.sort(names)
@@ -166,7 +169,9 @@ end
 ---The path of each label in a folder; or nil, message, code.
 local function find_labels(folder)
   local paths = {}
-  for _, name in ipairs(list_folder(folder)) do
+  local names, wrong, code = list_folder(folder)
+  if not names then return nil, wrong, code end
+  for _, name in ipairs(names) do
     local path = folder .. "/" .. name
     local label = is_folder(path) and name or label_of(name)
     if paths[label] then
@@ -181,13 +186,15 @@ end
 
 ---Each file of a folder is one text.
 local function read_texts(folder, label, o, add)
-  for _, name in ipairs(list_folder(folder)) do
-    local s, wrong, code = text.read(folder .. "/" .. name,
+  local names, wrong, code = list_folder(folder)
+  for _, name in ipairs(names or {}) do
+    local s
+    s, wrong, code = text.read(folder .. "/" .. name,
                                      {invalid = o.invalid, crlf = "lf"})
     if not s then return nil, wrong, code end
     add(label, s, 1)
   end
-  return folder
+  return names and folder, wrong, code
 end
 
 ---Each line of a file is one text.

@@ -103,6 +103,16 @@ function lines.each(path, invalid, f)
   return self.name
 end
 
+---The message about a line that may be several, where white space of any kind
+---stands between words.
+---@param line string
+---@return string|nil
+function lines.unended(line)
+  if line:find("\r", 1, true) then
+    return "has a CR without LF, expected lines that end in LF or CR LF"
+  end
+end
+
 ---Has a line nothing but white space?
 ---@param line string
 ---@return boolean

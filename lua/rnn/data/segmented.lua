@@ -77,6 +77,8 @@ function segmented.segmented(path, opts)
   local invalid = lines.invalid("segmented", opts.invalid)
   local list = {}
   local name, wrong, code = lines.each(path, invalid, function(line, number)
+    local unended = lines.unended(line)
+    if unended then return unended end
     local words = units.words((line:gsub("\u{3000}", " ")))
     if #words == 0 then return end
     local chars, tags = segmented.bmes(words)
