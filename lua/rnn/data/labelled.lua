@@ -190,7 +190,7 @@ local function read_texts(folder, label, o, add)
   for _, name in ipairs(names or {}) do
     local s
     s, wrong, code = text.read(folder .. "/" .. name,
-                                     {invalid = o.invalid, crlf = "lf"})
+                               {invalid = o.invalid, crlf = "lf"})
     if not s then return nil, wrong, code end
     add(label, s, 1)
   end
