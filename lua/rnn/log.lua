@@ -49,7 +49,11 @@ local function stays(event, step, val_step)
 end
 
 ---Replaces a file; nil and a message when it is the old one still.
-local function replace(path, text)
+---@param path string
+---@param text string
+---@return true|nil ok
+---@return string? message
+function log.replace(path, text)
   local tmp = path .. ".tmp"
   local file, wrong = io.open(tmp, "wb")
   if not file then return nil, wrong end
@@ -80,7 +84,7 @@ function log.rewind(path, step, val_step)
   end)
   if not ok then return nil, wrong end
   if first ~= "start" then return nil end
-  return time, select(2, replace(path, table.concat(kept)))
+  return time, select(2, log.replace(path, table.concat(kept)))
 end
 
 ---An object without the numbers that JSON has no place for.

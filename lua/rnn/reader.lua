@@ -177,4 +177,4 @@ local function new(_, ids, o)
   }, Reader)
 end
 
-return setmetatable({permuted = permuted}, {__call = new})
+return setmetatable({mix = mix, permuted = permuted}, {__call = new})

@@ -154,6 +154,38 @@ function Source:keep(memory, piece)
   end
 end
 
+---Begins to read as text, once: as source.clean makes it.
+---@param o {invalid: string, crlf: string} as rnn.ReadOptions
+---@return rnn.Reader|nil
+---@return string? message
+---@return string? code
+function Source:text(o)
+  local raw, wrong, code = self:reader()
+  if not raw then return nil, wrong, code end
+  local scan, strict = core.scanner(), o.invalid == "error"
+  local function checked()
+    local s, why, what = raw()
+    if why then return nil, why, what end
+    if s and scan:feed(s) == 0 then return s end
+    local about = s and scan:now() or scan:finish()
+    if strict and about.bad > 0 then
+      return nil, source.invalid(self.name, about)
+    end
+    return s
+  end
+  local first
+  first, wrong, code = checked()
+  if wrong then return nil, wrong, code end
+  if not first then return function() end end
+  local about = {mark = scan:now().mark, bad = strict and 0 or 1, crlf = 1}
+  return source.clean(function()
+    if not first then return checked() end
+    local s = first
+    first = nil
+    return s
+  end, about, o)
+end
+
 ---@return string|nil message when the file is not the one that was found
 function Source:changed()
   local info = self.stamp and core.file_info(self.path)

@@ -20,15 +20,6 @@ text.READ = {
 ---@field invalid? "error"|"replace"|"skip"|"bytes" default error
 ---@field crlf? "keep"|"lf" lf turns CR LF into LF; default keep
 
----A reader of pieces that are at hand.
-local function read_list(pieces)
-  local i = 0
-  return function()
-    i = i + 1
-    return pieces[i]
-  end
-end
-
 ---All pieces of a reader; or nil, message, code.
 local function collect(read)
   local pieces = {}
@@ -55,16 +46,8 @@ function text.read(path, opts)
   }
   local read, pieces
   local file, wrong, code = source.find(path)
-  if file then read, wrong, code = file:reader() end
+  if file then read, wrong, code = file:text(o) end
   if read then pieces, wrong, code = collect(read) end
-  if not pieces then return nil, wrong, code end
-  local scan <close> = core.scanner()
-  for _, s in ipairs(pieces) do scan:feed(s) end
-  local about = scan:finish()
-  if about.bad > 0 and o.invalid == "error" then
-    return nil, source.invalid(file.name, about)
-  end
-  pieces, wrong, code = collect(source.clean(read_list(pieces), about, o))
   if not pieces then return nil, wrong, code end
   return table.concat(pieces)
 end

@@ -78,8 +78,12 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"ctc", "metrics", "quantile", "regularise", "vectors",
-                   "scan"}
+    local names = {"ctc", "data", "metrics", "quantile", "regularise", "scan",
+                   "vectors"}
+    for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
+                           "padded", "pairs", "segmented", "split"} do
+      names[#names + 1] = "data/" .. name
+    end
     for path in io.popen("ls lua/rnn/layers"):lines() do
       local name = path:match "^(.*)%.lua$"
       if name ~= "recurrent" then names[#names + 1] = "layers/" .. name end
