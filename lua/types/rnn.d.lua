@@ -392,8 +392,8 @@ function Tensor:gru(w_ih, w_hh, b_ih, b_hh, h0, opts) end
 ---the first step processed (in reverse the last of x), for all rows
 
 ---An Elman network of modules (Koutnik et al. 2014) that read themselves and
----the slower ones: w_hh is not read below its block diagonal. rnn.Clockwork has
----it as a layer.
+---the slower ones: w_hh is not read below its block diagonal. rnn.ClockworkRNN
+---has it as a layer.
 ---@param w_ih rnn.Tensor (H,D)
 ---@param w_hh rnn.Tensor (H,H)
 ---@param b_ih? rnn.Tensor (H)

@@ -641,7 +641,7 @@ describe("layers", function()
     end)
   end)
 
-  describe("Clockwork", function()
+  describe("ClockworkRNN", function()
     local PERIODS = {1, 2, 4}
 
     it("has the right gradients and shapes", function()
@@ -649,7 +649,7 @@ describe("layers", function()
       for _, o in ipairs {{}, {batch_first = true}, {bias = false},
                           {nonlinearity = "relu"}} do
         o.periods = PERIODS
-        local net = rnn.Clockwork(2, 6, o)
+        local net = rnn.ClockworkRNN(2, 6, o)
         local x = random(rand, o.batch_first and {2, 5, 2} or {5, 2, 2})
         local state = {h = random(rand, {1, 2, 6}), t = 3}
         local function f()
@@ -660,12 +660,12 @@ describe("layers", function()
         assert.same(o.batch_first and {2, 5, 6} or {5, 2, 6}, y:shape())
         assert.same({1, 2, 6}, last.h:shape())
         assert.equal(8, last.t)
-        check_gradients("Clockwork", f, net, {x, state.h})
+        check_gradients("ClockworkRNN", f, net, {x, state.h})
       end
     end)
 
     it("goes on where a chunk ended, clock and all", function()
-      local net = rnn.Clockwork(2, 6, {periods = {1, 3, 4}})
+      local net = rnn.ClockworkRNN(2, 6, {periods = {1, 3, 4}})
       local x = rnn.randn {25, 2, 2}
       local whole, end_state = net(x)
       local state, from, parts = nil, 1, {}
@@ -683,7 +683,7 @@ describe("layers", function()
     end)
 
     it("never runs out of steps to count", function()
-      local net = rnn.Clockwork(2, 6, {periods = PERIODS})
+      local net = rnn.ClockworkRNN(2, 6, {periods = PERIODS})
       local x, h = rnn.randn {3, 2, 2}, rnn.randn {1, 2, 6}
       local y, last = net(x, {h = h, t = (1 << 40) + 3})
       assert.equal((1 << 40) + 6, last.t)
@@ -691,19 +691,19 @@ describe("layers", function()
     end)
 
     it("starts with zeros where it does not read", function()
-      for row, list in ipairs(rnn.Clockwork(2, 6, {periods = PERIODS})
+      for row, list in ipairs(rnn.ClockworkRNN(2, 6, {periods = PERIODS})
                               .weight_hh_l0:totable()) do
         for column, w in ipairs(list) do
           assert.equal((column - 1) // 2 >= (row - 1) // 2, w ~= 0)
         end
       end
-      local empty = rnn.Clockwork(2, 0)(rnn.zeros {3, 1, 2})
+      local empty = rnn.ClockworkRNN(2, 0)(rnn.zeros {3, 1, 2})
       assert.same({3, 1, 0}, empty:shape())
     end)
 
     it("by default has powers of two that divide its units", function()
       local function periods(H)
-        return rnn.Clockwork(1, H).config.options.periods
+        return rnn.ClockworkRNN(1, H).config.options.periods
       end
       assert.same({1, 2, 4, 8, 16, 32, 64, 128}, periods(512))
       assert.same({1, 2, 4, 8, 16, 32}, periods(30))
@@ -712,22 +712,22 @@ describe("layers", function()
 
     it("keeps periods of its own, and gets them back from a file", function()
       local list = {1, 2, 4}
-      local net = rnn.Clockwork(2, 6, {periods = list})
+      local net = rnn.ClockworkRNN(2, 6, {periods = list})
       list[4] = 8
-      assert.equal("Clockwork(2, 6, periods={1, 2, 4})", tostring(net))
+      assert.equal("ClockworkRNN(2, 6, periods={1, 2, 4})", tostring(net))
       local path = os.tmpname()
-      assert(rnn.save(path, {rnn = net, other = rnn.Clockwork(2, 6)}))
+      assert(rnn.save(path, {rnn = net, other = rnn.ClockworkRNN(2, 6)}))
       local back = assert(rnn.load_model(path))
       os.remove(path)
       assert.equal(tostring(net), tostring(back.rnn))
-      assert.equal("Clockwork(2, 6, periods={1, 2, 4, 8, 16, 32})",
+      assert.equal("ClockworkRNN(2, 6, periods={1, 2, 4, 8, 16, 32})",
                    tostring(back.other))
       local x = rnn.randn {7, 2, 2}
       assert.same(net(x):totable(), back.rnn(x):totable())
     end)
 
     it("names what is wrong", function()
-      local make = rnn.Clockwork
+      local make = rnn.ClockworkRNN
       for text, o in pairs {
         ["'periods' must be growing integers from 1, got 2 after 2"] =
           {periods = {2, 2}},
@@ -747,18 +747,18 @@ describe("layers", function()
         ["unknown option 'num_layers' (it has: batch_first, bias, " ..
          "nonlinearity, periods)"] = {num_layers = 2},
       } do
-        assert_raises("Clockwork: " .. text, make, 2, 6, o)
+        assert_raises("ClockworkRNN: " .. text, make, 2, 6, o)
       end
       local net, x = make(2, 6), rnn.zeros {4, 2, 2}
-      assert_raises("Clockwork: x must be (T, N, 2), got (4, 2, 3)", net,
+      assert_raises("ClockworkRNN: x must be (T, N, 2), got (4, 2, 3)", net,
                     rnn.zeros {4, 2, 3})
       for _, state in ipairs {{}, {h = rnn.zeros {1, 2, 6}},
                               {h = rnn.zeros {1, 2, 6}, t = -1}, 3} do
-        assert_raises("Clockwork: the state must be a table {h = tensor, " ..
+        assert_raises("ClockworkRNN: the state must be a table {h = tensor, " ..
                       "t = steps done}", net, x, state)
       end
-      assert_raises("Clockwork: state.h must be (1, 2, 6), got (2, 6)", net, x,
-                    {h = rnn.zeros {2, 6}, t = 0})
+      assert_raises("ClockworkRNN: state.h must be (1, 2, 6), got (2, 6)",
+                    net, x, {h = rnn.zeros {2, 6}, t = 0})
     end)
   end)
 

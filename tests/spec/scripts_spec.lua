@@ -653,7 +653,8 @@ describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
                            "info.lua", "plot.lua", "completion.lua",
                            "lstm_cell.lua", "gradient_flow.lua",
-                           "bench/bench.lua"} do
+                           "longterm.lua", "bench/bench.lua",
+                           "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
@@ -736,6 +737,44 @@ describe("gradient_flow", function()
                              "--out", dir .. "/flow.gif")
     assert.equal(2, code)
     assert.truthy(err:find("must end in .png or .svg", 1, true), err)
+  end)
+end)
+
+describe("longterm", function()
+  local HEAD = "problem cell     solved at      loss  baseline     error" ..
+               "  seconds\n"
+
+  it("solves a short adding problem, and says after how many steps", function()
+    local code, out, err = run("longterm.lua", "--problem", "adding", "--cell",
+      "gru", "--length", "10", "--hidden", "32", "--steps", "3000",
+      "--test-every", "100", "--threads", "1")
+    assert.equal(0, code, err)
+    assert.equal(HEAD, out:sub(1, #HEAD))
+    local steps, loss, wrong = out:match(
+      "\nadding  gru +(%d+) +(%S+)    0.1667 +(%S+) +%d+\n$")
+    assert.truthy(tonumber(steps) <= 3000, out)
+    assert.truthy(tonumber(loss) < 0.01, out)
+    assert.equal(loss, wrong)
+    assert.truthy(err:find("adding gru: step 100, loss 0.", 1, true), err)
+  end)
+
+  it("tells what each network has learned when the steps are over", function()
+    local code, out, err = run("longterm.lua", "--length", "3", "--steps", "2",
+      "--hidden", "8", "--batch", "2", "--threads", "1", "--quiet")
+    assert.equal(0, code, err)
+    assert.equal("", err)
+    for _, cell in ipairs {"lstm", "gru", "irnn", "rnn"} do
+      local line = "%-6s  not solved +%%S+ +%s +%%S+ +%%d+\n"
+      assert.truthy(out:find("adding  " .. line:format(cell, "0.1667")), out)
+      assert.truthy(out:find("copy    " .. line:format(cell, "0.9041")), out)
+    end
+  end)
+
+  it("says what is wrong with its options", function()
+    assert_fails(2, "--cell must be one of all, lstm, gru, irnn, rnn, got " ..
+                 "'tanh'", run("longterm.lua", "--cell", "tanh"))
+    assert_fails(2, "--length must be an integer from 2 to 100000, got '1'",
+                 run("longterm.lua", "--length", "1"))
   end)
 end)
 

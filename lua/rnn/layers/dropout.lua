@@ -2,6 +2,10 @@
 ---the others by 1/(1-p), while a tape is open (Srivastava et al. 2014). Option
 ---locked: one mask for the whole first axis, so that x (T,N,F) loses the same
 ---elements at every step (variational, Gal and Ghahramani 2016).
+---
+---    local drop = rnn.Dropout(0.2)
+---    local locked = rnn.Dropout {p = 0.2, locked = true}
+---    local y = locked(drop(rnn.randn {20, 4, 8}))      -- (20,4,8)
 local core = require "rnn.core"
 local layer = require "rnn.layer"
 

@@ -1,5 +1,8 @@
 ---rnn.Linear(input_size, output_size, {bias = true}): y = x wᵀ + b.
 ---Initial values uniform in ±1/sqrt(input_size), as torch.nn.Linear.
+---
+---    local out = rnn.Linear(64, 10)
+---    local logits = out(rnn.randn {20, 4, 64})         -- (20,4,10)
 local core = require "rnn.core"
 local layer = require "rnn.layer"
 

@@ -8,11 +8,12 @@ local recurrent = require "rnn.layers.recurrent"
 ---@field bias_ih_l0 rnn.Tensor (H)
 ---@field bias_hh_l0 rnn.Tensor (H)
 ---Call: y, state = rnn(x, state, lengths) as rnn.LSTM, with state {h}.
----Option nonlinearity: "tanh" (default) or "relu".
+---Option nonlinearity: "tanh" (default) or "relu"; with "relu" and
+---recurrent_init = "identity" it is the IRNN (Le et al. 2015).
 ---
 ---    local net = rnn.RNN(8, 16, {nonlinearity = "relu",
----                                recurrent_init = "identity"})   -- an IRNN
----    local y, state = net(rnn.zeros {5, 2, 8})                   -- y (5,2,16)
+---                                recurrent_init = "identity"})
+---    local y, state = net(rnn.zeros {5, 2, 8})         -- y (5,2,16)
 
 return recurrent.layer {
   name = "RNN", gates = 1, cell = false, op = core.op.rnn,

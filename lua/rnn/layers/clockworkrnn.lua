@@ -1,4 +1,4 @@
----rnn.Clockwork(input_size, hidden_size, opts): the Clockwork RNN (Koutnik,
+---rnn.ClockworkRNN(input_size, hidden_size, opts): the Clockwork RNN (Koutnik,
 ---Greff, Gomez and Schmidhuber 2014). The units are modules of one size with
 ---growing periods T_1 < T_2 < ...; at step t = 0, 1, 2, ... the modules m whose
 ---period divides t run,
@@ -6,7 +6,7 @@
 ---the others keep their state. Slow modules remember, fast ones read them, and
 ---what does not run costs nothing.
 ---
----    local cw = rnn.Clockwork(8, 32, {periods = {1, 2, 4, 8}})
+---    local cw = rnn.ClockworkRNN(8, 32, {periods = {1, 2, 4, 8}})
 ---    local y, state = cw(rnn.randn {20, 3, 8})       -- y (20, 3, 32)
 ---    y, state = cw(rnn.randn {5, 3, 8}, state)       -- steps 20 to 24
 ---
@@ -18,7 +18,7 @@ local layer = require "rnn.layer"
 
 local op = core.op
 
----@class rnn.Clockwork
+---@class rnn.ClockworkRNN
 ---@field weight_ih_l0 rnn.Tensor (H, D)
 ---@field weight_hh_l0 rnn.Tensor (H, H); below the block diagonal not read: 0
 ---@field bias_ih_l0 rnn.Tensor|nil (H)
@@ -100,13 +100,14 @@ end
 local function check_state(state, N, H)
   if type(state) ~= "table" or not core.is_tensor(state.h) or
      math.type(state.t) ~= "integer" or state.t < 0 then
-    error("Clockwork: the state must be a table {h = tensor, t = steps done}",
+    error("ClockworkRNN: the state must be a table {h = tensor, t = steps " ..
+          "done}",
           3)
   end
   local got = table.concat(state.h:shape(), ", ")
   local want = ("1, %d, %d"):format(N, H)
   if got ~= want then
-    error(("Clockwork: state.h must be (%s), got (%s)"):format(want, got), 3)
+    error(("ClockworkRNN: state.h must be (%s), got (%s)"):format(want, got), 3)
   end
 end
 
@@ -115,7 +116,7 @@ local function call(self, x, state, lengths)
   local sizes, options = self.config.sizes, self.config.options
   local shape, H = x:shape(), sizes[2]
   if #shape ~= 3 or shape[3] ~= sizes[1] then
-    error(("Clockwork: x must be (%s, %d), got (%s)"):format(
+    error(("ClockworkRNN: x must be (%s, %d), got (%s)"):format(
           options.batch_first and "N, T" or "T, N", sizes[1],
           table.concat(shape, ", ")), 2)
   end
@@ -134,7 +135,7 @@ local function call(self, x, state, lengths)
 end
 
 return layer.class {
-  name = "Clockwork",
+  name = "ClockworkRNN",
   sizes = {"input_size", "hidden_size"},
   options = {periods = {}, nonlinearity = "tanh", bias = true,
              batch_first = false},
