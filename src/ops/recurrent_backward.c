@@ -248,10 +248,15 @@ static void pack_factor (const Run *r, const Side *s, int q, size_t m,
 }
 
 
-/* Row i of the chunk that begins at 'from': of x, and of h before it. */
+/*
+** Row i of the chunk that begins at 'from': of x, NULL for one that is over,
+** and of h before it.
+*/
 static const real *x_row (const Run *r, int from, size_t i) {
   int t = time_of(r, from + (int)(i / (size_t)r->N));
-  size_t row = (size_t)t * (size_t)r->N + i % (size_t)r->N;
+  int n = (int)(i % (size_t)r->N);
+  size_t row = (size_t)t * (size_t)r->N + (size_t)n;
+  if (!active(r, n, t)) return NULL;
   return (const real *)input(r->c)->data + row * (size_t)r->x.n;
 }
 

@@ -143,13 +143,18 @@ static void load_state (const Run *r, int i, int n0, int n1) {
 }
 
 
+/* Rows [n0, n1) of x; what stands in one that is over must not matter. */
 static void load_input (const Run *r, int i, int n0, int n1) {
   const Side *s = &r->x;
-  size_t D = (size_t)s->n;
-  size_t row = (size_t)time_of(r, i) * (size_t)r->N + (size_t)n0;
+  int t = time_of(r, i);
+  size_t D = (size_t)s->n, bytes = s->k * (size_t)r->k->word_bytes;
+  size_t row = (size_t)t * (size_t)r->N + (size_t)n0;
+  size_t at = chunk_row(r, i, n0);
   r->k->operand((const real *)input(r->c)->data + row * D, D,
-                (size_t)(n1 - n0), D,
-                word_at(r, s->operand, chunk_row(r, i, n0) * s->ld), s->ld);
+                (size_t)(n1 - n0), D, word_at(r, s->operand, at * s->ld),
+                s->ld);
+  for (int n = n0; r->length && n < n1; n++, at++)
+    if (!active(r, n, t)) memset(word_at(r, s->operand, at * s->ld), 0, bytes);
 }
 
 

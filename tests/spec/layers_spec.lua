@@ -642,6 +642,30 @@ describe("layers", function()
       end)
     end
 
+    it("what stands in rows that are over does not matter", function()
+      local plain = {{"LSTM", {}}, {"GRU", {}}, {"RNN", {}}}
+      for _, list in ipairs {plain, VARIANTS} do
+        for _, variant in ipairs(list) do
+          local x = random(rand, {4, 3, 3})
+          local function gradients(padding)
+            rnn.seed(2)
+            local net = rnn[variant[1]](3, 4, variant[2])
+            local values = x:totable()
+            for t = 3, 4 do values[t][2] = {padding, padding, padding} end
+            local tape <close> = rnn.tape()
+            local y = net(rnn.tensor(values, "float64"), nil, {4, 2, 3})
+            tape:backward((y * y):sum())
+            local list_of = {y:totable()}
+            for i, p in ipairs(rnn.parameters(net)) do
+              list_of[i + 1] = p.grad:totable()
+            end
+            return list_of
+          end
+          assert.same(gradients(0.0), gradients(0 / 0), variant[1])
+        end
+      end
+    end)
+
     it("layer_norm starts with gains of 1 and a bias of 0", function()
       local w = rnn.LSTM(3, 4, {layer_norm = true}).layer_norm_l0
       assert.same({10, 4}, w:shape())
