@@ -342,31 +342,42 @@ local function show(value)
   return tostring(value)
 end
 
-local function help_text(option)
-  local notes = {}
+---What an option is when nobody sets it: a preset that is the default counts.
+local function default_of(spec, option)
+  for _, other in ipairs(spec) do
+    local preset = other.presets and other.presets[other.default]
+    local value = preset and option[1] and preset[key_of(option)]
+    if value ~= nil then return value end
+  end
+  return option.default
+end
+
+local function help_text(spec, option)
+  local notes, default = {}, default_of(spec, option)
   if option.type == "choice" then
     notes[1] = table.concat(option.choices, ", ")
   end
   if option.required and not option.positional then
     notes[#notes + 1] = "required"
-  elseif option.default ~= nil and option.type ~= "flag" then
-    notes[#notes + 1] = "default " .. show(option.default)
+  elseif default ~= nil and option.type ~= "flag" then
+    notes[#notes + 1] = "default " .. show(default)
   end
   if #notes == 0 then return option.help end
   return ("%s (%s)"):format(option.help, table.concat(notes, "; "))
 end
 
-local function add_option(parser, option)
+local function add_option(parser, spec, option)
   local element
   if option.positional then
-    element = parser:argument(option[1], help_text(option))
+    element = parser:argument(option[1], help_text(spec, option))
     local least = option.required and 1 or 0
     element:args(option.many and (least == 1 and "+" or "*") or
                  least == 1 and 1 or "?")
   else
     local short = option.short and "-" .. option.short .. " " or ""
     local make = option.type == "flag" and parser.flag or parser.option
-    element = make(parser, short .. "--" .. option[1], help_text(option))
+    element = make(parser, short .. "--" .. option[1],
+                   help_text(spec, option))
     element:argname(option.metavar or METAVAR[option.type] or "NAME")
   end
   if is_list(option) and not option.positional then element:count "*" end
@@ -450,7 +461,7 @@ local function add_options(parser, spec, each)
       close_group()
       group, members = option.group, {}
     else
-      members[#members + 1] = add_option(parser, option)
+      members[#members + 1] = add_option(parser, spec, option)
       if each then each(members[#members], option) end
     end
   end
@@ -497,7 +508,7 @@ local function troff(text)
           :gsub("\n([.'])", "\n\\&%1"))
 end
 
-local function man_option(add, option)
+local function man_option(add, spec, option)
   local name = option.positional and option[1] or "--" .. option[1]
   local value = option.type ~= "flag" and not option.positional and
                 (option.metavar or METAVAR[option.type] or "NAME")
@@ -505,7 +516,7 @@ local function man_option(add, option)
   if value and option.many then value = value .. " ..." end
   add(".TP\n\\fB%s\\fR%s", troff(name),
       value and " \\fI" .. troff(value) .. "\\fR" or "")
-  add("%s.", troff(help_text(option)))
+  add("%s.", troff(help_text(spec, option)))
   for _, choice in ipairs(option.presets and option.choices or {}) do
     add("\\fI%s\\fR: %s.", choice, troff(option.presets[choice].help))
   end
@@ -530,7 +541,7 @@ function cli.man(spec, version)
   add ".SH OPTIONS"
   for _, option in ipairs(spec) do
     if option.group then add(".SS %s", troff(option.group))
-    else man_option(add, option) end
+    else man_option(add, spec, option) end
   end
   if spec.examples then add ".SH EXAMPLES\n.nf" end
   for _, example in ipairs(spec.examples or {}) do

@@ -650,11 +650,11 @@ describe("sample", function()
 end)
 
 describe("help", function()
-  for _, script in ipairs {"train_charlm.lua", "sample.lua", "score.lua",
-                           "info.lua", "plot.lua", "completion.lua",
-                           "lstm_cell.lua", "gradient_flow.lua",
-                           "longterm.lua", "bench/bench.lua",
-                           "bench/variants.lua"} do
+  for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
+                           "sample.lua", "score.lua", "info.lua", "plot.lua",
+                           "completion.lua", "lstm_cell.lua",
+                           "gradient_flow.lua", "longterm.lua",
+                           "bench/bench.lua", "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
@@ -675,6 +675,8 @@ describe("help", function()
   it("tells defaults, choices and examples", function()
     local _, out = run("train_charlm.lua", "--help")
     assert.truthy(out:find("--hidden N +units per layer %(default 128%)"), out)
+    local _, words = run("train_wordlm.lua", "--help")   -- of its preset
+    assert.truthy(words:find("--hidden N +units per layer %(default 200%)"))
     assert.truthy(out:find("lstm, gru, rnn; default lstm", 1, true))
     assert.truthy(out:find "Examples:\n  rnnlua train_charlm.lua ")
     for _, name in ipairs {"data", "out", "config", "seed", "threads", "steps",
