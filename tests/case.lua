@@ -245,4 +245,25 @@ function case.losses(rand, target, grad)
   return list
 end
 
+---The same for a loss of distances: targets that are not equal to x, where
+---slopes may jump; option 'name' is one of 'values' in two cases of three.
+function case.distances(name, values)
+  return function(rand)
+    local list = case.losses(rand, case.away_from {0}, {1, 2})
+    for i, c in ipairs(list) do
+      local x, y = c.inputs[1], c.inputs[2]
+      for k = 1, #y do y[k] = x[k] + y[k] end
+      if i % 3 > 0 then c.args[name] = rand:pick(values) end
+    end
+    return list
+  end
+end
+
+---A case of a loss of two tensors that several workers share.
+function case.large_loss(rand)
+  local x = array.random(rand, {3, 7001})
+  return {{inputs = {x, array.random(rand, {3, 7001})}, args = {},
+           grad = {1, 2}}}
+end
+
 return case

@@ -12,26 +12,9 @@ local function reference(x, y, args)
   end), args)
 end
 
----Targets that are not equal to x, where slopes may jump.
-local function cases(rand)
-  local apart = case.away_from {0}
-  local list = case.losses(rand, apart, {1, 2})
-  for i, c in ipairs(list) do
-    local x, y = c.inputs[1], c.inputs[2]
-    for k = 1, #y do y[k] = x[k] + y[k] end
-    if i % 3 > 0 then c.args.delta = rand:pick {0.5, 0.75, 3} end
-  end
-  return list
-end
-
-local function large(rand)
-  local x = array.random(rand, {3, 7001})
-  return {{inputs = {x, array.random(rand, {3, 7001})}, args = {},
-           grad = {1, 2}}}
-end
-
 return {
-  cases = cases, reference = reference, large = large,
+  cases = case.distances("delta", {0.5, 0.75, 3}),
+  reference = reference, large = case.large_loss,
   options = {"reduction", "delta"},
   errors = {
     {"op.huber(zeros{2}, zeros{3})",

@@ -9,15 +9,9 @@ local function reference(x, y, args)
   end), args)
 end
 
-local function large(rand)
-  local x = array.random(rand, {3, 7001})
-  return {{inputs = {x, array.random(rand, {3, 7001})}, args = {},
-           grad = {1, 2}}}
-end
-
 return {
   cases = function(rand) return case.losses(rand, array.random, {1, 2}) end,
-  reference = reference, large = large, options = {"reduction"},
+  reference = reference, large = case.large_loss, options = {"reduction"},
   errors = {
     {"op.mse(zeros{2}, zeros{3})",
      "mse: 'y' must be (2), got (3)"},
