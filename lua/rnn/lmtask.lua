@@ -1,12 +1,11 @@
 ---Training of a language model, from the command line to the sample at the end:
 ---what scripts/train_charlm.lua and scripts/train_wordlm.lua do.
 local cli = require "rnn.cli"
+local common = require "rnn.task"
 local core = require "rnn.core"
 local corpora = require "rnn.corpus"
 local generate = require "rnn.generate"
-local json = require "rnn.json"
 local lm = require "rnn.models.lm"
-local memory = require "rnn.memory"
 local model_of = require "rnn.model"
 local options = require "rnn.options"
 local progress = require "rnn.progress"
@@ -18,36 +17,20 @@ local lmtask = {}
 
 local MIXED = 4   -- how much more memory varied lengths take
 
----A training in the making.
----@class rnn.LMTask
----@field spec table of options
----@field opts table<string, any>
----@field saved? rnn.Saved the run to go on with
+---@class rnn.LMTask: rnn.Task
 ---@field base? rnn.LM the model to start from
 ---@field base_tok? rnn.Tokenizer
 ---@field corpus rnn.Corpus
 ---@field valid? rnn.Corpus a text of its own to validate with
 ---@field tok rnn.Tokenizer
----@field unit string what a token is
 ---@field val_ids? rnn.Tokens
 ---@field reader rnn.Reader
 ---@field batch integer
 ---@field seq integer
 ---@field config rnn.LMConfig
 ---@field model rnn.LM
----@field run rnn.Run
 
 -- {== Options, and the run or the model to go on with ==
-
-local function find_run(opts)
-  if not (opts.resume and opts.out) then return nil end
-  local saved, wrong = run.find(opts.out, opts.resume)
-  if not saved and (wrong or opts.resume ~= "auto") then
-    cli.fail(3, "cannot resume: %s%s", wrong, opts.resume == "last" and
-             "; --resume auto takes an older checkpoint, or starts" or "")
-  end
-  return saved
-end
 
 ---Ends the program unless the tokens of a model are among those of the script.
 local function check_tokens(task, kind)
@@ -82,20 +65,10 @@ end
 
 ---Completes the options, by those of the run or the model to go on with.
 local function settle_options(task)
-  local opts, spec = task.opts, task.spec
-  options.check(opts)
-  task.saved = find_run(opts)
-  if task.saved then
-    local config = task.saved.meta["rnnlua.config"]
-    options.resume(spec, opts, json.decode(config or "null"), task.saved.path)
-  elseif opts.init_from then
-    load_base(task)
-  end
-  local steps, epochs, seconds = opts.steps, opts.epochs, opts.time
-  cli.complete(spec, opts)
-  if steps or epochs or seconds then   -- go before those of the preset
-    opts.steps, opts.epochs, opts.time = steps, epochs, seconds
-  end
+  local opts = task.opts
+  common.settle(task, function()
+    if opts.init_from then load_base(task) end
+  end)
   opts.embed = opts.embed or opts.hidden
   options.check_model(opts)
   if not (opts.steps or opts.epochs or opts.time) then opts.steps = 2000 end
@@ -232,12 +205,7 @@ local function plan_model(task)
   -- blocks of other lengths are kept, to be used again
   local steps = task.seq * (opts.random_seq and MIXED or 1)
   task.need, task.params = lm.memory(config, steps, task.batch, task.slots)
-  local have, limit = memory.available()
-  if have and task.need > have then
-    cli.fail(1, "training needs about %s of memory, %s leaves %s; take " ..
-             "fewer units (--hidden), --batch or --seq",
-             progress.bytes(task.need), limit, progress.bytes(have))
-  end
+  common.check_memory(task.need, "fewer units (--hidden), --batch or --seq")
 end
 
 ---Tells what is to be trained on what.
@@ -287,70 +255,35 @@ local function evaluate(task, model, ids)
   return sum / count
 end
 
----What a run knows its texts by.
-local function fingerprint(task)
-  local opts = task.opts
-  local now = {hash = task.corpus.hash, valid = task.valid and task.valid.hash}
-  local function refuse(paths, doing)
-    return nil, ("%s: is not the text that the run in %s was %s; " ..
-                 "--allow-new-data goes on with it"):format(
-                 table.concat(paths, ", "), opts.out, doing)
-  end
-  return {
-    state = function() return now end,
-    restore = function(_, was)
-      if opts.allow_new_data then return true end
-      if was.hash ~= now.hash then return refuse(opts.data, "trained on") end
-      if was.valid ~= now.valid then
-        return refuse(opts.valid_data or opts.data, "validated with")
-      end
-      return true
-    end,
-  }
-end
-
 local function open_run(task)
   local opts, by_text = task.opts, task.reader
   local opt, parts = options.optimizer(opts, model_of.parameters(task.model))
-  parts.reader, parts.corpus = by_text, fingerprint(task)
-  local r, wrong, code = run.open {
-    dir = opts.out, model = task.model, optim = opt,
-    config = options.lasting(opts),
+  parts.reader = by_text
+  parts.corpus = common.fingerprint(opts, {
+    hash = task.corpus.hash, valid = task.valid and task.valid.hash})
+  common.open_run(task, {
+    optim = opt, parts = parts, meta = lm.describe(task.tok),
     start = {corpus = {bytes = task.corpus.bytes, hash = task.corpus.hash}},
-    meta = lm.describe(task.tok), parts = parts, resume = task.saved,
-    new_data = opts.allow_new_data, overwrite = opts.overwrite,
-    schedule = options.schedule(opts, task.total or 10000),
-    horizon = task.total or 10000, seconds = opts.time,
     steps = opts.random_seq and opts.steps or task.total,
     finished = task.by_epochs and opts.random_seq and
                function() return by_text:finished(opts.epochs) end or nil,
     evaluate = task.val_ids and function()
       return evaluate(task, task.model, task.val_ids)
     end,
-    accumulate = opts.accumulate, save_every = opts.save_every,
-    eval_every = opts.eval_every, keep = opts.keep, patience = opts.patience,
-    nan = opts.nan, unit = task.unit, csv = opts.csv, quiet = opts.quiet,
-  }
-  if not r then
-    cli.fail(({EIO = 5, EUSE = 2})[code] or 3, "%s%s",
-             code == "EIO" and "cannot write the run: " or "", wrong)
-  end
+  })
+  local r = task.run
   if r.at.state and not lm.fits(task.model, r.at.state, task.batch) then
     cli.fail(3, "%s: its recurrent state does not fit the model",
              task.saved.path)
   end
-  task.run = r
 end
 
 ---What people should know before it begins.
 local function announce(task)
-  local opts, r, saved, total = task.opts, task.run, task.saved, task.total
+  local opts, r, saved = task.opts, task.run, task.saved
   introduce(task, function(line) r:note("%s", line) end)
-  if saved then
-    r:note("resume  from step %d%s", r.at.step, r.at.step < (total or math.huge)
-           and "" or ": all steps are done, more are made with a larger " ..
-           "--steps")
-  elseif task.batch < opts.batch or task.seq < opts.seq then
+  common.announce_resumed(task)
+  if not saved and (task.batch < opts.batch or task.seq < opts.seq) then
     r:warn("the text is short: training with --batch %d --seq %d", task.batch,
            task.seq)
   end
@@ -380,17 +313,6 @@ end
 
 -- {== The end ==
 
-local function plot(task)
-  local opts, r = task.opts, task.run
-  if not opts.plot then return end
-  local ok, wrong = r:plot(opts.plot)
-  if not ok then
-    io.stderr:write("warning: no plot: ", wrong, "\n")
-  elseif opts.plot ~= "-" then
-    return opts.plot
-  end
-end
-
 ---The loss of the best model on the text of --test-data.
 local function test(task)
   if not task.test then return end
@@ -414,23 +336,9 @@ local function sample(task)
   io.stdout:write "\n"
 end
 
----Tells how it went, and what to do with it.
 local function conclude(task)
-  local opts, r = task.opts, task.run
-  local plotted = plot(task)
-  r:check(run.command(task.spec.name, "--out", opts.out, "--resume"))
-  local best = r:path "best"
-  r:note("done    %d steps in %s%s%s", r.at.step, run.duration(r:elapsed()),
-         r.reason == "patience" and ("; stopped, validation was no better " ..
-         "%d times (--patience)"):format(opts.patience) or "",
-         r.best and ("; best validation loss %.3f nats (%s) per %s, step %d")
-         :format(r.best, progress.usual(r.best, task.unit), task.unit,
-                 r.best_step) or "")
-  test(task)
-  r:note("log     %s/log.jsonl", opts.out)
-  if plotted then r:note("plot    %s", plotted) end
-  r:note("model   %s", best)
-  r:note("sample  %s", run.command("sample.lua", best, "--length", "500"))
+  common.conclude(task, function() test(task) end, {"sample", run.command(
+    "sample.lua", task.run:path "best", "--length", "500")})
 end
 
 -- }==

@@ -71,6 +71,8 @@ end
 ---@field done? number 0 to 1
 ---@field loss number nats
 ---@field val_loss? number
+---@field metric? string name of a score of the validation
+---@field val_score? number
 ---@field unit? string what a token is, when the loss is one per token
 ---@field lr number
 ---@field grad_norm number
@@ -87,6 +89,7 @@ function progress.line(s, width)
     s.done and ("%d%%"):format((s.done * 100 + 1e-6) // 1) or "",
     ("loss %.3f"):format(s.loss),
     s.val_loss and ("(val %.3f)"):format(s.val_loss) or "",
+    s.val_score and ("%s %.4g"):format(s.metric, s.val_score) or "",
     s.unit and progress.usual(s.loss, s.unit) .. "/" .. s.unit or "",
     "lr " .. progress.scientific(s.lr),
     ("|g| %.2f"):format(s.grad_norm),

@@ -24,7 +24,8 @@
 ---With an optimizer that keeps averages of the parameters (rnn.ASGD, rnn.EMA)
 ---it is the averages that are validated, and those that best.safetensors holds.
 ---Parts and schedules that have a method `observe` are told each validation
----loss: rnn.NTASGD among the parts begins to average by it.
+---loss: rnn.NTASGD among the parts begins to average by it. With a `metric`
+---they are told its negative.
 ---
 ---In the program rnnlua, Ctrl-C, SIGTERM and SIGHUP let the step be finished
 ---and save; a second one stops at once. SIGUSR1 saves. In other programs run
@@ -68,7 +69,8 @@ end
 ---@field at rnn.Position where training stands after a completed step
 ---@field accumulate integer
 ---@field val_loss number|nil of the last validation
----@field best number|nil lowest validation loss
+---@field val_score number|nil its metric, if there is one
+---@field best number|nil lowest validation loss, or highest metric
 ---@field best_step integer|nil
 ---@field saved integer|nil step of the last checkpoint
 ---@field told integer|nil step of the last one that the log tells of
@@ -90,7 +92,8 @@ end
 ---What validations have told, to be kept in a checkpoint.
 local function best_of(self)
   return {best = self.best, best_step = self.best_step, bad = self.bad,
-          val_loss = self.val_loss, val_step = self.val_step}
+          val_loss = self.val_loss, val_score = self.val_score,
+          val_step = self.val_step}
 end
 
 ---Takes over what best_of returned; from a file, so not trusted.
@@ -99,7 +102,7 @@ local function set_best(self, t)
   self.best, self.best_step = number(t.best), math.tointeger(t.best_step)
   if not self.best_step then self.best = nil end
   self.bad = math.tointeger(t.bad) or 0
-  self.val_loss = number(t.val_loss)
+  self.val_loss, self.val_score = number(t.val_loss), number(t.val_score)
   self.val_step = math.min(math.tointeger(t.val_step) or 0, self.at.step)
 end
 
@@ -339,6 +342,7 @@ local function outline(self)
   return {
     step = s.step, total = not self.o.seconds and self.o.steps or nil,
     done = done, loss = s.loss, val_loss = self.val_loss, unit = self.o.unit,
+    metric = self.o.metric, val_score = self.val_score,
     lr = s.lr, grad_norm = s.grad_norm, tok_s = self.speed, eta = eta,
   }
 end
@@ -626,35 +630,59 @@ local function save_best(self)
   return self:averaged(save, self, "best", self.o.model, metadata(self))
 end
 
+---What a validation gave, the lowest being the best: the loss, or with a metric
+---what it lacks.
+local function cost_of(self, val_loss, scores)
+  must_be("number", "what 'evaluate' returns", val_loss)
+  must_be("table", "the scores that 'evaluate' returns", scores or {})
+  local metric = self.o.metric
+  if not metric then return val_loss end
+  must_be("number", ("the score '%s' of 'evaluate'"):format(metric),
+          (scores or {})[metric])
+  return -scores[metric]
+end
+
+---Tells schedule and parts.
+local function observe(self, cost)
+  local o = self.o
+  if has(o.schedule, "observe") then o.schedule:observe(cost) end
+  for _, part in pairs(o.parts) do
+    if part ~= o.schedule and has(part, "observe") then part:observe(cost) end
+  end
+  self.at.parts = states_of(o.parts)
+end
+
+---Is this cost the lowest so far? Takes it over if so.
+local function is_best(self, cost)
+  local sign = self.o.metric and -1 or 1
+  if self.best and cost >= sign * self.best or cost == math.huge then
+    self.bad = self.bad + 1
+    return false
+  end
+  self.best, self.best_step, self.bad = sign * cost, self.at.step, 0
+  return true
+end
+
 ---Runs the validation; nothing has happened if it breaks off.
 local function validate(self)
   local o = self.o
-  local val_loss = self:averaged(o.evaluate, self)
+  local val_loss, scores = self:averaged(o.evaluate, self)
   self.mark = run.clock()
   if not val_loss or poll(self) then return end
-  must_be("number", "what 'evaluate' returns", val_loss)
-  if not finite(val_loss) then
-    self:warn("the validation loss is %s", val_loss)
-    val_loss = math.huge   -- never the best
+  local cost = cost_of(self, val_loss, scores)
+  if not finite(cost) then
+    self:warn("the validation %s is %s", o.metric or "loss", cost)
+    cost = math.huge   -- never the best
   end
-  if has(o.schedule, "observe") then o.schedule:observe(val_loss) end
-  for _, part in pairs(o.parts) do
-    if part ~= o.schedule and has(part, "observe") then
-      part:observe(val_loss)
-    end
-  end
-  self.at.parts = states_of(o.parts)
-  local better = val_loss < (self.best or math.huge)
+  observe(self, cost)
   self.val_loss = finite(val_loss) and val_loss or nil
+  self.val_score = o.metric and finite(cost) and -cost or nil
   self.val_step = self.at.step
-  if better then
-    self.best, self.best_step, self.bad = val_loss, self.at.step, 0
-  else
-    self.bad = self.bad + 1
-  end
-  self:log("val", {step = self.at.step, val_loss = val_loss, best = better,
-                   bpc = o.unit and run.bits(val_loss),
-                   time = seconds_of(self)})
+  local better = is_best(self, cost)
+  local told = {step = self.at.step, val_loss = val_loss, best = better,
+                bpc = o.unit and run.bits(val_loss), time = seconds_of(self)}
+  for name, score in pairs(scores or {}) do told[name] = score end
+  self:log("val", told)
   if better then save_best(self) end
 end
 

@@ -20,8 +20,11 @@ local runoptions = {}
 ---@field schedule? rnn.Rate learning rate by the steps done
 ---@field horizon? integer steps the schedule is made for, when `seconds` ends
 ---the run
----@field evaluate? fun(run: rnn.Run): number? mean validation loss; nil when
----it broke off because run:stopping()
+---@field evaluate? fun(run: rnn.Run): number?, table<string, number>? mean
+---validation loss, and scores by name, which are logged; nil when it broke off
+---because run:stopping()
+---@field metric? string the score whose greatest value makes a checkpoint the
+---best, and that patience and schedules go by; default the lowest loss
 ---@field finished? fun(): boolean whether training is done, beside `steps`
 ---@field accumulate? integer calls of the step function whose gradients make
 ---one step; default 1
@@ -105,10 +108,10 @@ local KIND = {
   dir = TEXT, model = TABLE, optim = OPTIM, steps = count(1),
   seconds = SECONDS, config = PLAIN, start = PLAIN, meta = META,
   parts = PARTS, schedule = FUNCTION, horizon = count(1),
-  evaluate = FUNCTION, finished = FUNCTION, accumulate = count(1),
-  save_every = count(1), eval_every = count(1), keep = count(0),
-  patience = count(0), nan = NAN, resume = SAVED, new_data = FLAG,
-  overwrite = FLAG, unit = TEXT, csv = FLAG, quiet = FLAG,
+  evaluate = FUNCTION, metric = TEXT, finished = FUNCTION,
+  accumulate = count(1), save_every = count(1), eval_every = count(1),
+  keep = count(0), patience = count(0), nan = NAN, resume = SAVED,
+  new_data = FLAG, overwrite = FLAG, unit = TEXT, csv = FLAG, quiet = FLAG,
 }
 
 -- }==
