@@ -704,7 +704,8 @@ RNL_API size_t rnl_utf8_tail (const char *s, size_t n);
 RNL_API int rnl_utf8_repair (rnl_Context *ctx, int replace, const char *s,
                              size_t n, char **out, size_t *nout);
 
-typedef enum rnl_Normal { RNL_NFC, RNL_NFKC } rnl_Normal;
+/* RNL_FOLD: NFC, upper and lower case made one by case folding. */
+typedef enum rnl_Normal { RNL_NFC, RNL_NFKC, RNL_FOLD } rnl_Normal;
 
 /*
 ** Normalises UTF-8; bytes that are none stay as they are. '*out' is ended by

@@ -103,13 +103,13 @@ static int l_to_lf (lua_State *L) {
 
 
 static rnl_Normal check_form (lua_State *L, int arg) {
-  static const char *const name[] = {"nfc", "nfkc", NULL};
-  static const rnl_Normal form[] = {RNL_NFC, RNL_NFKC};
+  static const char *const name[] = {"nfc", "nfkc", "fold", NULL};
+  static const rnl_Normal form[] = {RNL_NFC, RNL_NFKC, RNL_FOLD};
   return form[luaL_checkoption(L, arg, NULL, name)];
 }
 
 
-/* normalise(s, "nfc"|"nfkc") -> s in that form */
+/* normalise(s, "nfc"|"nfkc"|"fold") -> s in that form */
 static int l_normalise (lua_State *L) {
   size_t n;
   const char *s = luaL_checklstring(L, 1, &n);

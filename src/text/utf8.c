@@ -225,8 +225,8 @@ static int32_t *codes_of (Work *w, size_t *n) {
 
 /*
 ** Is the code point its own normal form, and one that joins nothing before
-** it? True of ASCII, of Latin-1 and Latin Extended in NFC, of the CJK
-** ideographs and Hangul syllables. False is always safe.
+** it? True of ASCII without folding, of Latin-1 and Latin Extended in NFC, of
+** the CJK ideographs and Hangul syllables. False is always safe.
 */
 static inline int plain (const Work *w, int32_t code) {
   return code < w->limit || (code >= 0x3400 && code <= 0x9FFF) ||
@@ -243,7 +243,7 @@ static size_t plain_run (const Work *w, const char *s, size_t n) {
   size_t last = 0;
   while (i < n) {
     int32_t code;
-    size_t run = rnli_ascii_run(bytes_of(s + i), n - i);
+    size_t run = w->limit < 0x80 ? 0 : rnli_ascii_run(bytes_of(s + i), n - i);
     if (run) last = i + run - 1;
     i += run;
     if (i == n) break;
@@ -393,7 +393,7 @@ static int normalise (Work *w, const char *s, size_t n) {
 
 /* Code points below are plain, see there. */
 static int32_t plain_limit (rnl_Normal form) {
-  return form == RNL_NFC ? 0x300 : 0x80;
+  return form == RNL_NFC ? 0x300 : form == RNL_NFKC ? 0x80 : 'A';
 }
 
 
@@ -413,6 +413,7 @@ int rnl_utf8_normalise (rnl_Context *ctx, rnl_Normal form, const char *s,
                         size_t n, char **out, size_t *nout) {
   unsigned options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
   if (form == RNL_NFKC) options |= UTF8PROC_COMPAT;
+  if (form == RNL_FOLD) options |= UTF8PROC_CASEFOLD;
   Work w = {.ctx = ctx, .options = (utf8proc_option_t)options,
             .limit = plain_limit(form),
             .out = {.ctx = ctx}, .cluster = {.ctx = ctx}};

@@ -147,6 +147,8 @@ describe("UTF-8", function()
     assert.equal("\u{E9}", core.normalise("e\u{301}", "nfc"))
     assert.equal("\u{FB01}", core.normalise("\u{FB01}", "nfc"))
     assert.equal("fi A", core.normalise("\u{FB01}\u{A0}\u{FF21}", "nfkc"))
+    assert.equal("strasse \u{E9}\u{3C3}[\u{65E5} abc z",
+      core.normalise("Stra\u{DF}e E\u{301}\u{3A3}[\u{65E5} ABC Z", "fold"))
     assert.equal("\xFF\u{E9}\x80\0", core.normalise("\xFFe\u{301}\x80\0",
                                                     "nfc"))
     assert.equal(CHINESE, core.normalise(CHINESE, "nfc"))
