@@ -37,6 +37,7 @@ local HOME = {
   segmented = "segmented", bmes = "segmented", segment = "segmented",
   labels = "labels", labels_from = "labels",
   vocabulary = "vocabulary", vocabulary_from = "vocabulary",
+  spans = "spans", scheme = "spans", bioes = "spans", bio = "spans",
   padded = "padded", batches = "batches", split = "split",
 }
 

@@ -263,6 +263,7 @@ local function open_run(task)
     hash = task.corpus.hash, valid = task.valid and task.valid.hash})
   common.open_run(task, {
     optim = opt, parts = parts, meta = lm.describe(task.tok),
+    unit = task.unit,
     start = {corpus = {bytes = task.corpus.bytes, hash = task.corpus.hash}},
     steps = opts.random_seq and opts.steps or task.total,
     finished = task.by_epochs and opts.random_seq and

@@ -35,6 +35,25 @@ options.data = {
      "that go on"},
 }
 
+---Data that is a list of examples: sentences, texts, pairs.
+options.examples = {
+  {group = "Data"},
+  {"data", type = "file", required = true, list = true, many = true,
+   help = "files to train on; - is stdin, .gz is unpacked"},
+  {"valid-data", type = "file", list = true, many = true,
+   help = "files to validate with, instead of a part of --data"},
+  {"test-data", type = "file", list = true, many = true,
+   help = "files that the best model is tested with at the end"},
+  {"val", type = "number", min = 0, below = 1, default = 0.1,
+   help = "part of --data, drawn at random, kept for validation"},
+  {"invalid", type = "choice", choices = {"error", "replace", "skip"},
+   default = "error", help = "what to do with bytes that are not UTF-8"},
+  {"min-count", type = "int", min = 1, default = 1,
+   help = "times that a token must occur to be learnt"},
+  {"max-vocab", type = "int", min = 2, default = 100000,
+   help = "tokens to learn at most, the most frequent"},
+}
+
 ---A chance of dropout.
 local function chance(name, help)
   return {name, type = "number", min = 0, below = 1, default = 0.0,
@@ -140,10 +159,10 @@ options.control = {
    help = "--resume: go on with another text, from its start"},
   {"config", type = "config",
    help = "file with a table of options: {hidden = 256}"},
-  {"eval-every", type = "int", min = 1, default = 250,
-   help = "steps between validations"},
-  {"save-every", type = "int", min = 1, default = 250,
-   help = "steps between checkpoints"},
+  {"eval-every", type = "int", min = 1,
+   help = "steps between validations (default 250)"},
+  {"save-every", type = "int", min = 1,
+   help = "steps between checkpoints (default 250)"},
   {"keep", type = "int", min = 0, default = 0,
    help = "numbered checkpoints to keep beside last and best"},
   {"patience", type = "int", min = 0, default = 0,
@@ -183,6 +202,48 @@ local function without(t, names)
   for _, name in ipairs(names) do copy[name] = nil end
   return copy
 end
+
+---A list of options, some with other fields (default, help), some left out.
+---@param list table[]
+---@param changes table<string, table|false> by name; false leaves it out
+---@return table[]
+function options.adapt(list, changes)
+  local adapted = {}
+  for _, option in ipairs(list) do
+    local change = changes[option[1]]
+    local copy = without(option, {})
+    for field, value in pairs(change or {}) do copy[field] = value end
+    if change ~= false then adapted[#adapted + 1] = copy end
+  end
+  return adapted
+end
+
+---Options of the layers that read examples, in both directions as a rule.
+options.example_layers = options.adapt(options.model, {
+  hidden = {help = "units per layer and direction"}, layers = {default = 1},
+  dropout = {default = 0.5, help = "chance of zeroing an input or an output " ..
+    "of a layer, the same ones at all steps"},
+  embed = false, tied = false, ["dropout-in"] = false,
+  ["dropout-hidden"] = false, ["dropout-out"] = false,
+  ["dropout-embed"] = false,
+})
+
+---Options of training on examples: there are no streams and no windows.
+options.example_training = options.adapt(options.training, {
+  steps = {help = "steps to train, instead of --epochs"},
+  epochs = {default = 20},
+  batch = {default = 32, help = "examples of a step"},
+  lr = {default = 1e-3}, schedule = {default = "cosine"},
+  seq = false, ["random-seq"] = false, ar = false, tar = false,
+})
+
+---Options of such a run.
+options.example_control = options.adapt(options.control, {
+  ["eval-every"] = {help = "steps between validations (default an epoch)"},
+  ["save-every"] = {help = "steps between checkpoints (default an epoch)"},
+  ["init-from"] = {help = "start with the weights and the tokens of a model"},
+  ["extend-vocab"] = false,
+})
 
 ---Appends lists of options to an option table.
 ---@param spec table

@@ -321,11 +321,12 @@ end
 ---How much is done, 0 to 1, and the seconds left; nil for what is not known.
 local function outlook(self)
   local done, eta
-  local step, total, seconds = self.at.step, self.o.steps, self.o.seconds
+  local step, seconds = self.at.step, self.o.seconds
+  local total = self.o.steps or self.o.finished and self.o.horizon
   local elapsed = self:elapsed()
   if total and total > 0 then
-    done = step / total
-    eta = (total - step) * (elapsed - self.before) /
+    done = math.min(1, step / total)
+    eta = math.max(0, total - step) * (elapsed - self.before) /
           math.max(1, step - self.from)
   end
   if seconds then

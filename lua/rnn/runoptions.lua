@@ -18,8 +18,8 @@ local runoptions = {}
 ---@field parts? table<string, table> what else has a state: state() gives a
 ---table of plain values, restore(it) takes it back (rnn.reader, a schedule)
 ---@field schedule? rnn.Rate learning rate by the steps done
----@field horizon? integer steps the schedule is made for, when `seconds` ends
----the run
+---@field horizon? integer steps the schedule is made for, when `seconds` or
+---`finished` ends the run
 ---@field evaluate? fun(run: rnn.Run): number?, table<string, number>? mean
 ---validation loss, and scores by name, which are logged; nil when it broke off
 ---because run:stopping()

@@ -155,12 +155,13 @@ function Source:keep(memory, piece)
 end
 
 ---Begins to read as text, once: as source.clean makes it.
----@param o {invalid: string, crlf: string} as rnn.ReadOptions
+---@param o {invalid: string, crlf: string, piece: integer?} as
+---rnn.ReadOptions; bytes read at once
 ---@return rnn.Reader|nil
 ---@return string? message
 ---@return string? code
 function Source:text(o)
-  local raw, wrong, code = self:reader()
+  local raw, wrong, code = self:reader(o.piece)
   if not raw then return nil, wrong, code end
   local scan, strict = core.scanner(), o.invalid == "error"
   local function checked()

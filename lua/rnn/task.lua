@@ -101,7 +101,6 @@ function task.open_run(self, o)
                                       opts.overwrite
   o.horizon = self.total or 10000
   o.schedule, o.seconds = options.schedule(opts, o.horizon), opts.time
-  o.unit = o.unit or self.unit
   for _, name in ipairs {"accumulate", "save_every", "eval_every", "keep",
                          "patience", "nan", "csv", "quiet"} do
     if o[name] == nil then o[name] = opts[name] end
@@ -146,8 +145,10 @@ local function best(self)
   if metric then
     return ("; best %s %.2f, step %d"):format(metric, r.best, r.best_step)
   end
-  return ("; best validation loss %.3f nats (%s) per %s, step %d"):format(
-         r.best, progress.usual(r.best, self.unit), self.unit, r.best_step)
+  local usual = r.o.unit and (" (%s)"):format(progress.usual(r.best,
+                                                             r.o.unit)) or ""
+  return ("; best validation loss %.3f nats%s per %s, step %d"):format(
+         r.best, usual, self.unit, r.best_step)
 end
 
 ---Tells how it went and where what is; ends the program if the run was stopped.

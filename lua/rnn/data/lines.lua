@@ -1,5 +1,6 @@
 ---Lines of text files and where they stand: what all formats read through.
 local check = require "rnn.check"
+local core = require "rnn.core"
 local source = require "rnn.source"
 local text = require "rnn.text"
 
@@ -32,7 +33,9 @@ function lines.open(path, invalid)
   local read
   local file, wrong, code = source.find(path)
   if file then
-    read, wrong, code = file:text {invalid = invalid, crlf = "lf"}
+    local typed = path == "-" and core.sys.isatty "stdin"
+    read, wrong, code = file:text {invalid = invalid, crlf = "lf",
+                                   piece = typed and 1 or nil}
   end
   if not read then return nil, wrong, code end
   return setmetatable({name = file.name, file = file, read = read, number = 0,

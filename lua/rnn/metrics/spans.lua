@@ -1,57 +1,28 @@
 ---F1 of chunks and entities, as the script conlleval of the CoNLL shared tasks
 ---counts them (Tjong Kim Sang and Buchholz 2000).
----
----A tag is O, or B, I, E or S with "-" and a type. Between two tags, the first
----and the last of a sentence having O beside them, there is a border if
----    the first one is O, E or S, or
----    the second one is O, B or S, or
----    their types differ.
----A span is what lies between two borders and is not O. So an I-X after O, or
----after a tag of another type, begins a span (as IOB1 has it, and as IOB2 that
----is ill-formed is read); an E or S ends one, and a B or I that no E follows
----ends where the next border is. (conlleval itself knows no S, and takes E-X
----B-X for one span; both are here as its successors have them.)
+---What a span is, rnn.data.spans says.
 local input = require "rnn.metrics.input"
 local report = require "rnn.metrics.report"
-
-local OUTSIDE = {prefix = "O", type = ""}
-local BEGINS = {O = true, B = true, S = true}
-local ENDS = {O = true, E = true, S = true}
+local spans = require "rnn.data.spans"
 
 ---A kind: tags as prefix and type; equal tags are one table.
 local function tag_kind()
-  local seen = {O = OUTSIDE}
+  local seen = {}
   return function(x)
     if seen[x] then return seen[x] end
     if type(x) ~= "string" then return input.wrong("a tag", x) end
-    local prefix, label = x:match "^([BIES])%-(.*)$"
-    prefix = prefix or x:match "^[BIES]$"
-    if not prefix then
-      return input.wrong("O, or B-, I-, E- or S- and a type", x)
-    end
-    seen[x] = {prefix = prefix, type = label or ""}
-    return seen[x]
+    seen[x] = spans.parse(x)
+    return seen[x] or input.wrong("O, or B-, I-, E- or S- and a type", x)
   end
-end
-
-local function is_border(a, b)
-  return ENDS[a.prefix] or BEGINS[b.prefix] or a.type ~= b.type
 end
 
 ---The spans of a sentence: its type for each "first last".
 local function spans_of(tags)
-  local spans, first, before = {}, 1, OUTSIDE
-  for i = 1, #tags + 1 do
-    local tag = tags[i] or OUTSIDE
-    if is_border(before, tag) then
-      if before ~= OUTSIDE then
-        spans[first .. " " .. i - 1] = before.type
-      end
-      first = i
-    end
-    before = tag
+  local found = {}
+  for _, span in ipairs(spans.of(tags)) do
+    found[span.first .. " " .. span.last] = span.type
   end
-  return spans
+  return found
 end
 
 ---Adds the spans of a sentence to the counts of their types.

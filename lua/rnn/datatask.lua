@@ -1,0 +1,298 @@
+---Training on examples (sentences with tags, texts with labels, pairs), from
+---the command line to the test at the end: what scripts/train_tagger.lua and
+---its kin do. A script gives its options and its task:
+---
+---    rnn.datatask.main(arg, SPEC, {
+---      kind = require "rnn.models.tagger", unit = "word",
+---      read = function(path, opts) return data.conll(path) end,
+---      metric = function(known) return "accuracy" end,
+---      score = function(guesses, examples) return {accuracy = ...} end,
+---    })
+---
+---A kind is a module in rnn.models with these, as rnn.models.tagger has them:
+---learn(examples, opts) -> known, notes; build(known, opts) -> model;
+---describe(known) -> metadata; recall(metadata) -> known; load(path) -> model;
+---and of the model known(), encode(examples) -> items with `size` and `gold`,
+---loss(items) -> mean loss, count; predict(items) -> guesses, summed loss,
+---count.
+local cli = require "rnn.cli"
+local common = require "rnn.task"
+local core = require "rnn.core"
+local inbatches = require "rnn.models.inbatches"
+local json = require "rnn.json"
+local model_of = require "rnn.model"
+local options = require "rnn.options"
+local splitting = require "rnn.data.split"
+local vectors = require "rnn.vectors"
+
+local datatask = {}
+
+---@class rnn.TaskKind
+---@field kind table the module of the model kind
+---@field unit string what the loss is told for: "word", "text"
+---@field predicts? boolean whether it is the likelihood of a token, which
+---perplexity is told of
+---@field read fun(path: string, opts: table, option: string, index: integer):
+---table[]|nil, string? the examples of one of the files of an option
+---@field metric fun(known: table, opts: table): string? the score that the best
+---model has most of; nil: the lowest loss
+---@field score fun(guesses: any[], examples: table[], model: table): table<
+---string, number> scores by name
+---@field show? fun(guesses: any[], examples: table[], model: table): string
+---what is told of the test, beside the scores
+---@field use fun(path: string): string[] what to do with the model, and how
+
+---@class rnn.DataTask: rnn.Task
+---@field def rnn.TaskKind
+---@field train table[] examples
+---@field valid table[]|nil
+---@field test table[]|nil
+---@field known table what the kind has learnt of the data
+---@field items table[] examples to train on, made ready
+---@field reader rnn.Batches
+
+-- {== Data ==
+
+---Examples of the files of an option, one after the other.
+local function read(self, option)
+  local all, paths = {}, self.opts[option]
+  for i, path in ipairs(paths) do
+    local list, wrong = self.def.read(path, self.opts, option, i)
+    if not list then cli.fail(3, "%s", wrong) end
+    table.move(list, 1, #list, #all + 1, all)
+  end
+  return all
+end
+
+---Gives a scanner all texts of examples, in an order that is always the same.
+local function feed(scan, value)
+  if type(value) == "string" then
+    scan:feed(value)
+    scan:feed "\n"
+  elseif type(value) == "table" then
+    local names = {}
+    for name in pairs(value) do
+      if type(name) == "string" then names[#names + 1] = name end
+    end
+    table.sort(names)
+    for _, name in ipairs(names) do feed(scan, value[name]) end
+    for _, one in ipairs(value) do feed(scan, one) end
+  end
+end
+
+local function digest(examples)
+  local scan <close> = core.scanner()
+  feed(scan, examples)
+  scan:finish()
+  return scan:fingerprint()
+end
+
+---Reads the data, and cuts off a part to validate with unless there is one.
+local function open_data(self)
+  local opts = self.opts
+  self.train = read(self, "data")
+  self.valid = opts.valid_data and read(self, "valid_data")
+  self.test = opts.test_data and read(self, "test_data")
+  self.digest = {hash = digest(self.train),
+                 valid = self.valid and digest(self.valid)}
+  if self.valid or opts.val == 0 or #self.train < 2 then return end
+  local part = math.max(opts.val, 1 / #self.train)
+  self.valid, self.train = splitting.split(self.train, {part, 1 - part},
+                                           opts.seed)
+end
+
+-- }==
+
+-- {== Model ==
+
+---What is known of the data: by the run or the model to go on with, or learnt.
+local function learn(self)
+  local kind, from = self.def.kind, self.saved or self.base
+  self.notes = {}
+  if not from then
+    self.known, self.notes = kind.learn(self.train, self.opts)
+    return
+  end
+  local known, wrong = kind.recall(from.meta)
+  if not known then cli.fail(3, "%s: %s", from.path, wrong) end
+  self.known = known
+end
+
+---The model to start from: what it is made of are options now.
+local function load_base(self)
+  local opts = self.opts
+  local m, meta = self.def.kind.load(opts.init_from)
+  if not m then cli.fail(3, "%s", meta) end
+  self.base = {model = m, meta = meta, path = opts.init_from}
+  local config, group = json.decode(meta["rnnlua.config"] or "null"), nil
+  for _, option in ipairs(type(config) == "table" and self.spec or {}) do
+    group = option.group or group
+    local name = group == "Model" and option[1] and option[1]:gsub("-", "_")
+    if name and opts[name] == nil then opts[name] = config[name] end
+  end
+end
+
+---Pretrained vectors, in the place of the embedding.
+local function use_vectors(self)
+  local opts, words = self.opts, self.known.words.names
+  if not opts.vectors or self.saved then return end
+  local v, wrong = vectors.load(opts.vectors, {words = words})
+  if not v then cli.fail(3, "%s", wrong) end
+  opts.embed = v.weight:shape()[2]
+  local found
+  self.vectors, found = v:embedding(words, {freeze = opts.freeze})
+  self.notes[#self.notes + 1] = ("%d of %d words have a vector"):format(
+                                found.count, #words)
+end
+
+local function make_model(self)
+  local opts = self.opts
+  use_vectors(self)
+  self.model = self.def.kind.build(self.known, opts)
+  if self.vectors then self.model.embed = self.vectors end
+  if not self.base then return end
+  local tensors = {}
+  local theirs = model_of.parameters(self.base.model)
+  for i, p in ipairs(theirs) do tensors[theirs.names[i]] = p end
+  local ok, wrong = model_of.restore(self.model, tensors)
+  if not ok then cli.fail(3, "%s: %s", opts.init_from, wrong) end
+end
+
+---Examples to train on, made ready.
+local function prepare(self)
+  local items, without = {}, 0
+  for _, item in ipairs(self.model:encode(self.train)) do
+    if item.gold then items[#items + 1] = item else without = without + 1 end
+  end
+  if without > 0 then
+    self.notes[#self.notes + 1] = ("%d examples are passed over, their " ..
+                                   "labels are not known"):format(without)
+  end
+  if #items == 0 then
+    cli.fail(3, "%s: there is nothing to train on",
+             table.concat(self.opts.data, ", "))
+  end
+  self.items = items
+  self.reader = inbatches.reader(items, self.opts.batch, self.opts.seed)
+  self.per_epoch = math.max(1, self.reader:per_epoch() // self.opts.accumulate)
+  self.total = self.opts.steps or self.opts.epochs and
+               self.opts.epochs * self.per_epoch
+end
+
+-- }==
+
+-- {== The run ==
+
+---Mean loss and scores of examples; nil when it was broken off.
+local function evaluate(self, model, examples)
+  local sum, count = 0.0, 0
+  local guesses = inbatches.each(model:encode(examples), self.opts.batch,
+                                 function(items)
+    if self.run:stopping() then return nil end
+    local list, loss, n = model:predict(items)
+    if loss then sum, count = sum + loss, count + n end
+    return list
+  end)
+  if not guesses then return nil end
+  return count > 0 and sum / count or 0.0,
+         self.def.score(guesses, examples, model), guesses
+end
+
+local function open_run(self)
+  local opts, valid, reader = self.opts, self.valid, self.reader
+  local opt, parts = options.optimizer(opts, model_of.parameters(self.model))
+  parts.reader, parts.corpus = reader, common.fingerprint(opts, self.digest)
+  self.metric = valid and self.def.metric(self.known, opts)
+  common.open_run(self, {
+    optim = opt, parts = parts, unit = self.def.predicts and self.unit or nil,
+    meta = self.def.kind.describe(self.known),
+    steps = opts.steps, start = {corpus = self.digest},
+    finished = not opts.steps and opts.epochs and
+               function() return reader:finished(opts.epochs) end or nil,
+    metric = self.metric,
+    evaluate = valid and function()
+      local loss, scores = evaluate(self, self.model, valid)
+      return loss, scores
+    end,
+    eval_every = opts.eval_every or self.per_epoch,
+    save_every = opts.save_every or self.per_epoch,
+  })
+end
+
+local function introduce(self, note)
+  local params = 0
+  for _, p in ipairs(model_of.parameters(self.model)) do
+    params = params + core.stats(p).count
+  end
+  note(("data    %d examples, %d to validate with, %d to test with"):format(
+       #self.items, self.valid and #self.valid or 0,
+       self.test and #self.test or 0))
+  for _, remark in ipairs(self.notes) do note("        " .. remark) end
+  note(("model   %s, %d parameters"):format(
+       tostring(self.model.rnn or self.def.kind.KIND), params))
+end
+
+local function train(self)
+  local reader, model = self.reader, self.model
+  self.run:train(function()
+    local items = reader:next()
+    local tape <close> = core.tape()
+    local loss, n = model:loss(items)
+    return self.run:backward(tape, loss), nil, n
+  end)
+end
+
+---The best model on the examples of --test-data.
+local function test(self)
+  local r, def = self.run, self.def
+  if not self.test then return end
+  local best, wrong = def.kind.load(r:path "best")
+  if not best then return r:warn("no test: %s", wrong) end
+  local loss, scores, guesses = evaluate(self, best, self.test)
+  if not loss then return end
+  local parts = {}
+  for name, score in pairs(scores) do
+    parts[#parts + 1] = ("%s %.2f"):format(name, score)
+  end
+  table.sort(parts)
+  r:note("test    loss %.3f nats per %s, %s", loss, self.unit,
+         table.concat(parts, ", "))
+  r:log("test", scores)
+  if def.show then print(def.show(guesses, self.test, best)) end
+end
+
+-- }==
+
+---Trains as the command line says; ends the program when something is wrong.
+---@param args string[] the script's `arg`
+---@param spec table its options, those of rnn.options among them
+---@param def rnn.TaskKind
+function datatask.main(args, spec, def)
+  local self = {spec = spec, def = def, unit = def.unit,
+                opts = cli.given(args, spec)}
+  common.settle(self, function()
+    if self.opts.init_from then load_base(self) end
+  end)
+  local opts = self.opts
+  options.slots(opts)   -- checks them
+  core.threads(opts.threads)
+  core.seed(opts.seed)
+  open_data(self)
+  learn(self)
+  make_model(self)
+  prepare(self)
+  if opts.dry_run then
+    introduce(self, print)
+    print(("steps   %s of %d examples, %d to an epoch; nothing was trained")
+          :format(self.total or "endless", opts.batch, self.per_epoch))
+    return
+  end
+  open_run(self)
+  introduce(self, function(line) self.run:note("%s", line) end)
+  common.announce_resumed(self)
+  train(self)
+  common.conclude(self, function() test(self) end,
+                  def.use(self.run:path "best"))
+end
+
+return datatask

@@ -1,0 +1,397 @@
+---The model kind "tagger": a tag for each word of a sentence.
+---
+---    word ids (T,N) -> embed (T,N,D) -------------.
+---    characters of words -> char_rnn or char_cnn --> drop_in -> rnn -> drop
+---    other columns -> features -------------------'         -> out -> crf
+---
+---BiLSTM-CRF with words and characters (Lample et al. 2016; Ma and Hovy 2016).
+---Words are looked up with case folded and digits as 0, the characters see them
+---as they are. Tags of spans are learnt as BIOES and given back as they came.
+---The characters of a word are read once for all its places in a batch.
+local core = require "rnn.core"
+local data = require "rnn.data"
+local inbatches = require "rnn.models.inbatches"
+local json = require "rnn.json"
+local model = require "rnn.model"
+local regularise = require "rnn.regularise"
+local units = require "rnn.data.units"
+
+local op = core.op
+local tagger = {}
+
+tagger.KIND = "tagger"
+
+local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
+
+---@class rnn.TaggerKnown
+---@field words rnn.Vocabulary
+---@field chars rnn.Vocabulary|nil
+---@field tags rnn.Labels
+---@field features rnn.Vocabulary[] of other columns
+---@field columns string[] their names
+---@field scheme string|nil "BIO" or "BIOES", what the tags came in
+---@field word_dropout number
+
+---@class rnn.Tagger
+---@field embed rnn.Embedding
+---@field char_embed rnn.Embedding|nil
+---@field char_rnn rnn.LSTM|nil
+---@field char_cnn rnn.Conv1d|nil
+---@field features rnn.Embedding[]|nil
+---@field drop_in rnn.Dropout|nil
+---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
+---@field drop rnn.Dropout|nil
+---@field out rnn.Linear
+---@field crf rnn.CRF|nil
+local Tagger = {}
+
+local META = {__index = Tagger, __name = "rnn.Tagger"}
+
+-- {== What is known of words and tags ==
+
+---A word as it is looked up.
+local function fold(word)
+  return (core.normalise(word, "fold"):gsub("%d", "0"))
+end
+
+local function map(list, f)
+  local out = {}
+  for i, x in ipairs(list) do out[i] = f(x) end
+  return out
+end
+
+---Learns words, characters and tags of sentences.
+---@param sentences rnn.Sentence[] with `words`, `tags` and the other columns
+---@param o {min_count: integer, max_vocab: integer, chars: string,
+---features: integer[]?, word_dropout: number} features: numbers of the other
+---columns, which sentences have under these, as strings
+---@return rnn.TaggerKnown
+---@return string[] notes
+function tagger.learn(sentences, o)
+  local words, spelt, tags = {}, {}, {}
+  for i, s in ipairs(sentences) do
+    words[i] = map(s.words, fold)
+    spelt[i] = map(s.words, units.chars)
+    tags[i] = s.tags
+  end
+  local known = {columns = map(o.features or {}, tostring), features = {},
+                 scheme = data.scheme(tags), word_dropout = o.word_dropout}
+  known.words = data.vocabulary(words, nil, {min_count = o.min_count,
+                                             max_size = o.max_vocab})
+  known.chars = o.chars ~= "none" and data.vocabulary(spelt) or nil
+  local warning
+  known.tags, warning = data.labels(known.scheme and map(tags, data.bioes) or
+                                    tags)
+  for i, name in ipairs(known.columns) do
+    known.features[i] = data.vocabulary(sentences, name)
+  end
+  return known, {warning}
+end
+
+---What a model file says of a tagger, beside its layers.
+---@param known rnn.TaggerKnown
+---@return table<string, any> meta for rnn.save
+function tagger.describe(known)
+  local meta = {
+    ["rnnlua.kind"] = tagger.KIND, words = known.words, chars = known.chars,
+    tags = known.tags,
+    tagger = json.encode {columns = known.columns, scheme = known.scheme,
+                          word_dropout = known.word_dropout},
+  }
+  for i, vocabulary in ipairs(known.features) do
+    meta["feature." .. i] = vocabulary
+  end
+  return meta
+end
+
+---The list of names of a description, which is not trusted.
+local function names_in(list)
+  if type(list) ~= "table" then return nil end
+  for _, name in ipairs(list) do
+    if type(name) ~= "string" then return nil end
+  end
+  return list
+end
+
+---What tagger.describe described; nothing in it is trusted.
+---@param meta table<string, string>
+---@return rnn.TaggerKnown|nil
+---@return string? message
+function tagger.recall(meta)
+  if meta["rnnlua.kind"] ~= tagger.KIND then
+    return nil, ("is not a tagger: its kind is '%s'"):format(
+                meta["rnnlua.kind"] or "unknown")
+  end
+  local o = json.decode(meta.tagger or "null")
+  local columns = type(o) == "table" and names_in(o.columns)
+  if not columns then return nil, "its description is damaged" end
+  local known = {columns = columns, features = {},
+                 scheme = data.scheme {{o.scheme == "BIO" and "B-X" or
+                                        o.scheme and "S-X" or "O"}},
+                 word_dropout = tonumber(o.word_dropout) or 0}
+  local wrong
+  known.words, wrong = data.vocabulary_from(meta.words)
+  if not known.words then return nil, wrong end
+  known.tags, wrong = data.labels_from(meta.tags or "")
+  if not known.tags then return nil, wrong end
+  if meta.chars then
+    known.chars, wrong = data.vocabulary_from(meta.chars)
+    if not known.chars then return nil, wrong end
+  end
+  for i = 1, #columns do
+    known.features[i], wrong = data.vocabulary_from(meta["feature." .. i])
+    if not known.features[i] then return nil, wrong end
+  end
+  return known
+end
+
+-- }==
+
+-- {== Layers ==
+
+local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
+
+local function layer(name, ...)
+  return require("rnn.layers." .. name:lower())(...)
+end
+
+---The layers that read characters; returns what they give for a word.
+local function add_chars(m, known, o)
+  if not known.chars then return 0 end
+  m.char_embed = layer("Embedding", #known.chars, o.char_embed)
+  if o.chars == "cnn" then
+    m.char_cnn = layer("Conv1d", o.char_embed, o.char_hidden, 3, {padding = 1})
+    return o.char_hidden
+  end
+  m.char_rnn = layer("LSTM", o.char_embed, o.char_hidden,
+                     {bidirectional = true})
+  return 2 * o.char_hidden
+end
+
+---@class rnn.TaggerConfig
+---@field cell "lstm"|"gru"|"rnn"
+---@field embed integer of words
+---@field hidden integer units in each direction
+---@field layers integer
+---@field chars "lstm"|"cnn"|"none"
+---@field char_embed integer
+---@field char_hidden integer units in each direction, or filters
+---@field feature_embed integer of the words of each other column
+---@field output "crf"|"softmax"
+---@field dropout number of inputs, between layers and of outputs, one mask for
+---all steps
+---@field weight_drop number
+---@field precision "full"|"bf16"
+
+---A new tagger.
+---@param known rnn.TaggerKnown
+---@param o rnn.TaggerConfig
+---@return rnn.Tagger
+function tagger.build(known, o)
+  local m = {embed = layer("Embedding", #known.words, o.embed)}
+  local D = o.embed + add_chars(m, known, o)
+  if #known.features > 0 then m.features = {} end
+  for i, vocabulary in ipairs(known.features) do
+    m.features[i] = layer("Embedding", #vocabulary, o.feature_embed)
+    D = D + o.feature_embed
+  end
+  m.rnn = layer(CELLS[o.cell], D, o.hidden, {
+    num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
+    weight_drop = o.weight_drop, precision = o.precision})
+  m.out = layer("Linear", 2 * o.hidden, #known.tags)
+  if o.dropout > 0 then
+    m.drop_in = layer("Dropout", {p = o.dropout, locked = true})
+    m.drop = layer("Dropout", {p = o.dropout, locked = true})
+  end
+  if o.output == "crf" then
+    m.crf = layer("CRF", #known.tags, {constraints = known.scheme and
+      require("rnn.layers.crf").constraints(known.tags.names, "BIOES") or {}})
+  end
+  m[KNOWN] = known
+  return setmetatable(m, META)
+end
+
+---What keeps the layers of a file from being those of a tagger.
+local function fault(m, known)
+  local function sizes(value, name)
+    local config = type(value) == "table" and value.config
+    return config and (not name or config.class == name) and config.sizes or {}
+  end
+  local embed, out, net = sizes(m.embed, "Embedding"), sizes(m.out, "Linear"),
+                          sizes(m.rnn)
+  if embed[1] ~= #known.words or out[2] ~= #known.tags or
+     out[1] ~= 2 * (net[2] or 0) or
+     m.crf and sizes(m.crf, "CRF")[1] ~= #known.tags or
+     known.chars and sizes(m.char_embed, "Embedding")[1] ~= #known.chars then
+    return "its layers do not fit its words and tags"
+  end
+  for i, vocabulary in ipairs(known.features) do
+    if sizes((m.features or {})[i], "Embedding")[1] ~= #vocabulary then
+      return "its layers do not fit its columns"
+    end
+  end
+end
+
+---Rebuilds a tagger from its file.
+---@param path string
+---@return rnn.Tagger|nil
+---@return table<string, string>|string meta or the message "path: reason"
+---@return string? code "EIO" or "EFORMAT"
+function tagger.load(path)
+  local m, meta, code = model.load_model(path)
+  if not m then return nil, meta, code end
+  local known, wrong = tagger.recall(meta)
+  wrong = wrong or fault(m, known)
+  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  m[KNOWN] = known
+  return setmetatable(m, META), meta
+end
+
+---@return rnn.TaggerKnown
+function Tagger:known() return self[KNOWN] end
+
+-- }==
+
+-- {== Sentences as ids ==
+
+---Sentences made ready: word, feature and tag ids.
+---@param sentences rnn.Sentence[]
+---@return table[] items with `size`, and `gold` where all tags are known
+function Tagger:encode(sentences)
+  local known, items = self[KNOWN], {}
+  for i, s in ipairs(sentences) do
+    local item = {size = #s.words, spelt = s.words, features = {},
+                  words = known.words:encode(map(s.words, fold))}
+    for k, name in ipairs(known.columns) do
+      item.features[k] = known.features[k]:encode(s[name])
+    end
+    if s.tags then
+      local unseen
+      item.tags, unseen = known.tags:encode(
+        known.scheme and data.bioes(s.tags) or s.tags)
+      item.gold = unseen == 0
+    end
+    items[i] = item
+  end
+  return items
+end
+
+---The different words of items, and the number of each at every place (T,N).
+local function different(items, T)
+  local words, number, places = {}, {}, {}
+  for t = 1, T do
+    local row = {}
+    for n, item in ipairs(items) do
+      local word = item.spelt[t] or item.spelt[1]
+      if not number[word] then
+        words[#words + 1] = word
+        number[word] = #words
+      end
+      row[n] = number[word]
+    end
+    places[t] = row
+  end
+  return words, core.ids(places)
+end
+
+---What the characters of all words say (T,N,F).
+local function read_chars(self, items, T)
+  local chars = self[KNOWN].chars
+  local words, places = different(items, T)
+  local ids, lengths = data.padded(map(words, function(word)
+    return (chars:encode(units.chars(word)))
+  end), {pad = 1})
+  local x = self.char_embed(ids)
+  local y
+  if self.char_cnn then
+    y = layer("Pool", "max")(self.char_cnn(x, lengths), lengths)
+  else
+    local _, state = self.char_rnn(x, nil, lengths)
+    y = op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
+  end
+  return op.embedding(y, places)
+end
+
+---Scores of the tags (T,N,K), and the lengths of the N sentences.
+local function scores(self, items)
+  local known = self[KNOWN]
+  local ids, lengths = data.padded(items, {field = "words", pad = 1})
+  local parts = {self.embed(regularise.word_dropout(ids, known.word_dropout,
+                                                    1))}
+  if known.chars then parts[2] = read_chars(self, items, #ids) end
+  for k, embed in ipairs(self.features or {}) do
+    parts[#parts + 1] = embed((data.padded(map(items, function(item)
+      return item.features[k]
+    end), {pad = 1})))
+  end
+  local x = #parts > 1 and op.cat(parts, 3) or parts[1]
+  if self.drop_in then x = self.drop_in(x) end
+  local h = self.rnn(x, nil, lengths)
+  return self.out(self.drop and self.drop(h) or h), lengths
+end
+
+-- }==
+
+---The loss of the tags of scores, summed over sentences (CRF) or words.
+local function sum_loss(self, y, items, lengths)
+  local tags = data.padded(items, {field = "tags", pad = self.crf and 1 or 0})
+  if self.crf then
+    return self.crf:loss(y, tags, lengths, {reduction = "sum"})
+  end
+  return op.cross_entropy(y, tags, {ignore = 0, reduction = "sum"})
+end
+
+local function count(items)
+  local n = 0
+  for _, item in ipairs(items) do n = n + item.size end
+  return n
+end
+
+---What training makes small.
+---@param items table[] from encode
+---@return rnn.Tensor loss nats per word
+---@return integer words
+function Tagger:loss(items)
+  local y, lengths = scores(self, items)
+  local n = count(items)
+  return sum_loss(self, y, items, lengths) * (1 / n), n
+end
+
+---Can the loss of items be told?
+local function all_tagged(items)
+  for _, item in ipairs(items) do
+    if not item.gold then return false end
+  end
+  return true
+end
+
+---The likeliest tags of items.
+---@param items table[] from encode
+---@return string[][] tags as the training data have them
+---@return number? loss nats, summed; nil when a tag is missing or not known
+---@return integer words
+function Tagger:predict(items)
+  local known = self[KNOWN]
+  local y, lengths = scores(self, items)
+  local best = (self.crf and self.crf:decode(y, lengths) or y:argmax(3))
+               :transpose():totable()
+  local guesses = {}
+  for n, item in ipairs(items) do
+    local names = known.tags:decode(table.move(best[n], 1, item.size, 1, {}))
+    guesses[n] = known.scheme == "BIO" and data.bio(names) or names
+  end
+  return guesses, all_tagged(items) and
+         sum_loss(self, y, items, lengths):item() or nil, count(items)
+end
+
+---Tags sentences.
+---@param sentences {words: string[]}[] and the columns the tagger was given
+---@param batch? integer sentences at once; default 32
+---@return string[][] tags of each sentence
+function Tagger:tag(sentences, batch)
+  return inbatches.each(self:encode(sentences), batch or 32, function(items)
+    return (self:predict(items))
+  end)
+end
+
+return tagger

@@ -1,0 +1,140 @@
+---Trains a tagger: a label for each word of a sentence - parts of speech,
+---chunks, names, slots.
+---Usage: rnnlua train_tagger.lua --data FILE --out DIR [options]   (--help)
+local rnn = require "rnn"
+local cli = require "rnn.cli"
+local options = require "rnn.options"
+
+local data, metrics = rnn.data, rnn.metrics
+
+local SPEC = options.join({
+  name = "train_tagger.lua", usage = "--data FILE --out DIR [options]",
+  saved = "resume",
+  summary = "Trains a BiLSTM-CRF on tagged sentences, by words and their " ..
+    "characters. Writes log.jsonl, last.safetensors and best.safetensors " ..
+    "(the best F1 or accuracy) to DIR. tag.lua tags other sentences.",
+  notes = "Tags such as B-NP are those of spans: they are learnt as BIOES, " ..
+    "given back as they were, and scored as conlleval does (f1); others by " ..
+    "accuracy. Scores are in percent.",
+  examples = {
+    "train_tagger.lua --data train.conllu --valid-data dev.conllu " ..
+      "--format conllu --out pos",
+    "train_tagger.lua --data train.txt --test-data test.txt --features 2 " ..
+      "--out chunks",
+    "train_tagger.lua --data seq.in --tags seq.out --out slots",
+    "train_tagger.lua --out pos --resume --epochs 40",
+  },
+}, options.examples, {
+  {"format", type = "choice", choices = {"columns", "conllu", "parallel"},
+   default = "columns",
+   help = "a word a line and blank lines between sentences, CoNLL-U, or a " ..
+     "sentence a line with its tags in --tags"},
+  {"word-column", type = "int",
+   help = "column of the words (default 1, of CoNLL-U 2)"},
+  {"tag-column", type = "int",
+   help = "column of the tags (default -1, the last; of CoNLL-U 4, UPOS)"},
+  {"features", type = "int", list = true, many = true,
+   help = "other columns to go by; new text must have them too"},
+  {"tags", type = "file", list = true, many = true,
+   help = "parallel: the tags of --data, a file for each"},
+  {"valid-tags", type = "file", list = true, many = true,
+   help = "parallel: the tags of --valid-data"},
+  {"test-tags", type = "file", list = true, many = true,
+   help = "parallel: the tags of --test-data"},
+  {group = "Model"},
+  {"embed", type = "int", min = 1, max = 65536, default = 100,
+   help = "size of the vectors of words"},
+  {"vectors", type = "file", metavar = "FILE",
+   help = "pretrained vectors of words: word2vec, GloVe, .vec; also .gz"},
+  {"freeze", type = "flag", help = "do not train the pretrained vectors"},
+  {"chars", type = "choice", choices = {"lstm", "cnn", "none"},
+   default = "lstm", help = "what reads the characters of a word"},
+  {"char-embed", type = "int", min = 1, max = 65536, default = 30,
+   help = "size of the vectors of characters"},
+  {"char-hidden", type = "int", min = 1, max = 65536, default = 50,
+   help = "units that read characters in each direction, or filters"},
+  {"feature-embed", type = "int", min = 1, max = 65536, default = 20,
+   help = "size of the vectors of the other columns"},
+  {"output", type = "choice", choices = {"crf", "softmax"}, default = "crf",
+   help = "what chooses the tags: all of a sentence together, or each one"},
+  {"word-dropout", type = "number", min = 0, below = 1, default = 0.05,
+   help = "chance that a word is not known, only its characters"},
+}, options.example_layers, options.example_training, options.example_control)
+
+-- {== Data ==
+
+local TAGS_OF = {data = "tags", valid_data = "valid_tags",
+                 test_data = "test_tags"}
+
+---The sentences of a file, and of that with their tags.
+local function read_parallel(path, opts, option, i)
+  local name = TAGS_OF[option]
+  local tags = (opts[name] or {})[i]
+  if not tags then
+    cli.fail(2, "--%s must name the tags of %s", name:gsub("_", "-"), path)
+  end
+  return data.tagged(path, tags, {invalid = opts.invalid})
+end
+
+local function read(path, opts, option, i)
+  if opts.format == "parallel" then
+    return read_parallel(path, opts, option, i)
+  end
+  local conllu = opts.format == "conllu"
+  local columns = {words = opts.word_column or conllu and 2 or 1,
+                   tags = opts.tag_column or conllu and 4 or -1}
+  for _, column in ipairs(opts.features or {}) do
+    columns[tostring(column)] = column
+  end
+  return data.conll(path, {format = opts.format, columns = columns,
+                           invalid = opts.invalid})
+end
+
+-- }==
+
+-- {== Scores ==
+
+local function gold(sentences)
+  local tags = {}
+  for i, s in ipairs(sentences) do tags[i] = s.tags end
+  return tags
+end
+
+---All tags of sentences, one after the other.
+local function flat(list)
+  local all = {}
+  for _, tags in ipairs(list) do
+    table.move(tags, 1, #tags, #all + 1, all)
+  end
+  return all
+end
+
+local function score(guesses, sentences, tagger)
+  local truth = gold(sentences)
+  local scores = {accuracy = 100 * metrics.accuracy(flat(guesses),
+                                                    flat(truth))}
+  if tagger:known().scheme and data.scheme(truth) then
+    scores.f1 = 100 * metrics.span_f1(guesses, truth)
+  end
+  return scores
+end
+
+---Precision, recall and F1 by type.
+local function show(guesses, sentences, tagger)
+  local truth = gold(sentences)
+  if tagger:known().scheme and data.scheme(truth) then
+    return tostring(select(2, metrics.span_f1(guesses, truth)))
+  end
+  return tostring(select(2, metrics.f1(flat(guesses), flat(truth))))
+end
+
+-- }==
+
+rnn.datatask.main(arg, SPEC, {
+  kind = require "rnn.models.tagger", unit = "word", read = read,
+  score = score, show = show,
+  metric = function(known) return known.scheme and "f1" or "accuracy" end,
+  use = function(path)
+    return {"tag", rnn.run.command("tag.lua", path, "FILE")}
+  end,
+})
