@@ -257,7 +257,6 @@ local function test(self)
   table.sort(parts)
   r:note("test    loss %.3f nats per %s, %s", loss, self.unit,
          table.concat(parts, ", "))
-  r:log("test", scores)
   if def.show then print(def.show(guesses, self.test, best)) end
 end
 
@@ -275,6 +274,9 @@ function datatask.main(args, spec, def)
   end)
   local opts = self.opts
   options.slots(opts)   -- checks them
+  if opts.freeze and not opts.vectors then
+    cli.fail(2, "--freeze needs --vectors FILE")
+  end
   core.threads(opts.threads)
   core.seed(opts.seed)
   open_data(self)

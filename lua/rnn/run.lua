@@ -113,6 +113,13 @@ local function states_of(parts)
   return states
 end
 
+local function sorted(parts)
+  local names = {}
+  for name in pairs(parts) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 ---Puts one part back to a state, which comes from a file.
 local function restore_part(part, name, state)
   if type(state) ~= "table" then
@@ -130,10 +137,10 @@ local function go_back(self, saved, new_data)
   if not at then return nil, wrong, code end
   local parts = type(at.extra.parts) == "table" and at.extra.parts or {}
   if new_data then parts.reader, at.state = nil, nil end
-  for name, part in pairs(o.parts) do
+  for _, name in ipairs(sorted(o.parts)) do
     if parts[name] ~= nil then
       local ok
-      ok, wrong = restore_part(part, name, parts[name])
+      ok, wrong = restore_part(o.parts[name], name, parts[name])
       if not ok then return nil, saved.path .. ": " .. wrong, "EFORMAT" end
     end
   end

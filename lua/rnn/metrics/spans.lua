@@ -12,7 +12,8 @@ local function tag_kind()
     if seen[x] then return seen[x] end
     if type(x) ~= "string" then return input.wrong("a tag", x) end
     seen[x] = spans.parse(x)
-    return seen[x] or input.wrong("O, or B-, I-, E- or S- and a type", x)
+    if seen[x] then return seen[x] end
+    return input.wrong("O, or B-, I-, E- or S- and a type", x)
   end
 end
 

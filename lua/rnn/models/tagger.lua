@@ -171,6 +171,7 @@ end
 ---@class rnn.TaggerConfig
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer of words
+---@field freeze? boolean their vectors are not trained
 ---@field hidden integer units in each direction
 ---@field layers integer
 ---@field chars "lstm"|"cnn"|"none"
@@ -188,7 +189,8 @@ end
 ---@param o rnn.TaggerConfig
 ---@return rnn.Tagger
 function tagger.build(known, o)
-  local m = {embed = layer("Embedding", #known.words, o.embed)}
+  local m = {embed = layer("Embedding", #known.words, o.embed,
+                           {freeze = o.freeze})}
   local D = o.embed + add_chars(m, known, o)
   if #known.features > 0 then m.features = {} end
   for i, vocabulary in ipairs(known.features) do

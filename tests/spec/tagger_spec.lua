@@ -1,0 +1,426 @@
+---Taggers: spans and their schemes, vocabularies, the model, the scripts.
+local rnn = require "rnn"
+local data = require "rnn.data"
+local gradcheck = require "tests.gradcheck"
+local json = require "rnn.json"
+local log = require "rnn.log"
+local new_random = require "tests.random"
+local raises = require "tests.raises"
+local sandbox = require "tests.sandbox"
+local tagger = require "rnn.models.tagger"
+local dir, read, write, quote = sandbox.dir, sandbox.read, sandbox.write,
+                                sandbox.quote
+
+teardown(sandbox.remove)
+
+local function words_of(text)
+  local list = {}
+  for word in text:gmatch "%S+" do list[#list + 1] = word end
+  return list
+end
+
+-- {== Spans ==
+
+describe("spans", function()
+  local function as_text(tags)
+    local parts = {}
+    for i, s in ipairs(data.spans(words_of(tags))) do
+      parts[i] = ("%d-%d %s"):format(s.first, s.last, s.type)
+    end
+    return table.concat(parts, ", ")
+  end
+
+  it("are read from every scheme", function()
+    assert.equal("1-2 NP, 3-3 VP", as_text "B-NP I-NP B-VP O")
+    assert.equal("1-2 NP, 3-3 NP", as_text "I-NP I-NP B-NP O")   -- IOB1
+    assert.equal("1-3 NP, 4-4 VP", as_text "B-NP I-NP E-NP S-VP")
+    assert.equal("1-1 NP, 2-3 VP", as_text "I-NP I-VP I-VP")
+    assert.equal("2-2 X-Y", as_text "O B-X-Y O")
+    assert.equal("", as_text "O O")
+    raises.with("tag 2 must be O", data.spans, {"O", "NP"})
+  end)
+
+  it("are written in both schemes", function()
+    local function same(bio, bioes)
+      assert.same(words_of(bioes), data.bioes(words_of(bio)))
+      assert.same(words_of(bio), data.bio(words_of(bioes)))
+    end
+    same("B-NP I-NP I-NP O B-VP B-VP I-VP", "B-NP I-NP E-NP O S-VP B-VP E-VP")
+    same("O", "O")
+    assert.same({}, data.bioes {})
+  end)
+
+  it("stay the same through both, whatever the tags", function()
+    local rand = new_random(7)
+    local all = words_of "O B-x I-x E-x S-x B-y I-y E-y S-y"
+    for _ = 1, 500 do
+      local tags = {}
+      for i = 1, rand:int(0, 9) do tags[i] = all[rand:int(1, #all)] end
+      local want = data.spans(tags)
+      assert.same(want, data.spans(data.bioes(tags)))
+      assert.same(want, data.spans(data.bio(data.bioes(tags))))
+    end
+  end)
+
+  it("have a scheme if all tags are those of spans", function()
+    assert.equal("BIO", data.scheme {{"O"}, {"B-a", "I-a"}})
+    assert.equal("BIOES", data.scheme {{"O", "B-a"}, {"S-b"}})
+    assert.is_nil(data.scheme {{"O", "O"}})
+    assert.is_nil(data.scheme {{"O", "B-a", "NOUN"}})
+    assert.is_nil(data.scheme {{"I-"}})
+  end)
+end)
+
+-- }==
+
+describe("a vocabulary", function()
+  it("has the frequent tokens first, then those of fewer bytes", function()
+    local list = {{"b", "a", "c"}, {{"b"}, {"b", "c"}}, {"d"}}
+    local v, counts = data.vocabulary(list)
+    assert.same({"<unk>", "b", "c", "a", "d"}, v.names)
+    assert.equal(3, counts.b)
+    assert.same({"<unk>", "b", "c"}, data.vocabulary(list, nil,
+                                                     {min_count = 2}).names)
+    assert.same({"<s>", "b", "c"}, data.vocabulary(list, nil,
+                {special = {"<s>"}, max_size = 3}).names)
+  end)
+
+  it("gives other tokens the id of <unk>, or 0", function()
+    local v = data.vocabulary {{"a", "<unk>", "\xFF"}}
+    assert.same({"<unk>", "a"}, v.names)   -- no UTF-8 is not learnt
+    local ids, unknown = v:encode {"a", "x", "\xFF", "<unk>"}
+    assert.same({2, 1, 1, 1}, ids)
+    assert.equal(2, unknown)
+    assert.same({"a", "<unk>"}, v:decode {2, 1})
+    raises.with("id 3 at position 1 is not in 1..2", v.decode, v, {3})
+    local none = data.vocabulary({{"a"}}, nil, {special = {}})
+    assert.same({1, 0}, (none:encode {"a", "b"}))
+    assert.is_nil(none:id "b")
+  end)
+
+  it("is what its description says, and no other", function()
+    local v = data.vocabulary({{words = {"\u{E9}", 'q"', "a b"}}}, "words")
+    assert.same(v.names, data.vocabulary_from(v:spec()).names)
+    for _, bad in ipairs {"", "[]", "null", '["a","a"]', '["a", "b"]', "[1]",
+                          '{"a":1}', '["a"'} do
+      local got, wrong, code = data.vocabulary_from(bad)
+      assert.is_nil(got, bad)
+      assert.truthy(wrong)
+      assert.equal("EFORMAT", code)
+    end
+    assert.is_nil(data.vocabulary_from(nil))
+    raises.with("a token must be a string", data.vocabulary, {{1}})
+  end)
+end)
+
+-- {== The model ==
+
+local SENTENCES = {
+  {words = words_of "Anna sees the old dog", tags = words_of
+    "B-NP B-VP B-NP I-NP I-NP", ["2"] = words_of "N V D A N"},
+  {words = words_of "Run", tags = words_of "B-VP", ["2"] = words_of "V"},
+  {words = words_of "the 3 dogs that Anna sees run off", tags = words_of
+    "B-NP I-NP I-NP O B-NP B-VP B-VP O", ["2"] = words_of
+    "D C N P N V V R"},
+}
+
+local SMALL = {cell = "lstm", embed = 4, hidden = 3, layers = 1,
+               char_embed = 3, char_hidden = 2, feature_embed = 2,
+               output = "crf", dropout = 0.0, weight_drop = 0.0,
+               precision = "full", chars = "lstm", features = {2},
+               min_count = 1, max_vocab = 100, word_dropout = 0.0}
+
+local function build(more)
+  local o = {}
+  for k, v in pairs(SMALL) do o[k] = v end
+  for k, v in pairs(more or {}) do o[k] = v end
+  local known = tagger.learn(SENTENCES, o)
+  return tagger.build(known, o), known
+end
+
+describe("a tagger", function()
+  local before = rnn.default_dtype()
+  before_each(function()
+    rnn.seed(3)
+    rnn.default_dtype "float64"
+  end)
+  after_each(function() rnn.default_dtype(before) end)
+
+  for name, more in pairs {
+    ["of all parts"] = {}, ["that reads characters by convolution"] =
+      {chars = "cnn", cell = "gru"}, ["without a CRF"] = {output = "softmax"},
+    ["of words alone, two layers"] = {chars = "none", features = {},
+                                      layers = 2, cell = "rnn"},
+  } do
+    it(name .. " has a gradient", function()
+      local m = build(more)
+      local items = m:encode(SENTENCES)
+      assert(gradcheck.check {seed = 5, params = rnn.parameters(m),
+                              f = function() return (m:loss(items)) end})
+    end)
+
+    it(name .. " gives a sentence the same whatever is beside it", function()
+      local m = build(more)
+      local items, sum = m:encode(SENTENCES), 0
+      local together, loss = m:predict(items)
+      for i, item in ipairs(items) do
+        local alone, one = m:predict {item}
+        assert.same(together[i], alone[1])
+        sum = sum + one
+      end
+      assert.near(loss, sum, 1e-10)
+      local mean, n = m:loss(items)
+      assert.equal(14, n)
+      assert.near(loss / 14, mean:item(), 1e-12)
+    end)
+  end
+
+  it("learns spans as BIOES, and tells them as they were", function()
+    local m, known = build()
+    assert.equal("BIO", known.scheme)
+    assert.same(words_of "B-NP E-NP I-NP O S-NP S-VP", known.tags.names)
+    for _, tags in ipairs(m:tag(SENTENCES)) do
+      for _, tag in ipairs(tags) do assert.truthy(tag:find "^[BIO]%f[%-\0]") end
+      assert.same(tags, data.bio(tags))   -- the CRF keeps to the scheme
+    end
+  end)
+
+  it("looks words up without their case and digits", function()
+    local m, known = build()
+    assert.equal(known.words:id "anna", m:encode(SENTENCES)[1].words[1])
+    assert.truthy(known.words.ids["0"])
+    assert.is_nil(known.words.ids["3"])
+    local s = {{words = {"ANNA", "7"}, ["2"] = {"N", "?"}}}
+    local item = m:encode(s)[1]
+    assert.same({known.words:id "anna", known.words:id "0"}, item.words)
+    assert.falsy(item.gold)
+    assert.equal(2, #m:tag(s)[1])
+  end)
+
+  it("has no loss for tags it does not know", function()
+    local m = build()
+    local items = m:encode {{words = {"dog"}, tags = {"B-XX"},
+                             ["2"] = {"N"}}}
+    assert.falsy(items[1].gold)
+    local tags, loss = m:predict(items)
+    assert.equal(1, #tags[1])
+    assert.is_nil(loss)
+  end)
+
+  it("comes back from its file", function()
+    local path = dir .. "/tagger.safetensors"
+    local m, known = build {chars = "cnn"}
+    assert(rnn.save(path, m, tagger.describe(known)))
+    local same = assert(tagger.load(path))
+    assert.same(m:tag(SENTENCES), same:tag(SENTENCES))
+    local _, loss = m:predict(m:encode(SENTENCES))
+    local _, again = same:predict(same:encode(SENTENCES))
+    assert.near(loss, again, 1e-6)
+  end)
+
+  it("in a damaged file is refused", function()
+    local path = dir .. "/bad.safetensors"
+    local m, known = build()
+    local function refused(message, change, layers)
+      local meta = tagger.describe(known)
+      change(meta)
+      assert(rnn.save(path, layers or m, meta))
+      local got, wrong, code = tagger.load(path)
+      assert.is_nil(got)
+      assert.equal("EFORMAT", code)
+      assert.truthy(wrong:find(message, 1, true), wrong)
+    end
+    refused("is not a tagger: its kind is 'lm'", function(meta)
+      meta["rnnlua.kind"] = "lm"
+    end)
+    for _, name in ipairs {"words", "tags", "feature.1"} do
+      refused("damaged", function(meta) meta[name] = nil end)
+      refused("damaged", function(meta) meta[name] = "[1]" end)
+    end
+    for _, text in ipairs {"", "[]", '{"columns":[1]}', "{"} do
+      refused("damaged", function(meta) meta.tagger = text end)
+    end
+    refused("do not fit", function(meta)
+      meta.words = data.vocabulary {{"a"}}
+    end)
+    refused("do not fit", function(meta) meta.tags = data.labels {"O"} end)
+    refused("do not fit", function(meta)
+      meta["feature.1"] = data.vocabulary {{"a"}}
+    end)
+    refused("do not fit", function() end, {embed = m.embed, out = m.out})
+  end)
+end)
+
+-- }==
+
+-- {== The scripts ==
+
+local function shell(script, ...)
+  local words = {quote(sandbox.program), quote("scripts/" .. script)}
+  for _, word in ipairs {...} do words[#words + 1] = word end
+  return sandbox.shell(table.concat(words, " "))
+end
+
+---Sentences whose tags follow from the words: "x" begins a span of letters,
+---digits are O.
+local function corpus(count, seed, ending)
+  local rand, out = new_random(seed), {}
+  for _ = 1, count do
+    local open = false
+    for _ = 1, rand:int(1, 8) do
+      local kind = rand:int(1, 3)
+      local word = kind == 1 and tostring(rand:int(10, 99)) or
+                   (kind == 2 and "x" or "y") .. rand:int(1, 30)
+      local tag = kind == 1 and "O" or kind == 2 and "B-L" or
+                  open and "I-L" or "B-L"
+      open = kind ~= 1
+      out[#out + 1] = ("%s c%d %s"):format(word, kind, tag)
+    end
+    out[#out + 1] = ""
+  end
+  return table.concat(out, ending or "\n") .. (ending or "\n")
+end
+
+local train_file = write("train.txt", corpus(300, 1))
+local test_file = write("test.txt", corpus(60, 2, "\r\n"))
+
+local function train(out, ...)
+  return shell("train_tagger.lua", "--out", quote(dir .. "/" .. out),
+               "--threads 1 --hidden 12 --embed 8 --char-hidden 6",
+               "--char-embed 6 --lr 0.02 --dropout 0.1 --batch 16", ...)
+end
+
+local function events(out, kind)
+  local list = {}
+  assert(log.each(dir .. "/" .. out .. "/log.jsonl", function(e)
+    if e.event == kind then list[#list + 1] = e end
+  end))
+  return list
+end
+
+describe("train_tagger", function()
+  it("learns, keeps the best F1, tests, and tag.lua tags", function()
+    local code, out, err = train("run", "--data", quote(train_file),
+      "--test-data", quote(test_file), "--features 2 --epochs 4")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("data    270 examples, 30 to validate with, 60 to",
+                           1, true), err)
+    assert.truthy(err:find "best f1 %d+%.%d+, step %d+", err)
+    assert.truthy(out:find "precision  recall", out)
+    local f1 = tonumber(err:match "test    loss .* f1 ([%d.]+)\n")
+    assert.truthy(f1 > 95, err)
+    local best = 0
+    for _, e in ipairs(events("run", "val")) do
+      assert.equal(e.best, e.f1 > best)
+      best = math.max(best, e.f1)
+    end
+    local model = quote(dir .. "/run/best.safetensors")
+    code, out, err = shell("tag.lua", model, "--format columns", "-",
+                           "< " .. quote(test_file))
+    assert.equal(0, code, err)
+    local _, words = out:gsub("/[BIO]%S*", "")
+    local _, lines = read(test_file):gsub("%S+ c%d", "")
+    assert.equal(lines, words)
+    code, out, err = shell("tag.lua", model, "text", "2>&1")
+    assert.equal(2, code)
+    assert.truthy(out:find("goes by column 2", 1, true), err)
+  end)
+
+  it("goes on exactly where it stopped", function()
+    local same = "--schedule constant --data " .. quote(train_file)
+    assert.equal(0, (train("whole", same, "--steps 25 --eval-every 10")))
+    assert.equal(0, (train("parts", same, "--steps 13 --eval-every 10")))
+    local code, _, err = shell("train_tagger.lua", "--out",
+      quote(dir .. "/parts"), "--resume --steps 25 --threads 2")
+    assert.equal(0, code, err)
+    for _, name in ipairs {"last", "best"} do
+      assert.truthy(read(dir .. "/whole/" .. name .. ".safetensors") ==
+                    read(dir .. "/parts/" .. name .. ".safetensors"), name)
+    end
+    write("other.txt", corpus(20, 3))
+    code, _, err = shell("train_tagger.lua", "--out", quote(dir .. "/parts"),
+      "--resume --steps 30 --data", quote(dir .. "/other.txt"))
+    assert.equal(3, code)
+    assert.truthy(err:find("is not the text", 1, true), err)
+  end)
+
+  it("starts from another model, and with vectors", function()
+    local code, _, err = train("from", "--data", quote(train_file),
+      "--epochs 1 --init-from", quote(dir .. "/whole/best.safetensors"))
+    assert.equal(0, code, err)
+    assert.truthy(events("from", "val")[1].f1 >
+                  events("whole", "val")[1].f1)
+    local vectors = write("v.vec", "2 3\nx0 1 0 0\ny0 0 1 0\n")
+    code, _, err = train("vectors", "--data", quote(train_file),
+      "--steps 3 --freeze --chars cnn --output softmax --vectors",
+      quote(vectors))
+    assert.equal(0, code, err)
+    assert.truthy(err:find("2 of %d+ words have a vector"), err)
+    local _, meta = rnn.load(dir .. "/vectors/best.safetensors")
+    local layers = json.decode(meta["rnnlua.layers"])
+    assert.equal(3, layers.embed.sizes[2])
+    assert.truthy(layers.embed.options.freeze)
+    code, _, err = shell("train_tagger.lua", "--out",
+      quote(dir .. "/vectors"), "--resume --steps 5")
+    assert.equal(0, code, err)
+  end)
+
+  it("takes sentences with tags beside them, and plain tags", function()
+    local words = write("seq.in", ("a b c\nd a\n"):rep(20))
+    local tags = write("seq.out", ("X Y Z\nW X\n"):rep(20))
+    local code, out, err = train("slots", "--format parallel --data",
+      quote(words), "--tags", quote(tags), "--epochs 10")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("best accuracy 100.00", 1, true), err)
+    assert.truthy(out:find "precision" == nil)   -- there was no --test-data
+    local model = quote(dir .. "/slots/best.safetensors")
+    local typed = write("typed", "a b\n\n" .. ("d "):rep(1000) .. "\r\nc")
+    code, out, err = shell("tag.lua", model, "<", quote(typed))
+    assert.equal(0, code, err)
+    local first, long, last = out:match "^(a/X b/%u)\n\n([^\n]*)\n(c/%u)\n$"
+    assert.truthy(first and last, out:sub(1, 20))
+    assert.equal(read(typed):match "\n([d ]+d)", (long:gsub("/%u", "")))
+    code, out, err = shell("tag.lua", model, "--output json", quote(typed))
+    assert.equal(0, code, err)
+    assert.same({"X", "Y"}, json.decode(out:match "[^\n]*").tags)
+    code, out, err = shell("tag.lua", model, "--output spans", quote(typed))
+    assert.equal(2, code, out)
+    assert.truthy(err:find("not those of spans", 1, true), err)
+    code, out, err = train("slots2", "--format parallel --data", quote(words))
+    assert.equal(2, code, out)
+    assert.truthy(err:find("--tags must name the tags of", 1, true), err)
+  end)
+
+  it("tells what is wrong with data, and where", function()
+    local function fails(text, content, ...)
+      local path = write("bad.txt", content)
+      local code, out, err = train("bad", "--data", quote(path), ...)
+      assert.equal(3, code, err)
+      assert.equal("", out)
+      assert.truthy(err:find("bad.txt:?" .. text), err)
+      assert.equal(1, select(2, err:gsub("\n", "")), err)
+    end
+    fails("2: has 1 column, expected 2", "a O\nb\n")
+    fails("1: has 1 column, 'tags' and 'words' must be two", "a\nb\n")
+    fails(" has no sentences", "\n\n\n")
+    fails(" has no sentences", "")
+    fails(".*invalid UTF%-8.*line 2", "a O\n\xFF O\n")
+    fails("1: has 2 columns, '7'", "a O\n", "--features 7")
+    local path = write("odd.txt", ("a O\r\n\r\n\xFF O\r\n\r\n"):rep(9))
+    local code, _, err = train("odd", "--data", quote(path),
+                               "--invalid replace --epochs 1")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("all 16 labels are 'O'", 1, true) or
+                  err:find("all 17 labels are 'O'", 1, true), err)
+  end)
+
+  it("is not put off by tags that it has not learnt", function()
+    local path = write("unseen.txt", "a c1 B-NEW\n\nx1 c2 B-L\n")
+    local code, _, err = train("unseen", "--data", quote(train_file),
+      "--test-data", quote(path), "--features 2 --steps 5")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("test    loss", 1, true), err)
+  end)
+end)
+
+-- }==
