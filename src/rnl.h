@@ -697,6 +697,12 @@ RNL_API size_t rnl_utf8_check (const char *s, size_t n, size_t *line);
 RNL_API size_t rnl_utf8_tail (const char *s, size_t n);
 
 /*
+** Columns that text takes on a terminal: two for a wide East Asian character,
+** none for a mark on another one; one for each byte that is no UTF-8.
+*/
+RNL_API size_t rnl_utf8_width (const char *s, size_t n);
+
+/*
 ** Makes valid UTF-8 of any bytes: each longest broken start of a sequence
 ** becomes one U+FFFD (as Unicode recommends), or is dropped unless 'replace'.
 ** '*out' as in rnl_utf8_normalise.

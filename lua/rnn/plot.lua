@@ -1,8 +1,13 @@
 ---Plots by gnuplot, which must be installed: png or svg by the file's name, or
 ---"-" for characters on a terminal.
-local core = require "rnn.core"
+local gnuplot = require "rnn.gnuplot"
 
-local plot = {}
+local quote = gnuplot.quote
+
+local plot = {
+  terminal = gnuplot.terminal,
+  heatmap = require "rnn.heatmap",
+}
 
 ---Okabe and Ito's colours, which colour-blind people tell apart, without the
 ---yellow that white swallows; further lines are dashed.
@@ -10,12 +15,6 @@ local COLORS = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
                 "#56B4E9", "#000000"}
 local PALE = 0.65            -- how much white a pale line has
 local POINTS = 4000          -- of a line that gnuplot gets
-
-local SIZE = "size 1100,680 font 'Sans,13'"
-local TERMINAL = {
-  png = "set terminal pngcairo " .. SIZE .. "\n",
-  svg = "set terminal svg " .. SIZE .. " background 'white'\n",
-}
 
 -- {== Data ==
 
@@ -77,47 +76,7 @@ end
 
 -- }==
 
--- {== gnuplot ==
-
----A gnuplot string: nothing in it is a command or an escape.
-local function quote(text)
-  return "'" .. text:gsub("[%c]", " "):gsub("'", "''") .. "'"
-end
-
-local function installed()
-  return (os.execute "command -v gnuplot >/dev/null 2>&1") and true or false
-end
-
----Gnuplot's command for the kind of plot that a name asks for.
----@param path string name.png, name.svg, or "-" for the terminal
----@return string|nil command
----@return string? message
----@return string? code "ENAME"
-function plot.terminal(path)
-  if path == "-" then
-    local width = core.sys.columns() - 2   -- gnuplot adds one
-    local color = core.sys.isatty "stdout" and not os.getenv "NO_COLOR"
-    return ("set terminal dumb size %d,%d %s\n"):format(
-      width, math.max(16, math.min(30, width * 3 // 10)),
-      color and "ansi256" or "mono")
-  end
-  local command = TERMINAL[path:match "%.(%w+)$"]
-  if command then return command end
-  return nil, path .. ": a plot's name must end in .png or .svg, or be -",
-         "ENAME"
-end
-
----Gnuplot's commands to write to 'path', or nil, a message and a code. The file
----is made here, for gnuplot would write to stdout instead.
-local function output(path)
-  local command, wrong, code = plot.terminal(path)
-  if not command or path == "-" then return command, wrong, code end
-  local file
-  file, wrong = io.open(path, "wb")
-  if not file then return nil, wrong, "EIO" end
-  file:close()
-  return ("%sset output %s\n"):format(command, quote(path))
-end
+-- {== Lines ==
 
 ---A colour mixed with white.
 local function pale(color)
@@ -167,8 +126,8 @@ local function add_labels(add, o, plain)
   if o.xlabel then add("set xlabel %s noenhanced\n", quote(o.xlabel)) end
 end
 
-local function commands(head, o, plain)
-  local parts, curves = {head, plain and PLAIN_LOOK or LOOK}, {}
+local function commands(o, plain)
+  local parts, curves = {plain and PLAIN_LOOK or LOOK}, {}
   local function add(text, ...) parts[#parts + 1] = text:format(...) end
   for i, line in ipairs(o.lines) do
     add("$data%d << EOD\n", i)
@@ -214,23 +173,9 @@ function plot.lines(path, o)
     return nil, (path == "-" and "" or path .. ": ") .. "nothing to plot",
            "EDATA"
   end
-  local head, wrong, code = output(path)
-  if not head then return nil, wrong, code end
-  if not installed() then
-    wrong = "gnuplot is not installed (Debian's package: gnuplot-nox)"
-    if path == "-" then return nil, wrong end
-    os.remove(path)
-    local data = path:gsub("%.%w+$", ".csv")
-    if save_csv(data, o) then wrong = wrong .. "; the data are in " .. data end
-    return nil, wrong
-  end
-  io.stdout:flush()
-  local pipe
-  pipe, wrong = io.popen("gnuplot 2>/dev/null", "w")
-  if not pipe then return nil, "gnuplot: " .. wrong end
-  pipe:write(commands(head, o, path == "-"))
-  if not pipe:close() then return nil, path .. ": gnuplot failed" end
-  return true
+  return gnuplot.draw(path, commands(o, path == "-"), function(data)
+    return save_csv(data, o)
+  end)
 end
 
 -- }==

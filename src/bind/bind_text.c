@@ -72,6 +72,15 @@ static int l_utf8_check (lua_State *L) {
 }
 
 
+/* utf8_width(s) -> columns it takes on a terminal */
+static int l_utf8_width (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_utf8_width(s, n));
+  return 1;
+}
+
+
 /* utf8_tail(s) -> bytes at the end that begin a character (0..3) */
 static int l_utf8_tail (lua_State *L) {
   size_t n;
@@ -424,6 +433,7 @@ static int l_words_len (lua_State *L) {
 static const luaL_Reg text[] = {
   {"utf8_check", l_utf8_check},
   {"utf8_tail", l_utf8_tail},
+  {"utf8_width", l_utf8_width},
   {"normal_cut", l_normal_cut},
   {"repair", l_repair},
   {"to_lf", l_to_lf},

@@ -85,6 +85,18 @@ size_t rnl_utf8_tail (const char *s, size_t n) {
 }
 
 
+size_t rnl_utf8_width (const char *s, size_t n) {
+  size_t width = 0;
+  for (size_t i = 0; i < n;) {
+    int32_t code;
+    int len = rnli_utf8_scan(bytes_of(s + i), n - i, &code);
+    width += len > 0 ? (size_t)utf8proc_charwidth(code) : (size_t)-len;
+    i += (size_t)(len > 0 ? len : -len);
+  }
+  return width;
+}
+
+
 int rnli_utf8_visible (int32_t code) {
   switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_CC:

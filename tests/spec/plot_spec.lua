@@ -209,3 +209,63 @@ describe("run_curves", function()
     if have then assert(ok, wrong) end
   end)
 end)
+
+describe("a heat map", function()
+  local O = {rows = {{0, 1, 4}, {2, -1, 3}}, xlabels = {"ab", "\u{72D7}", "c"},
+             ylabels = {"x", "\u{4E2D}\u{6587}"}, title = "t\27"}
+
+  ---What a program prints that draws on the terminal.
+  local function printed(o)
+    local path = write("heat.lua", ([[
+      local rnn = require "rnn"
+      assert(rnn.plot.heatmap("-", %s))]]):format(o))
+    return select(2, sandbox.shell(quote(sandbox.program) .. " " ..
+                                   quote(path)))
+  end
+
+  it("stands on a terminal, its labels over columns two wide", function()
+    local text = printed [[{rows = {{0, 1, 4}, {2, -1, 3}},
+      xlabels = {"ab", "\u{72D7}", "c"}, ylabels = {"x", "\u{4E2D}\u{6587}"},
+      title = "t\27"}]]
+    assert.equal("t\\x1b\n" ..
+      "     a\n" ..
+      "     b  \u{72D7} c\n" ..
+      "   x    \u{2591}\u{2591} \u{2588}\u{2588}\n" ..
+      "\u{4E2D}\u{6587} \u{2592}\u{2592}    \u{2593}\u{2593}\n", text)
+    assert.equal(" \u{2588}\u{2588}\n", printed "{rows = {{1}}}")
+    assert.equal("\n", printed "{rows = {{0}}}")
+  end)
+
+  it("is a picture, or leaves its data", function()
+    local path = dir .. "/heat.svg"
+    local ok, wrong = plot.heatmap(path, O)
+    if have then
+      assert(ok, wrong)
+      local svg = sandbox.read(path)
+      assert.truthy(svg:find("\u{72D7}", 1, true))
+      assert.truthy(svg:find "<image")
+    end
+    local from = write("none.lua", ([[
+      local rnn = require "rnn"
+      print(select(2, rnn.plot.heatmap(%q, {rows = {{1, 2}},
+                                            ylabels = {'a "b"'}})))]])
+      :format(dir .. "/none.png"))
+    local _, out = sandbox.shell("PATH=/nonexistent " ..
+      quote(sandbox.program) .. " " .. quote(from))
+    assert.truthy(out:find("none.csv", 1, true), out)
+    assert.equal('"a ""b""","1",1\n"a ""b""","2",2\n',
+                 sandbox.read(dir .. "/none.csv"))
+  end)
+
+  it("needs rows of the same length", function()
+    local function refused(message, o, path)
+      local ok, wrong = plot.heatmap(path or "-", o)
+      assert.is_nil(ok)
+      assert.truthy(wrong:find(message, 1, true), wrong)
+    end
+    refused("there are no numbers", {rows = {}})
+    refused("there are no numbers", {rows = {{}}})
+    refused("row 2 has 1 numbers, expected 2", {rows = {{1, 2}, {1}}})
+    refused("must end in .png or .svg", O, dir .. "/heat.gif")
+  end)
+end)

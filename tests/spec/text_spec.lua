@@ -143,6 +143,15 @@ describe("UTF-8", function()
     end
   end)
 
+  it("has a width in columns", function()
+    for s, width in pairs {
+      [""] = 0, abc = 3, ["\u{E9}e\u{301}"] = 2, ["\u{4E2D}a\u{FF21}"] = 5,
+      ["\xFF\xE4\xB8"] = 3, ["\u{1F600}"] = 2,
+    } do
+      assert.equal(width, core.utf8_width(s), ("%q"):format(s))
+    end
+  end)
+
   it("is normalised; other bytes stay", function()
     assert.equal("\u{E9}", core.normalise("e\u{301}", "nfc"))
     assert.equal("\u{FB01}", core.normalise("\u{FB01}", "nfc"))

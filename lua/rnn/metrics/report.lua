@@ -1,39 +1,11 @@
 ---What is counted, as precision, recall and F1, of all and of each class; and
 ---as a table that people read.
+local core = require "rnn.core"
 local show = require "rnn.show"
 
 local report = {}
 
 -- {== Tables of text ==
-
----Code points that take no column: marks on the character before them.
-local NARROW = {0x300, 0x36F, 0x483, 0x489, 0x591, 0x5BD, 0x610, 0x61A, 0x64B,
-                0x65F, 0x93C, 0x93C, 0x941, 0x948, 0x94D, 0x94D, 0xE31, 0xE31,
-                0xE34, 0xE3A, 0xE47, 0xE4E, 0x1AB0, 0x1AFF, 0x1DC0, 0x1DFF,
-                0x20D0, 0x20FF, 0xFE00, 0xFE0F, 0xFE20, 0xFE2F}
-
----Code points that take two: East Asian Width W and F, in whole blocks.
-local WIDE = {0x1100, 0x115F, 0x2E80, 0x303E, 0x3041, 0xA4CF, 0xA960, 0xA97F,
-              0xAC00, 0xD7A3, 0xF900, 0xFAFF, 0xFE30, 0xFE6F, 0xFF01, 0xFF60,
-              0xFFE0, 0xFFE6, 0x1F300, 0x1F64F, 0x1F680, 0x1F6FF, 0x1F900,
-              0x1F9FF, 0x20000, 0x3FFFD}
-
-local function is_in(ranges, code)
-  for i = 1, #ranges, 2 do
-    if code < ranges[i] then return false end
-    if code <= ranges[i + 1] then return true end
-  end
-  return false
-end
-
----Columns of a text on a terminal.
-local function columns(s)
-  local n = 0
-  for _, code in utf8.codes(s) do
-    n = n + (is_in(NARROW, code) and 0 or is_in(WIDE, code) and 2 or 1)
-  end
-  return n
-end
 
 ---Rows as aligned text: the first column to the left, others to the right.
 ---@param rows string[][]
@@ -42,13 +14,13 @@ function report.layout(rows)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for k, cell in ipairs(row) do
-      widths[k] = math.max(widths[k] or 0, columns(cell))
+      widths[k] = math.max(widths[k] or 0, core.utf8_width(cell))
     end
   end
   for i, row in ipairs(rows) do
     local cells = {}
     for k, cell in ipairs(row) do
-      local pad = (" "):rep(widths[k] - columns(cell))
+      local pad = (" "):rep(widths[k] - core.utf8_width(cell))
       cells[k] = k == 1 and cell .. pad or pad .. cell
     end
     lines[i] = table.concat(cells, "  "):gsub(" +$", "")
