@@ -54,7 +54,8 @@ describe("a manual page", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "gradient_flow.lua",
-                           "longterm.lua", "train_tagger.lua", "tag.lua"} do
+                           "longterm.lua", "train_tagger.lua", "tag.lua",
+                           "caption.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

@@ -1,0 +1,66 @@
+---scripts/caption.lua: from a vector to words.
+local rnn = require "rnn"
+local log = require "rnn.log"
+local sandbox = require "tests.sandbox"
+local dir, read, quote = sandbox.dir, sandbox.read, sandbox.quote
+
+teardown(sandbox.remove)
+
+local function run(...)
+  return sandbox.shell(table.concat({quote(sandbox.program),
+                                     "scripts/caption.lua", ...}, " "))
+end
+
+local function out(name) return "--out " .. quote(dir .. "/" .. name) end
+
+local function scores(name)
+  local list = {}
+  assert(log.each(dir .. "/" .. name .. "/log.jsonl", function(e)
+    if e.event == "val" then list[#list + 1] = e end
+  end))
+  return list
+end
+
+describe("caption", function()
+  for _, condition in ipairs {"state", "steps", "both"} do
+    it("learns from pictures as " .. condition, function()
+      local code, text, err = run(out(condition), "--steps 350 --hidden 48",
+        "--batch 32 --threads 1 --condition", condition,
+        "--cell", condition == "both" and "gru" or "lstm")
+      assert.equal(0, code, err)
+      local val = scores(condition)[1]
+      assert.truthy(val.bleu > 15, val.bleu)   -- 500 new pictures
+      assert.truthy(val.val_loss < 1, val.val_loss)
+      assert.equal(24, select(2, text:gsub("\n", "")))   -- 3 pictures
+      assert.truthy(text:find " a %l+ %l+ ", text)
+    end)
+  end
+
+  it("goes on exactly where it stopped", function()
+    local same = "--hidden 8 --batch 8 --threads 1 --show 0"
+    assert.equal(0, (run(out "whole", same, "--steps 20")))
+    assert.equal(0, (run(out "parts", same, "--steps 20", "& p=$!; " ..
+      "while ! grep -q '\"step\":3,' " .. quote(dir .. "/parts/log.jsonl") ..
+      " 2>/dev/null && kill -0 $p 2>/dev/null; do sleep 0.01; done; " ..
+      "kill -INT $p; wait $p; true")))
+    local code, _, err = run(out "parts", same, "--steps 20 --resume")
+    assert.equal(0, code, err)
+    assert.truthy(read(dir .. "/whole/last.safetensors") ==
+                  read(dir .. "/parts/last.safetensors"))
+  end)
+
+  it("describes new pictures with a trained model", function()
+    local model = quote(dir .. "/state/best.safetensors")
+    local code, text, err = run("--model", model, "--show 2")
+    assert.equal(0, code, err)
+    assert.equal(16, select(2, text:gsub("\n", "")))
+    local other = dir .. "/other.safetensors"
+    assert(rnn.save(other, {out = rnn.Linear(2, 2)}))
+    code, text, err = run("--model", quote(other))
+    assert.equal(3, code, text)
+    assert.truthy(err:find("is not a model of caption.lua", 1, true), err)
+    code, text, err = run "--steps 3"
+    assert.equal(2, code, text)
+    assert.truthy(err:find("--out DIR is missing", 1, true), err)
+  end)
+end)
