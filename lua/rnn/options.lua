@@ -248,8 +248,8 @@ local function check_softmax(opts)
   end
   local clusters = list and #list or 1
   if opts.hidden < 4 ^ clusters then
-    cli.fail(2, "--softmax adaptive with %d cluster%s needs --hidden %d, got " ..
-             "%d", clusters, clusters == 1 and "" or "s", 4 ^ clusters,
+    cli.fail(2, "--softmax adaptive with %d cluster%s needs --hidden %d, " ..
+             "got %d", clusters, clusters == 1 and "" or "s", 4 ^ clusters,
              opts.hidden)
   end
   opts.cutoffs = list and table.concat(list, ",")
