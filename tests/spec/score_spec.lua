@@ -105,6 +105,14 @@ describe("a score", function()
                 score.text(model, tok, "a\u{E8}b", {unknown = "skip"}))
   end)
 
+  it("does not take the first byte beyond the characters for one", function()
+    local got, why = score.text(model, tok, "ab\0")
+    assert.is_nil(got)
+    assert.truthy(why:find("U+0000 at byte 3 (line 1)", 1, true), why)
+    assert.same(score.text(model, tok, "ab"),
+                score.text(model, tok, "a\0b", {unknown = "skip"}))
+  end)
+
   it("names bytes that are no UTF-8, and where", function()
     local scorer = score.open(model, tok)
     assert(scorer:feed "abc\na\xC3")

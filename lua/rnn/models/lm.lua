@@ -131,9 +131,9 @@ local META = {__index = LM, __name = "rnn.LM"}
 ---@field weight_drop? number of the recurrent weights
 ---@field precision? "full"|"bf16" of products in recurrent layers
 
----Where the clusters of an adaptive softmax begin when nobody says: the head has
----20 sqrt(U) ids, or a fifth of a small vocabulary; each cluster ends where
----there are five times as many, and the last one has half of all ids or more:
+---Where the clusters of an adaptive softmax begin when nobody says: those of
+---the head are 20 sqrt(U), or a fifth of a few; each cluster ends where there
+---are five times as many, and the last one has half of all ids or more:
 ---2000 of 10,000; 6324 and 31620 of 100,000.
 ---@param U integer tokens that are predicted
 ---@param H integer units of what is read: a cluster has a quarter of those of
