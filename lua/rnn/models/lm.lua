@@ -66,12 +66,10 @@ function LM:forward(x, state)
   return self:scores(self.drop and self.drop(h) or h), state
 end
 
----Mean cross entropy of the ids that follow outputs, and the scores it took if
----they were made.
+---Mean cross entropy of the ids that follow outputs.
 local function entropy(self, h, y)
   if self.out.loss then return self.out:loss(h, y) end
-  local logits = self:scores(h)
-  return core.op.cross_entropy(logits, y), logits
+  return core.op.cross_entropy(self:scores(h), y)
 end
 
 ---What training makes small: the loss, and so many times the penalties of the
@@ -94,20 +92,21 @@ function LM:loss(x, y, state, o)
   return total, loss, state
 end
 
----The loss as a number, for validation, without a tape. Logits are let go of at
----once: they may be large, and the collector would wait.
+---The loss as a number, for validation; no tape is open. What it takes is large
+---and let go of at once, not left to the collector.
 ---@param x rnn.Tensor (T,N) ids
 ---@param y rnn.Tensor (T,N) ids that follow
 ---@param state? table
 ---@return number loss mean cross entropy
 ---@return table state
 function LM:evaluate(x, y, state)
-  local h
-  h, state = self:hidden(x, state)
-  local loss, logits = entropy(self, h, y)
-  local value = loss:item()
-  if logits then logits:close() end
-  return value, state
+  local h, last = self:hidden(x, state)
+  if self.out.loss then
+    local _ <close> = core.tape()   -- a tape closes all that is made from here
+    return self.out:loss(h, y):item(), last
+  end
+  local logits <close> = self:scores(h)
+  return core.op.cross_entropy(logits, y):item(), last
 end
 
 local META = {__index = LM, __name = "rnn.LM"}
