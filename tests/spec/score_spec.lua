@@ -366,7 +366,7 @@ describe("score.lua", function()
     local want = score.text(model, tok, s, o)
     local code, out, err = run(s, options)
     assert.equal(0, code, err)
-    near(tonumber(rows(out)[1].logp), want.logp, 1e-6)
+    near(tonumber(rows(out)[1].logp), want.logp, 1e-4)
     code, out, err = run("abcabc\nabcabc\n", options .. " --lines")
     assert.equal(0, code, err)
     want = score.text(model, tok, "abcabc", o).logp
