@@ -54,7 +54,7 @@ describe("a manual page", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "gradient_flow.lua",
-                           "longterm.lua"} do
+                           "longterm.lua", "inspect.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')
