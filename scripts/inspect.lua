@@ -18,9 +18,9 @@ local opts = cli.parse(arg, {
   summary = "Shows what a language model makes of a text. Lists the tokens " ..
     "that surprised it most, in brackets, with what it expected; with " ..
     "--units or --top what those hidden units do. On a terminal the text " ..
-    "comes first, coloured by surprise and by each unit. --out writes a page " ..
-    "of HTML with the text in these colours, which tells of each token that " ..
-    "is pointed at its probability and the likeliest ones.",
+    "comes first, coloured by surprise and by each unit. --out writes a " ..
+    "page of HTML with the text in these colours, which tells of each token " ..
+    "that is pointed at its probability and the likeliest ones.",
   notes = "The output of a unit after a token colours that token, red above " ..
     "0 and blue below, strongest at the largest output of that unit in the " ..
     "text. r is the correlation of a unit with the feature it goes with " ..

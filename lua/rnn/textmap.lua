@@ -41,7 +41,7 @@ function textmap.faces(pieces)
       at = at + n
     end
     faces[i] = #parts == 0 and piece ~= "" and "\u{B7}" or table.concat(parts)
-    odd[i] = faces[i] ~= s:sub(from, at - 1) or #parts == 0
+    odd[i] = piece ~= "" and faces[i] ~= s:sub(from, at - 1)
     from = stop
   end
   return faces, odd
@@ -80,8 +80,9 @@ function textmap.ansi(pieces, values)
   for i, text in ipairs(faces) do
     for line, ending in text:gmatch "([^\n]*)(\n?)" do
       if line ~= "" then set(colour(values[i])) end
+      parts[#parts + 1] = line
       if ending ~= "" then set "" end   -- no colour to the edge
-      parts[#parts + 1] = line .. ending
+      parts[#parts + 1] = ending
     end
   end
   set ""
