@@ -130,6 +130,11 @@ end
 
 local model, tok = lm.load(opts.model)
 if not model then cli.fail(3, "%s", tok) end
+local steps, why = rnn.stepper.fits(model)
+if opts.precision ~= "full" and not steps then
+  io.stderr:write("warning: --precision ", opts.precision, " is left out: it ",
+                  why, "\n")
+end
 local prime = read_prime(opts.prime)
 if prime and not utf8.len(prime) then
   cli.fail(3, "--prime: is not valid UTF-8")

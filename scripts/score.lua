@@ -19,6 +19,7 @@ local opts = cli.parse(arg, {
     "score.lua runs/book/best.safetensors chapter.txt",
     "score.lua runs/book/best.safetensors --lines < questions.txt",
     "score.lua runs/book/best.safetensors chapter.txt --tokens --json",
+    "score.lua runs/words/best.safetensors chapter.txt --cache 500",
   },
   {"model", positional = true, type = "file", required = true,
    help = "a checkpoint: best.safetensors or last.safetensors"},
@@ -31,6 +32,16 @@ local opts = cli.parse(arg, {
    help = "what to do with characters that the model has not learnt"},
   {"invalid", type = "choice", choices = {"error", "replace"},
    default = "error", help = "what to do with bytes that are not UTF-8"},
+  {"cache", type = "int", min = 1, max = 100000,
+   help = "make what the last N tokens had likelier, the more so where the " ..
+     "model was in a state like now (Grave et al. 2016); 500 is usual, 2000 " ..
+     "to 4000 for long texts. Each text, with --lines each line, begins anew"},
+  {"cache-theta", type = "number", min = 0,
+   help = "--cache: how much it counts how like the states are; 0.3 to 1 is " ..
+     "usual (default 0.66)"},
+  {"cache-lambda", type = "number", min = 0, below = 1,
+   help = "--cache: its part of the probability; 0.05 to 0.2 is usual, " ..
+     "chosen with theta on a validation text (default 0.1)"},
   {"threads", type = "int", min = 0, max = 256, default = 0,
    help = "worker threads; 0 = all cores this process may use"},
   {"config", type = "config", help = "file with a table of options"},
@@ -123,10 +134,18 @@ end
 if opts.tokens and opts.lines then
   cli.fail(2, "--tokens and --lines do not go together")
 end
+if (opts.cache_theta or opts.cache_lambda) and not opts.cache then
+  cli.fail(2, "--cache-%s needs --cache N",
+           opts.cache_theta and "theta" or "lambda")
+end
 rnn.threads(opts.threads)
 local model, tok = lm.load(opts.model)
 if not model then cli.fail(3, "%s", tok) end
-local options = {unknown = opts.unknown, invalid = opts.invalid}
+local options = {
+  unknown = opts.unknown, invalid = opts.invalid,
+  cache = opts.cache and {size = opts.cache, theta = opts.cache_theta,
+                          lambda = opts.cache_lambda},
+}
 
 ---Scores a file as one text.
 local function whole(path)

@@ -44,6 +44,8 @@ local SPEC = options.join({
     "train_wordlm.lua --data train.txt --valid-data valid.txt --out run",
     "train_wordlm.lua --data book.txt --out book --preset awd --max-vocab " ..
       "20000",
+    "train_wordlm.lua --data big.txt --out big --softmax adaptive --optim " ..
+      "adam --lr 1e-3",
     "train_wordlm.lua --out run --resume --epochs 30",
   },
 }, options.data, {
@@ -57,7 +59,7 @@ local SPEC = options.join({
   {"preset", type = "choice", choices = {"plain", "awd", "small", "medium"},
    default = "plain", presets = PRESETS,
    help = "sizes and schedule that go together"},
-}, options.model, options.training, options.control, {
+}, options.model, options.softmax, options.training, options.control, {
   {"sample-length", type = "int", min = 0, default = 50,
    help = "words of the sample at the end; 0 = none"},
 })

@@ -32,8 +32,8 @@ function known.encode(tok, s, unknown)
     error(("'unknown' must be error or skip, got '%s'"):format(unknown), 2)
   end
   local ids, wrong = tok:encode(s)
-  if ids and (#ids == 0 or
-              ids:to "float64":max():item() <= tok:usable()) then
+  if ids and (#ids == 0 or   -- as numbers they count from 0
+              ids:to "float64":max():item() < tok:usable()) then
     return ids
   end
   if unknown == "skip" then return tok:encode(known_part(tok, s)) end

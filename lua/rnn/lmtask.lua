@@ -32,6 +32,12 @@ local MIXED = 4   -- how much more memory varied lengths take
 
 -- {== Options, and the run or the model to go on with ==
 
+local function has_option(spec, name)
+  for _, option in ipairs(spec) do
+    if option[1] == name then return true end
+  end
+end
+
 ---Ends the program unless the tokens of a model are among those of the script.
 local function check_tokens(task, kind)
   for _, option in ipairs(task.spec) do
@@ -52,11 +58,17 @@ local function load_base(task)
   local base, tok = lm.load(opts.init_from)
   if not base then cli.fail(3, "%s", tok) end
   for name, value in pairs(lm.sizes(base)) do
+    if type(value) == "table" then value = table.concat(value, ",") end
     if opts[name] ~= nil and opts[name] ~= value then
       cli.fail(2, "--%s %s does not fit %s, which has %s: leave it out", name,
                opts[name], opts.init_from, value)
     end
-    opts[name] = value
+    local known = has_option(task.spec, name)
+    if not known and value == "adaptive" then
+      cli.fail(3, "%s: has an adaptive softmax, %s trains none",
+               opts.init_from, task.spec.name)
+    end
+    opts[name] = known and value or nil
   end
   check_tokens(task, tok.kind)
   opts.tokenizer = opts.tokenizer or tok.kind
@@ -68,6 +80,9 @@ local function settle_options(task)
   local opts = task.opts
   common.settle(task, function()
     if opts.init_from then load_base(task) end
+    if opts.softmax == "adaptive" and opts.tied == nil then
+      opts.tied = false   -- that of a preset is for the full one
+    end
   end)
   opts.embed = opts.embed or opts.hidden
   options.check_model(opts)
@@ -201,6 +216,7 @@ local function plan_model(task)
     local name = option[1]:gsub("-", "_")
     config[name] = opts[name]
   end
+  options.output_layer(config, opts)
   task.config = config
   -- blocks of other lengths are kept, to be used again
   local steps = task.seq * (opts.random_seq and MIXED or 1)
@@ -217,9 +233,11 @@ local function introduce(task, note)
   for _, remark in ipairs(task.corpus.notes) do
     note("        " .. in_options(remark))
   end
-  note(("model   %s of %d units, %d layer%s, %d parameters; needs about %s")
+  local cutoffs = task.config.cutoffs
+  note(("model   %s of %d units, %d layer%s%s, %d parameters; needs about %s")
        :format(opts.cell:upper(), opts.hidden, opts.layers,
-               opts.layers == 1 and "" or "s", task.params,
+               opts.layers == 1 and "" or "s", cutoffs and
+               ", softmax by " .. table.concat(cutoffs, ",") or "", task.params,
                progress.bytes(task.need)))
 end
 
@@ -245,11 +263,10 @@ local function evaluate(task, model, ids)
   local sum, count, state = 0.0, 0, nil
   for x, y in text.batches(ids, {steps = steps, streams = streams,
                                  rest = true}) do
-    local logits, last = model:forward(x, state)
+    local loss
+    loss, state = model:evaluate(x, y, state)
     local n = x:shape()[1] * streams
-    sum = sum + core.op.cross_entropy(logits, y):item() * n
-    count, state = count + n, last
-    logits:close()   -- they may be large: not to wait for the collector
+    sum, count = sum + loss * n, count + n
     if task.run:stopping() then return nil end
   end
   return sum / count

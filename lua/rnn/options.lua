@@ -5,6 +5,7 @@
 ---                              options.training, options.control)
 local cli = require "rnn.cli"
 local core = require "rnn.core"
+local lm = require "rnn.models.lm"
 local optim = require "rnn.optim"
 local plot = require "rnn.plot"
 
@@ -80,6 +81,15 @@ options.model = {
   chance("weight-drop", "of a recurrent weight"),
   {"precision", type = "choice", choices = {"full", "bf16"}, default = "full",
    help = "of factors of products in recurrent layers; bf16 is faster"},
+}
+
+options.softmax = {
+  {"softmax", type = "choice", choices = {"full", "adaptive"},
+   default = "full", help = "output layer; adaptive (Grave et al. 2017) " ..
+     "takes less time with many words, and is not tied"},
+  {"cutoffs", type = "string", metavar = "N,N",
+   help = "--softmax adaptive: the last of the frequent words, and of each " ..
+     "cluster but the last (default by how many words there are)"},
 }
 
 options.training = {
@@ -274,6 +284,51 @@ function options.check(opts)
   if not ok then refuse("--plot %s", wrong) end
 end
 
+---The integers of "2000,10000"; nil for anything else.
+local function read_cutoffs(text)
+  local list = {}
+  for item in (text .. ","):gmatch "([^,]*)," do
+    list[#list + 1] = item:find "^%s*%d+%s*$" and math.tointeger(item) or nil
+  end
+  return #list == select(2, text:gsub(",", "")) + 1 and list or nil
+end
+
+local function check_softmax(opts)
+  local adaptive = opts.softmax == "adaptive"
+  if adaptive and opts.tied then
+    cli.fail(2, "--softmax adaptive has tables of its own: leave out --tied")
+  elseif opts.cutoffs and not adaptive then
+    cli.fail(2, "--cutoffs needs --softmax adaptive")
+  elseif not adaptive then
+    return
+  end
+  local list = opts.cutoffs and read_cutoffs(opts.cutoffs)
+  if opts.cutoffs and not list then
+    cli.fail(2, "--cutoffs must be integers such as 2000,10000, got '%s'",
+             opts.cutoffs)
+  end
+  local clusters = list and #list or 1
+  if opts.hidden < 4 ^ clusters then
+    cli.fail(2, "--softmax adaptive with %d cluster%s needs --hidden %d, " ..
+             "got %d", clusters, clusters == 1 and "" or "s", 4 ^ clusters,
+             opts.hidden)
+  end
+  opts.cutoffs = list and table.concat(list, ",")
+end
+
+---Puts the output layer that the options ask for into the plan of a model,
+---whose tokens are known by then.
+---@param config rnn.LMConfig
+---@param opts table<string, any> complete
+function options.output_layer(config, opts)
+  if opts.softmax ~= "adaptive" then return end
+  config.softmax = "adaptive"
+  config.cutoffs = opts.cutoffs and read_cutoffs(opts.cutoffs) or
+                   lm.cutoffs(config.tok:usable(), opts.hidden)
+  local wrong = lm.check_output(config)
+  if wrong then cli.fail(2, "%s", (wrong:gsub("^'cutoffs'", "--cutoffs"))) end
+end
+
 ---Refuses sizes and chances that make no model.
 ---@param opts table<string, any> complete
 function options.check_model(opts)
@@ -284,6 +339,7 @@ function options.check_model(opts)
     cli.fail(2, "--dropout and --dropout-out both drop what the last layer " ..
              "gives: leave one of them out")
   end
+  check_softmax(opts)
 end
 
 ---What a checkpoint keeps of the options.

@@ -3,6 +3,7 @@
 ---in pieces of any size, and memory does not grow with it.
 local core = require "rnn.core"
 local known = require "rnn.known"
+local neuralcache = require "rnn.neuralcache"
 
 local score = {}
 
@@ -15,6 +16,9 @@ local CHUNK = 256   -- tokens that go through the model at once
 ---but for a tokenizer that takes bytes; default error
 ---@field on_token? fun(token: string, logp: number) token: its bytes; logp in
 ---nats
+---@field cache? rnn.CacheOptions what was read last is likelier to come again:
+---see rnn.neuralcache; for a model with model:hidden and model:scores, as "lm"
+---has. Each text begins with none
 
 ---@class rnn.Score
 ---@field tokens integer
@@ -35,17 +39,24 @@ Scorer.__index = Scorer
 local function log_probabilities(self, ids)
   local T = #ids
   local x = T > 1 and self.last:cat(ids:slice(1, 1, T - 1), 1) or self.last
-  local logits
-  logits, self.state = self.model:forward(x:reshape {T, 1}, self.state)
+  local h, logits
+  if self.cache then
+    h, self.state = self.model:hidden(x:reshape {T, 1}, self.state)
+    logits = self.model:scores(h)
+  else
+    logits, self.state = self.model:forward(x:reshape {T, 1}, self.state)
+  end
   self.last = ids:slice(1, T, T):clone()
-  return logits:reshape {T, logits:shape()[3]}:to "float64":log_softmax(2)
-         :gather(ids:reshape {T, 1}, 2):totable()
+  local logp = logits:reshape {T, logits:shape()[3]}:to "float64"
+    :log_softmax(2):gather(ids:reshape {T, 1}, 2):reshape {T}:totable()
+  if not self.cache then return logp end
+  return self.cache:mix(h:reshape {T, h:shape()[3]}, ids, logp)
 end
 
 ---Scores a chunk of ids, a whole one but for the last of a text.
 local function score_ids(self, ids)
-  for i, row in ipairs(log_probabilities(self, ids)) do
-    local id, logp = core.get(ids, i), row[1]
+  for i, logp in ipairs(log_probabilities(self, ids)) do
+    local id = core.get(ids, i)
     if logp ~= logp then
       return nil, "the logits are not finite: the model has diverged or is " ..
              "damaged", "EFORMAT"
@@ -148,6 +159,7 @@ function Scorer:reset()
   self.held, self.bytes, self.lines = "", 0, 0
   self.state, self.waiting, self.last = nil, nil, known.start(self.tok)
   self.sum = {tokens = 0, chars = 0, logp = 0.0}
+  if self.cache then self.cache:reset() end
 end
 
 -- }==
@@ -158,8 +170,12 @@ end
 ---@return rnn.Scorer
 function score.open(model, tok, o)
   o = o or {}
+  if o.cache and not model.hidden then
+    error("score: 'cache' needs a model with model:hidden", 2)
+  end
   local self = setmetatable({model = model, tok = tok, unknown = o.unknown,
-                             invalid = o.invalid, on_token = o.on_token},
+                             invalid = o.invalid, on_token = o.on_token,
+                             cache = o.cache and neuralcache.new(o.cache)},
                             Scorer)
   self:reset()
   return self

@@ -55,7 +55,7 @@ describe("a manual page", function()
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
-                           "caption.lua"} do
+                           "caption.lua", "inspect.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

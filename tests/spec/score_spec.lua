@@ -5,6 +5,7 @@ local rnn = require "rnn"
 local core = require "rnn.core"
 local json = require "rnn.json"
 local lm = require "rnn.models.lm"
+local raises = require "tests.raises"
 local sandbox = require "tests.sandbox"
 local score = require "rnn.score"
 local text = require "rnn.text"
@@ -105,6 +106,14 @@ describe("a score", function()
                 score.text(model, tok, "a\u{E8}b", {unknown = "skip"}))
   end)
 
+  it("does not take the first byte beyond the characters for one", function()
+    local got, why = score.text(model, tok, "ab\0")
+    assert.is_nil(got)
+    assert.truthy(why:find("U+0000 at byte 3 (line 1)", 1, true), why)
+    assert.same(score.text(model, tok, "ab"),
+                score.text(model, tok, "a\0b", {unknown = "skip"}))
+  end)
+
   it("names bytes that are no UTF-8, and where", function()
     local scorer = score.open(model, tok)
     assert(scorer:feed "abc\na\xC3")
@@ -130,6 +139,132 @@ describe("a score", function()
       assert.is_nil(got)
       assert.truthy(why:find "^the logits are not finite")
     end
+  end)
+end)
+
+describe("a cache", function()
+  ---Log-probabilities of the tokens of a text, by the definition.
+  local function reference(model, tok, s, n, theta, lambda)
+    local ids = tok:encode("\n" .. s):totable()
+    local x = rnn.ids(ids):reshape {#ids, 1}
+    local h = model:hidden(x):reshape {#ids, -1}:totable()
+    local logp = model:forward(x):log_softmax(3):reshape {#ids, -1}:totable()
+    local list = {}
+    for t = 1, #ids - 1 do
+      local all, same = 0.0, 0.0
+      for i = math.max(1, t - n), t - 1 do
+        local dot = 0.0
+        for k, a in ipairs(h[t]) do dot = dot + a * h[i][k] end
+        local weight = math.exp(theta * dot)
+        all = all + weight
+        if ids[i + 1] == ids[t + 1] then same = same + weight end
+      end
+      local p = math.exp(logp[t][ids[t + 1]])
+      list[t] = math.log(t == 1 and p or
+                         (1 - lambda) * p + lambda * same / all)
+    end
+    return list
+  end
+
+  local function logs(model, tok, s, cache)
+    local list = {}
+    local sum = assert(score.text(model, tok, s, {
+      cache = cache, on_token = function(_, logp) list[#list + 1] = logp end}))
+    return list, sum
+  end
+
+  local s = CORPUS:sub(1, 900)
+  local models = {char = {new_model "char"}, byte = {new_model "byte"}}
+  rnn.seed(5)
+  local words = text.tokenizer "word":fit(CORPUS)
+  models.tied = {lm.build {tok = words, cell = "lstm", embed = 12, hidden = 12,
+                           layers = 2, tied = true}, words}
+  models.adaptive = {lm.build {tok = words, cell = "rnn", embed = 5,
+                     hidden = 8, layers = 1, softmax = "adaptive"}, words}
+
+  for name, pair in pairs(models) do
+    it("is that of the definition: " .. name, function()
+      local model, tok = pair[1], pair[2]
+      local text_of = pair[2] == words and CORPUS or s
+      for _, o in ipairs {{1, 0.5, 0.5}, {40, 2.0, 0.3}, {255, 0.0, 0.1},
+                          {256, 1.0, 0.9}, {300, 0.66, 0.1}, {5000, 3, 0.2}} do
+        local n, theta, lambda = table.unpack(o)
+        local got = logs(model, tok, text_of, {size = n, theta = theta,
+                                               lambda = lambda})
+        local want = reference(model, tok, text_of, n, theta, lambda)
+        assert.equal(#want, #got)
+        assert.is_true(#got > 300)
+        for i, x in ipairs(want) do near(got[i], x, 1e-4) end
+      end
+    end)
+  end
+
+  it("without weight is none", function()
+    local model, tok = table.unpack(models.char)
+    local plain = logs(model, tok, s)
+    for i, x in ipairs(logs(model, tok, s, {lambda = 0})) do
+      near(x, plain[i], 1e-12)
+    end
+  end)
+
+  it("makes what is repeated likelier", function()
+    local model, tok = table.unpack(models.char)
+    local _, plain = logs(model, tok, s)
+    local _, cached = logs(model, tok, s, {size = 200, theta = 50,
+                                           lambda = 0.5})
+    assert.is_true(cached.perplexity < 0.9 * plain.perplexity)
+  end)
+
+  it("does not depend on where the text is cut, nor on one before", function()
+    local model, tok = table.unpack(models.char)
+    local scorer = score.open(model, tok, {cache = {size = 100}})
+    local _, want = logs(model, tok, s, {size = 100})
+    for size = 97, 700, 200 do
+      for from = 1, #s, size do
+        assert(scorer:feed(s:sub(from, from + size - 1)))
+      end
+      assert.same(want, scorer:finish())
+    end
+  end)
+
+  it("survives what has no chance at all", function()
+    local model, tok = new_model "char"
+    core.set(model.out.bias, tok:encode "e":totable()[1], -3000)
+    local got = logs(model, tok, "eaee", {size = 4, lambda = 0.5, theta = 0})
+    assert.is_true(got[1] < -2000 and got[2] > -10)
+    near(got[3], math.log(0.5 * 0.5), 1e-6)
+    near(got[4], math.log(0.5 * 2 / 3), 1e-6)
+  end)
+
+  it("takes memory for its window, not for the text", function()
+    local model, tok = table.unpack(models.char)
+    local scorer = score.open(model, tok, {cache = {size = 300}})
+    local function feed(times)
+      for _ = 1, times do assert(scorer:feed(CORPUS)) end
+      collectgarbage()
+      return rnn.memory().live
+    end
+    local before = feed(3)
+    assert.is_true(feed(30) <= before + 4096)
+  end)
+
+  it("says what is wrong with its options", function()
+    local model, tok = table.unpack(models.char)
+    for message, cache in pairs {
+      ["cache: 'size' must be an integer >= 1, got 0"] = {size = 0},
+      ["cache: 'theta' must be 0 or more, got -1"] = {theta = -1},
+      ["cache: 'lambda' must be from 0 to below 1, got 1"] = {lambda = 1},
+      ["cache: unknown option 'n'"] = {n = 3},
+    } do
+      raises.with(message, score.open, model, tok, {cache = cache})
+    end
+    raises.with("'cache' needs a model with model:hidden", score.open,
+                {forward = model.forward}, tok, {cache = {}})
+    local broken, its = new_model "char"
+    core.set(broken.out.bias, 1, 0 / 0)
+    local got, why = score.text(broken, its, s, {cache = {}})
+    assert.is_nil(got)
+    assert.truthy(why:find "^the logits are not finite")
   end)
 end)
 
@@ -222,6 +357,30 @@ describe("score.lua", function()
       assert.equal(line == "", list[i].perplexity == "")
     end
     assert.same(list[1], list[4])
+  end)
+
+  it("has a cache for each text, each line", function()
+    local s = CORPUS:sub(1, utf8.offset(CORPUS, 500) - 1)
+    local o = {cache = {size = 50, theta = 1.5, lambda = 0.2}}
+    local options = "--cache 50 --cache-theta 1.5 --cache-lambda 0.2"
+    local want = score.text(model, tok, s, o)
+    local code, out, err = run(s, options)
+    assert.equal(0, code, err)
+    near(tonumber(rows(out)[1].logp), want.logp, 1e-4)
+    code, out, err = run("abcabc\nabcabc\n", options .. " --lines")
+    assert.equal(0, code, err)
+    want = score.text(model, tok, "abcabc", o).logp
+    near(tonumber(rows(out)[1].logp), want, 1e-6)
+    near(tonumber(rows(out)[2].logp), want, 1e-6)
+    local sum = 0.0
+    code, out, err = run("abcabc", options .. " --tokens")
+    assert.equal(0, code, err)
+    for _, row in ipairs(rows(out)) do sum = sum + tonumber(row.logp) end
+    near(sum, want, 1e-6)
+    code, out, err = run("a", "--cache-theta 1")
+    assert.equal("", out)
+    assert.equal(2, code)
+    assert.truthy(err:find("--cache-theta needs --cache N", 1, true), err)
   end)
 
   it("refuses what it cannot score, in one line", function()

@@ -134,6 +134,114 @@ describe("a tied model", function()
   end)
 end)
 
+describe("an adaptive softmax", function()
+  local function adaptive(tok, more)
+    local config = {softmax = "adaptive", cutoffs = {6, 14}, hidden = 16,
+                    tied = false}
+    for name, value in pairs(more or {}) do config[name] = value end
+    return build(tok, config)
+  end
+
+  ---The sum of what the layers of a model hold.
+  local function weights(m)
+    local sum = 0.0
+    for _, p in ipairs(rnn.parameters(m)) do sum = sum + p:sum():item() end
+    return sum
+  end
+
+  it("gives log-probabilities, and the loss without them", function()
+    local tok = tokenizer "word"
+    local m, config = adaptive(tok)
+    local x, y = ids_of(12, #tok):reshape {6, 2}, ids_of(12, 7):reshape {6, 2}
+    local logits = m:forward(x)
+    for _, row in ipairs(logits:exp():sum(3):reshape {12}:totable()) do
+      assert.near(1, row, 1e-5)
+    end
+    local want = rnn.cross_entropy(logits, y):item()
+    local _, loss = m:loss(x, y, nil, {ar = 0, tar = 0})
+    assert.near(want, loss:item(), 1e-5)
+    local value, state = m:evaluate(x, y)
+    assert.near(want, value, 1e-5)
+    assert.is_true(lm.fits(m, state, 2))
+    local _, count = lm.memory(config, 1, 1, 0)
+    assert.equal(lm.count(m), count)
+  end)
+
+  it("has cutoffs by the number of tokens", function()
+    for _, row in ipairs {
+      {2, 4, {1}}, {29, 8, {5}}, {29, 64, {5}}, {2000, 64, {400}},
+      {10000, 200, {2000}}, {100000, 200, {6324, 31620}},
+      {100000, 8, {6324}},
+    } do
+      assert.same(row[3], lm.cutoffs(row[1], row[2]))
+      rnn.AdaptiveSoftmax(row[2], row[1], {cutoffs = row[3]})
+    end
+  end)
+
+  it("is saved and comes back, and is sampled, searched, scored", function()
+    local tok = tokenizer "word"
+    local m = adaptive(tok)
+    local path = dir .. "/adaptive.safetensors"
+    assert(rnn.save(path, m, lm.describe(tok)))
+    local back, its = assert(lm.load(path))
+    assert.same({6, 14}, lm.sizes(back).cutoffs)
+    assert.equal("adaptive", lm.sizes(back).softmax)
+    assert.is_false(lm.sizes(back).tied)
+    local x = ids_of(10, #tok):reshape {10, 1}
+    assert.same(m:forward(x):totable(), back:forward(x):totable())
+    local s = "the little light\n"
+    local sum = 0.0
+    local start = tok:encode("\n" .. s):totable()
+    local logp = back:forward(rnn.ids(start):reshape {#start, 1}):totable()
+    for i = 2, #start do sum = sum + logp[i - 1][1][start[i]] end
+    assert.near(sum, rnn.score.text(back, its, s).logp, 1e-4)
+    assert.equal(7, select(2, rnn.generate.sample(back, its, {length = 7,
+                 seed = 1}))[1].tokens)
+    local best = assert(rnn.generate.beam(back, its, {length = 3, width = 2}))
+    assert.near(best[1].logp, rnn.score.text(back, its, best[1].text).logp,
+                1e-4)
+  end)
+
+  it("goes on with more words, cluster by cluster", function()
+    local tok = tokenizer "word"
+    local from = adaptive(tok)
+    local scan = tok:learner "extend"
+    scan:feed "a new moon\n"
+    local more = assert(tok:fit_scan(scan, false, "extend"))
+    local m = adaptive(more)
+    assert.equal(#tok + 3, #more)
+    local x = ids_of(9, #tok):reshape {9, 1}
+    assert(lm.transfer(m, more, from, tok))
+    local new, old = m:forward(x):slice(3, 1, 14), from:forward(x)
+    assert.same(old:slice(3, 1, 14):totable(), new:totable())
+    assert.same(from.out["tail.1.1.weight"]:totable(),
+                m.out["tail.1.1.weight"]:slice(1, 1, #tok - 14):totable())
+    local before = weights(m)
+    for _, other in ipairs {adaptive(more, {cutoffs = {5, 14}}),
+                            (build(more, {hidden = 16, tied = false}))} do
+      local ok, wrong = lm.transfer(m, more, other, more)
+      assert.is_nil(ok)
+      assert.truthy(wrong:find("cutoffs", 1, true), wrong)
+    end
+    assert.equal(before, weights(m))
+  end)
+
+  it("says where it cannot go", function()
+    local tok = tokenizer "word"
+    raises.with("has tables of its own and cannot be tied", adaptive, tok,
+                {tied = true, embed = 16})
+    raises.with("'cutoffs' are for an adaptive softmax", build, tok,
+                {cutoffs = {3}})
+    raises.with("'softmax' must be full or adaptive, got half", build, tok,
+                {softmax = "half"})
+    raises.with("increasing ids below 29, got 29 at 2", adaptive, tok,
+                {cutoffs = {6, 29}})
+    local fits, why = rnn.stepper.fits(adaptive(tok))
+    assert.is_false(fits)
+    assert.equal("needs a model with one Linear", why)
+  end)
+end)
+
 -- {== The script ==
 
 local data, valid = write("train.txt", POEM:rep(40)),
@@ -173,6 +281,46 @@ describe("train_wordlm", function()
     assert.equal("Embedding(29, 8, dropout=0.05)", tostring(m.embed))
     assert.equal("TiedLinear(8, 29)", tostring(m.out))
     assert.equal("Dropout(locked=true, p=0.25)", tostring(m.drop))
+  end)
+
+  it("trains an adaptive softmax, and goes on exactly", function()
+    local whole, parts = dir .. "/adaptive-whole", dir .. "/adaptive-parts"
+    local code, _, err = train(whole, "--softmax", "adaptive", "--cutoffs",
+      "6, 14", "--hidden", "16", "--steps", "12", "--test-data", data)
+    assert.equal(0, code, err)
+    assert.truthy(err:find("2 layers, softmax by 6,14, ", 1, true), err)
+    assert.truthy(err:find("test    loss ", 1, true), err)
+    local m, tok = assert(lm.load(whole .. "/best.safetensors"))
+    assert.equal("AdaptiveSoftmax(16, 29, cutoffs={6, 14})", tostring(m.out))
+    code, _, err = train(parts, "--softmax", "adaptive", "--cutoffs", "6,14",
+      "--hidden", "16", "--steps", "5", "--test-data", data)
+    assert.equal(0, code, err)
+    code, _, err = run("train_wordlm.lua", "--out", parts, "--resume",
+      "--steps", "12", "--threads", "1", "--sample-length", "0")
+    assert.equal(0, code, err)
+    for _, name in ipairs {"/last.safetensors", "/best.safetensors"} do
+      assert.truthy(read(whole .. name) == read(parts .. name), name)
+    end
+    local valid_loss
+    for line in io.lines(whole .. "/log.jsonl") do
+      valid_loss = json.decode(line).val_loss or valid_loss
+    end
+    local scored = rnn.score.text(m, tok, read(valid))
+    assert.near(valid_loss, -scored.logp / scored.tokens, 0.2)
+    local model = whole .. "/best.safetensors"
+    local made
+    code, made, err = run("sample.lua", model, "--length", "5", "--precision",
+                          "int8")
+    assert.equal(0, code, err)
+    assert.truthy(utf8.len(made))
+    assert.equal("warning: --precision int8 is left out: it needs a model " ..
+                 "with one Linear\n", err)
+    code, _, err = run("train_wordlm.lua", "--data", data, "--out",
+      dir .. "/adaptive-more", "--init-from", model, "--extend-vocab",
+      "--batch", "2", "--seq", "5", "--steps", "2", "--threads", "1",
+      "--sample-length", "0")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("softmax by 6,14", 1, true), err)
   end)
 
   it("goes on exactly, averages and their beginning too", function()
@@ -258,6 +406,17 @@ describe("train_wordlm", function()
     fails(2, "--tied needs --embed 8, as --hidden, got 5", "--embed", "5")
     fails(2, "--dropout and --dropout-out", "--dropout", "0.1",
           "--dropout-out", "0.1")
+    fails(2, "--softmax adaptive has tables of its own: leave out --tied",
+          "--softmax", "adaptive", "--tied")
+    fails(2, "--cutoffs needs --softmax adaptive", "--cutoffs", "5")
+    fails(2, "--cutoffs must be integers such as 2000,10000, got '5;6'",
+          "--softmax", "adaptive", "--cutoffs", "5;6")
+    fails(2, "--cutoffs must be increasing ids below 29, got 50 at 1",
+          "--softmax", "adaptive", "--cutoffs", "50")
+    fails(2, "with 2 clusters needs --hidden 16, got 8", "--softmax",
+          "adaptive", "--cutoffs", "5,10")
+    fails(2, "--softmax adaptive does not fit", "--softmax", "adaptive",
+          "--init-from", out .. "/best.safetensors")
     fails(2, "--optim adam has no --momentum", "--optim", "adam",
           "--momentum", "0.9")
     fails(2, "--optim sgd has no --average-patience", "--average-patience",

@@ -7,9 +7,12 @@
 ---those for bytes that the text never had would be hundreds of outputs to
 ---unlearn first, which more than doubles the steps to a given loss.
 ---A tied model scores with the table of its embedding (Press and Wolf 2017).
+---An adaptive softmax, for large vocabularies with the frequent tokens first,
+---makes all scores only where they are asked for: not in training.
 ---A model is a plain table of these layers; its file describes them, so that
 ---`lm.load` rebuilds it. Sizes in a file are not trusted.
 local core = require "rnn.core"
+local layer = require "rnn.layer"
 local model = require "rnn.model"
 local regularise = require "rnn.regularise"
 
@@ -25,18 +28,30 @@ lm.CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
 ---@field drop_in rnn.Dropout|nil
 ---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
 ---@field drop rnn.Dropout|nil
----@field out rnn.Linear|rnn.TiedLinear
+---@field out rnn.Linear|rnn.TiedLinear|rnn.AdaptiveSoftmax
 local LM = {}
 
----Outputs of the recurrent layers.
-local function outputs(self, x, state)
+---What the recurrent layers read.
+---@param x rnn.Tensor (T,N) ids
+---@return rnn.Tensor e (T,N,D)
+function LM:input(x)
   local e = self.embed(x)
-  if self.drop_in then e = self.drop_in(e) end
-  return self.rnn(e, state)
+  return self.drop_in and self.drop_in(e) or e
 end
 
----Logits of outputs.
-local function scores(self, h)
+---Outputs of the recurrent layers.
+---@param x rnn.Tensor (T,N) ids
+---@param state? table what an earlier call returned
+---@return rnn.Tensor h (T,N,H)
+---@return table state
+function LM:hidden(x, state)
+  return self.rnn(self:input(x), state)
+end
+
+---Logits of such outputs; those of an adaptive softmax are log-probabilities.
+---@param h rnn.Tensor (T,N,H)
+---@return rnn.Tensor logits (T,N,U)
+function LM:scores(h)
   return self.out(h, self.embed.weight)
 end
 
@@ -47,8 +62,14 @@ end
 ---@return table state
 function LM:forward(x, state)
   local h
-  h, state = outputs(self, x, state)
-  return scores(self, self.drop and self.drop(h) or h), state
+  h, state = self:hidden(x, state)
+  return self:scores(self.drop and self.drop(h) or h), state
+end
+
+---Mean cross entropy of the ids that follow outputs.
+local function entropy(self, h, y)
+  if self.out.loss then return self.out:loss(h, y) end
+  return core.op.cross_entropy(self:scores(h), y)
 end
 
 ---What training makes small: the loss, and so many times the penalties of the
@@ -62,13 +83,30 @@ end
 ---@return table state
 function LM:loss(x, y, state, o)
   local h
-  h, state = outputs(self, x, state)
+  h, state = self:hidden(x, state)
   local dropped = self.drop and self.drop(h) or h
-  local loss = core.op.cross_entropy(scores(self, dropped), y)
+  local loss = entropy(self, dropped, y)
   local total = loss
   if o.ar > 0 then total = total + o.ar * regularise.ar(dropped) end
   if o.tar > 0 then total = total + o.tar * regularise.tar(h) end
   return total, loss, state
+end
+
+---The loss as a number, for validation; no tape is open. What it takes is large
+---and let go of at once, not left to the collector.
+---@param x rnn.Tensor (T,N) ids
+---@param y rnn.Tensor (T,N) ids that follow
+---@param state? table
+---@return number loss mean cross entropy
+---@return table state
+function LM:evaluate(x, y, state)
+  local h, last = self:hidden(x, state)
+  if self.out.loss then
+    local _ <close> = core.tape()   -- a tape closes all that is made from here
+    return self.out:loss(h, y):item(), last
+  end
+  local logits <close> = self:scores(h)
+  return core.op.cross_entropy(logits, y):item(), last
 end
 
 local META = {__index = LM, __name = "rnn.LM"}
@@ -82,6 +120,8 @@ local META = {__index = LM, __name = "rnn.LM"}
 ---@field hidden integer
 ---@field layers integer
 ---@field tied? boolean the output layer takes the table of the embedding
+---@field softmax? "full"|"adaptive" the output layer; default full
+---@field cutoffs? integer[] of an adaptive one; default lm.cutoffs(U, H)
 ---@field dropout? number between layers and before the output
 ---@field dropout_embed? number of rows of the embedding's table
 ---@field dropout_in? number of the embeddings
@@ -89,6 +129,54 @@ local META = {__index = LM, __name = "rnn.LM"}
 ---@field dropout_out? number before the output
 ---@field weight_drop? number of the recurrent weights
 ---@field precision? "full"|"bf16" of products in recurrent layers
+
+---Where the clusters of an adaptive softmax begin when nobody says: those of
+---the head are 20 sqrt(U), or a fifth of a few; each cluster ends where there
+---are five times as many, and the last one has half of all ids or more:
+---2000 of 10,000; 6324 and 31620 of 100,000.
+---@param U integer tokens that are predicted
+---@param H integer units of what is read: a cluster has a quarter of those of
+---the one before
+---@return integer[] cutoffs
+function lm.cutoffs(U, H)
+  local cutoff = math.max(1, math.min(U // 5, math.floor(20 * math.sqrt(U))))
+  local list = {}
+  repeat
+    list[#list + 1] = cutoff
+    cutoff = 5 * cutoff
+  until cutoff > U // 2 or H < 4 ^ (#list + 1)
+  return list
+end
+
+---The output layer: class, sizes, options.
+local function output(o)
+  local H, U = o.hidden, o.tok:usable()
+  if o.softmax == "adaptive" then
+    return "AdaptiveSoftmax", {H, U}, {cutoffs = o.cutoffs or lm.cutoffs(U, H)}
+  end
+  return o.tied and "TiedLinear" or "Linear", {H, U}
+end
+
+local function class_of(name)
+  return require("rnn.layers." .. name:lower())
+end
+
+---What is wrong with the output layer of a model to be, if anything is.
+---@param o rnn.LMConfig
+---@return string? message
+function lm.check_output(o)
+  local softmax = o.softmax or "full"
+  if softmax ~= "full" and softmax ~= "adaptive" then
+    return ("'softmax' must be full or adaptive, got %s"):format(softmax)
+  elseif softmax == "full" and o.cutoffs then
+    return "'cutoffs' are for an adaptive softmax"
+  elseif softmax == "adaptive" and o.tied then
+    return "an adaptive softmax has tables of its own and cannot be tied"
+  end
+  local name, sizes, options = output(o)
+  local ok, wrong = layer.check(class_of(name).kind, sizes, options)
+  return not ok and wrong or nil
+end
 
 ---Raises at the caller's caller for what cannot be one model.
 local function check_config(o)
@@ -100,6 +188,8 @@ local function check_config(o)
   elseif (o.dropout or 0) > 0 and (o.dropout_out or 0) > 0 then
     error("lm: either 'dropout' or 'dropout_out'", 3)
   end
+  local wrong = lm.check_output(o)
+  if wrong then error("lm: " .. wrong, 3) end
 end
 
 ---The layers of a model: name, class, sizes, options.
@@ -111,7 +201,7 @@ local function plan(o)
      {num_layers = o.layers, dropout = p "dropout",
       locked_dropout = p "dropout_hidden", weight_drop = p "weight_drop",
       precision = o.precision}},
-    {"out", o.tied and "TiedLinear" or "Linear", {o.hidden, o.tok:usable()}},
+    {"out", output(o)},
   }
   local function drop(name, chance, locked)
     if chance == 0 then return end
@@ -132,7 +222,7 @@ function lm.build(config)
   local m = {}
   for _, one in ipairs(plan(config)) do
     local name, class, sizes, options = table.unpack(one, 1, 4)
-    class = require("rnn.layers." .. class:lower())
+    class = class_of(class)
     if #sizes == 0 then
       m[name] = class(options)
     else
@@ -141,6 +231,32 @@ function lm.build(config)
   end
   if config.tied then core.fill_uniform(m.embed.weight, -0.1, 0.1) end
   return setmetatable(m, META)
+end
+
+local function product(shape)
+  local n = 1
+  for _, extent in ipairs(shape) do n = n * extent end
+  return n
+end
+
+---Numbers in the output layer, and those it makes of a token in training. How
+---many tokens a cluster gets is guessed by Zipf's law.
+local function output_size(o)
+  local name, sizes, given = output(o)
+  local class, params, U = class_of(name), 0, sizes[2]
+  local options = layer.check(class.kind, sizes, given)
+  for _, p in ipairs(layer.tensors(class, sizes, options)) do
+    params = params + product(p[2])
+  end
+  local cutoffs = options.cutoffs
+  if not cutoffs then return params, U end
+  local made = cutoffs[1] + #cutoffs
+  for i, cutoff in ipairs(cutoffs) do
+    local last = cutoffs[i + 1] or U
+    made = made + math.log(last / cutoff) / math.log(U) *
+           (last - cutoff + sizes[1] / 4 ^ i)
+  end
+  return params, math.ceil(made)
 end
 
 ---Bytes that training a model is likely to need, before any is taken: weights,
@@ -154,13 +270,13 @@ end
 ---@return integer bytes
 ---@return integer parameters
 function lm.memory(config, steps, streams, slots)
-  local V, U, D = #config.tok, config.tok:usable(), config.embed
+  local V, D, out, scores = #config.tok, config.embed, output_size(config)
   local H, L = config.hidden, config.layers
   local gates = ({lstm = 4, gru = 3, rnn = 1})[config.cell]
   local recurrent = gates * H * (D + H + (L - 1) * 2 * H + 2 * L)
-  local params = V * D + recurrent + U + (config.tied and 0 or U * H)
+  local params = V * D + recurrent + out
   local kept = config.cell == "gru" and 4 or gates
-  local per_token = L * H * (kept + 1) + 2 * H + 2 * U + D
+  local per_token = L * H * (kept + 1) + 2 * H + 2 * scores + D
   local floats = params * (2 + slots) + 2 * recurrent +
                  steps * streams * per_token
   return 4 * floats * 4 // 3 + (20 << 20), params
@@ -184,12 +300,46 @@ end
 ---The sizes of a model, as lm.build takes them.
 ---@param m rnn.LM
 ---@return {cell: string, embed: integer, hidden: integer, layers: integer,
----tied: boolean}
+---tied: boolean, softmax: string, cutoffs: integer[]?}
 function lm.sizes(m)
-  local net = m.rnn.config
+  local net, out = m.rnn.config, m.out.config
+  local adaptive = out.class == "AdaptiveSoftmax"
   return {cell = net.class:lower(), embed = net.sizes[1],
           hidden = net.sizes[2], layers = net.options.num_layers,
-          tied = not m.out.weight}
+          tied = out.class == "TiedLinear",
+          softmax = adaptive and "adaptive" or "full",
+          cutoffs = adaptive and out.options.cutoffs or nil}
+end
+
+---Rows of an adaptive softmax: those of the head, and of each cluster.
+local function copy_adaptive(to, new, from, old)
+  local cutoffs = to.config.options.cutoffs
+  local function names(symbols, i, last)
+    return table.move(symbols, (cutoffs[i] or 0) + 1, cutoffs[i + 1] or last, 1,
+                      {})
+  end
+  local head, was = names(new, 0), names(old, 0)
+  for i = 1, #cutoffs do
+    head[#head + 1], was[#was + 1] = "cluster " .. i, "cluster " .. i
+    local tail = ("tail.%d."):format(i - 1)
+    to[tail .. "0.weight"]:copy(from[tail .. "0.weight"])
+    copy_rows(to[tail .. "1.weight"], names(new, i, to.config.sizes[2]),
+              from[tail .. "1.weight"], names(old, i, from.config.sizes[2]))
+  end
+  copy_rows(to["head.weight"], head, from["head.weight"], was)
+end
+
+---Whether two layers are of one class and have the same values of some options.
+local function alike(a, b, ...)
+  a, b = a.config, b.config
+  for _, name in ipairs {...} do
+    local x, y = a.options[name], b.options[name]
+    if type(x) == "table" and type(y) == "table" then
+      x, y = table.concat(x, ","), table.concat(y, ",")
+    end
+    if x ~= y then return false end
+  end
+  return a.class == b.class
 end
 
 ---Takes over the weights of a model of the same sizes. Rows that stand for
@@ -202,16 +352,21 @@ end
 ---@return string? message what its layers have that those of m do not
 function lm.transfer(m, tok, from, from_tok)
   local mine, theirs = model.parameters(m.rnn), model.parameters(from.rnn)
-  if #mine ~= #theirs or not from.out.bias or
-     m.rnn.config.options.nonlinearity ~=
-     from.rnn.config.options.nonlinearity then
-    return nil, "its layers have other options (bias, nonlinearity) than " ..
-           "those of a new model"
+  if #mine ~= #theirs or not alike(m.rnn, from.rnn, "nonlinearity") or
+     not alike(m.out, from.out, "bias", "cutoffs", "div_value", "head_bias")
+  then
+    return nil, "its layers have other options (bias, nonlinearity, " ..
+           "cutoffs) than those of a new model"
   end
   local new, old = tok:symbols(), from_tok:symbols()
   copy_rows(m.embed.weight, new, from.embed.weight, old)
-  if m.out.weight then copy_rows(m.out.weight, new, from.out.weight, old) end
-  copy_rows(m.out.bias, new, from.out.bias, old)
+  if m.out.loss then
+    copy_adaptive(m.out, new, from.out, old)
+  else
+    for name, p in pairs(m.out) do
+      if core.is_tensor(p) then copy_rows(p, new, from.out[name], old) end
+    end
+  end
   for i, p in ipairs(mine) do p:copy(theirs[i]) end
   return true
 end
@@ -230,9 +385,7 @@ end
 function lm.count(m)
   local count = 0
   for _, p in ipairs(model.parameters(m)) do
-    local n = 1
-    for _, extent in ipairs(p:shape()) do n = n * extent end
-    count = count + n
+    count = count + product(p:shape())
   end
   return count
 end
@@ -268,10 +421,11 @@ end
 ---What keeps a table of layers from being a language model for a tokenizer.
 local function fault(m, tok)
   if not is_layer(m.embed, "Embedding") or
-     not is_layer(m.out, "Linear", "TiedLinear") or
+     not is_layer(m.out, "Linear", "TiedLinear", "AdaptiveSoftmax") or
      not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
     return "is not a language model: it needs one Embedding, one LSTM, GRU " ..
-           "or RNN, one Linear and nothing else but a Dropout"
+           "or RNN, one Linear or AdaptiveSoftmax and nothing else but a " ..
+           "Dropout"
   end
   for _, name in ipairs {"drop", "drop_in"} do
     if m[name] ~= nil and not is_layer(m[name], "Dropout") then
@@ -288,13 +442,14 @@ local function fault(m, tok)
            :format(embed.sizes[1], out.sizes[2], #tok, tok:usable())
   end
   if embed.sizes[2] ~= net.sizes[1] or net.sizes[2] ~= out.sizes[1] or
-     not m.out.weight and embed.sizes[2] ~= out.sizes[1] then
+     out.class == "TiedLinear" and embed.sizes[2] ~= out.sizes[1] then
     return "has layers that do not fit each other"
   end
 end
 
 local ROLES = {Embedding = "embed", LSTM = "rnn", GRU = "rnn", RNN = "rnn",
-               Dropout = "drop", Linear = "out"}
+               Dropout = "drop", Linear = "out",
+               AdaptiveSoftmax = "out"}
 
 ---The layers of a model of no kind under the names they have here, if there is
 ---at most one for each.
@@ -310,8 +465,8 @@ local function by_class(m)
 end
 
 ---Rebuilds a language model from its file: one that lm.describe has described,
----or any whose layers are one Embedding, one LSTM, GRU or RNN and one Linear,
----under whatever names, and that has a tokenizer.
+---or any whose layers are one Embedding, one LSTM, GRU or RNN and one Linear or
+---AdaptiveSoftmax, under whatever names, and that has a tokenizer.
 ---@param path string
 ---@return rnn.LM|nil model
 ---@return rnn.Tokenizer|string tokenizer or the message "path: reason"
