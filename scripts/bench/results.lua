@@ -1,0 +1,166 @@
+---What the programs reach on real data: trains them, prints the results as the
+---rows of README's table.
+---Usage: rnnlua bench/results.lua [ROWS] [options]   (--help)
+local rnn = require "rnn"
+local cli = require "rnn.cli"
+local lfs = require "lfs"
+local shell = require "rnn.shell"
+
+---@class Row
+---@field name string
+---@field task string for people
+---@field needs? string what must lie in --corpora; without, the data are made
+---@field train string script and options; {d} is the folder of `needs`
+---@field result string pattern of the number in what the script prints
+---@field unit string
+---@field least? number the number must be so large
+---@field most? number or so small
+
+local WORD = "train_wordlm.lua --data {d}/ptb.train.txt --valid-data " ..
+             "{d}/ptb.valid.txt --test-data {d}/ptb.test.txt "
+local PERPLEXITY = "\ntest .-perplexity ([%d.]+)"
+local F1, ACCURACY = "\ntest .- f1 ([%d.]+)", "\ntest .-accuracy ([%d.]+)"
+local EWT = "--data {d}/en_ewt-ud-train.conllu.gz --valid-data " ..
+            "{d}/en_ewt-ud-dev.conllu.gz --test-data " ..
+            "{d}/en_ewt-ud-test.conllu.gz --format conllu "
+
+---@type Row[]
+local ROWS = {
+  {name = "captions", task = "captions of drawn shapes",
+   train = "caption.lua --show 0", unit = "% exact", least = 90,
+   result = "done +([%d.]+) %%"},
+  {name = "captions-small", task = "captions, a quarter of the steps",
+   train = "caption.lua --show 0 --steps 750", unit = "% exact", least = 30,
+   result = "done +([%d.]+) %%"},
+  {name = "ptb", task = "Penn Treebank words, LSTM 2x200, no dropout",
+   needs = "wordlm/ptb", train = WORD .. "--preset plain",
+   result = PERPLEXITY, unit = "perplexity", most = 120},
+  {name = "ptb-awd", task = "Penn Treebank words, LSTM 2x650, AWD",
+   needs = "wordlm/ptb", result = PERPLEXITY, unit = "perplexity", most = 86,
+   train = WORD .. "--preset awd --hidden 650 --precision bf16 " ..
+     "--dropout-embed 0.1 --dropout-in 0.3 --dropout-hidden 0.25 " ..
+     "--dropout-out 0.4 --weight-drop 0.4"},
+  {name = "ewt", task = "UD English EWT, parts of speech",
+   needs = "tagging/ud-english-ewt", result = ACCURACY, unit = "% UPOS",
+   train = "train_tagger.lua " .. EWT .. "--hidden 200 --lr 2e-3 --epochs 25",
+   least = 94},
+  {name = "conll2000", task = "CoNLL-2000, chunks",
+   needs = "tagging/conll2000", result = F1, unit = "F1", least = 93,
+   train = "train_tagger.lua --data {d}/train.txt.gz --test-data " ..
+     "{d}/test.txt.gz --features 2 --hidden 200 --lr 2e-3 --epochs 25"},
+  {name = "atis", task = "ATIS, slots", needs = "tagging/atis",
+   train = "train_tagger.lua --format parallel --data {d}/train/seq.in.gz " ..
+     "--tags {d}/train/seq.out.gz --valid-data {d}/valid/seq.in " ..
+     "--valid-tags {d}/valid/seq.out --test-data {d}/test/seq.in " ..
+     "--test-tags {d}/test/seq.out --lr 2e-3",
+   result = F1, unit = "F1", least = 95},
+}
+
+local names = {}
+for i, row in ipairs(ROWS) do names[i] = row.name end
+
+local opts = cli.parse(arg, {
+  name = "bench/results.lua", usage = "[ROWS] [options]",
+  summary = "Trains the programs on real data, a row of README's table " ..
+    "each, and prints what they reach beside what they must. Rows: " ..
+    table.concat(names, ", ") .. ". Without any, those whose data are there.",
+  notes = "Exit code 1 when a row misses what it must reach.",
+  examples = {"bench/results.lua captions",
+              "bench/results.lua ewt atis --corpora ../corpora --threads 1"},
+  {"rows", positional = true, type = "string", list = true, many = true,
+   help = "names of rows"},
+  {"corpora", type = "file", metavar = "DIR", default = "corpora",
+   help = "folder of the data; corpora/README.md says what lies where"},
+  {"out", type = "file", metavar = "DIR", default = "runs/results",
+   help = "folder for the runs; one that was stopped goes on"},
+  {"threads", type = "int", min = 0, max = 256, default = 0,
+   help = "worker threads; 0 = all cores this process may use"},
+  {"seed", type = "int", default = 1, help = "seed of every run"},
+})
+
+local function folder_of(row)
+  return row.needs and opts.corpora .. "/" .. row.needs
+end
+
+local function is_there(row)
+  return not row.needs or lfs.attributes(folder_of(row), "mode") ~= nil
+end
+
+---The rows asked for.
+local function chosen()
+  local list = {}
+  for _, name in ipairs(opts.rows or {}) do
+    local found
+    for _, row in ipairs(ROWS) do found = row.name == name and row or found end
+    if not found then
+      cli.fail(2, "there is no row '%s' (%s)", name,
+               table.concat(names, ", "))
+    elseif not is_there(found) then
+      cli.fail(3, "%s: is not there, for %s; see --corpora", folder_of(found),
+               name)
+    end
+    list[#list + 1] = found
+  end
+  for _, row in ipairs(#list == 0 and ROWS or {}) do
+    if is_there(row) then list[#list + 1] = row end
+  end
+  return list
+end
+
+---The words of a command, {d} filled in, as a shell takes them.
+local function words_of(row)
+  local words = {}
+  for word in row.train:gmatch "%S+" do
+    words[#words + 1] = word:gsub("{d}", function() return folder_of(row) end)
+  end
+  return words
+end
+
+---Runs a row to its end; returns what it printed.
+local function run(row)
+  local words = words_of(row)
+  local script = "../" .. table.remove(words, 1)
+  local dir = opts.out .. "/" .. row.name
+  table.move({"--out", dir, "--seed", tostring(opts.seed), "--threads",
+              tostring(opts.threads)}, 1, 6, #words + 1, words)
+  if lfs.attributes(dir .. "/last.safetensors", "mode") then
+    words[#words + 1] = "--resume"
+  end
+  local pipe = assert(io.popen(shell.command(script, table.unpack(words)) ..
+                               " 2>&1", "r"))
+  local text = pipe:read "a"
+  local ok, _, code = pipe:close()
+  if not ok then
+    cli.fail(code == 130 and 130 or 1, "%s: %s", row.name,
+             text:match "([^\n]*)\n*$")
+  end
+  return text, dir
+end
+
+---The command as people would type it.
+local function typed(row)
+  return (row.train:gsub("{d}/", ""))
+end
+
+---Seconds a run has taken, those before it was last stopped included.
+local function seconds_of(dir)
+  local events = assert(rnn.run.read_log(dir .. "/log.jsonl"))
+  return events[#events].time
+end
+
+local missed = 0
+print "| task | command | result | must be | time |"
+print "|---|---|---|---|---|"
+for _, row in ipairs(chosen()) do
+  local text, dir = run(row)
+  local x = tonumber(text:match(row.result))
+  if not x then cli.fail(1, "%s: printed no result", row.name) end
+  local well = x >= (row.least or -math.huge) and x <= (row.most or math.huge)
+  if not well then missed = missed + 1 end
+  print(("| %s | `%s` | %s%g %s%s | %s %g | %s |"):format(
+    row.task, typed(row), well and "" or "**", x, row.unit,
+    well and "" or "**", row.least and ">=" or "<=", row.least or row.most,
+    rnn.run.duration(seconds_of(dir))))
+  io.stdout:flush()
+end
+if missed > 0 then cli.fail(1, "%d rows miss what they must reach", missed) end
