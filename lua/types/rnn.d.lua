@@ -581,8 +581,12 @@ function Scanner:fingerprint() end
 
 function Scanner:close() end
 
----A list of words by their ids, each with how often it was seen: 1 is "<unk>",
----and with line ends 2 is "<eos>".
+---What a list is of: words between white space, with "<unk>", id 1; the same
+---and line ends, "<eos>", id 2; grapheme clusters, with "<unk>" or with ids of
+---bytes behind the list; pieces of words, which BPE is learnt from.
+---@alias rnn.WordKind "words"|"lines"|"clusters"|"clusters+bytes"|"pieces"
+
+---A list of words by their ids, each with how often it was seen.
 ---@class rnn.Words: userdata
 local Words = {}
 
@@ -627,13 +631,16 @@ function Words:close() end
 ---@class rnn.core
 local core = {}
 
----@param lines? boolean a line end is the word "<eos>"
+---@param kind rnn.WordKind
+---@param limit? integer bytes that its words may take up while it is fed; then
+---half of them, the rarest, are let go. Default 0: no limit
 ---@return rnn.Words
-function core.words(lines) end
+function core.words(kind, limit) end
 
+---@param kind rnn.WordKind
 ---@param s string
----@return integer n bytes up to the end of the last white space
-function core.words_cut(s) end
+---@return integer n bytes of s that are words, whatever comes after
+function core.words_cut(kind, s) end
 
 ---@return rnn.Scanner
 function core.scanner() end

@@ -314,20 +314,33 @@ static int words_gc (lua_State *L) {
 }
 
 
-/* words(lines) -> rnn.Words */
+static rnl_WordKind check_kind (lua_State *L, int arg) {
+  static const char *const name[] = {"words", "lines", "clusters",
+                                     "clusters+bytes", "pieces", NULL};
+  static const rnl_WordKind kind[] = {RNL_WORDS, RNL_LINES, RNL_CLUSTERS,
+                                      RNL_CLUSTERS_BYTES, RNL_PIECES};
+  return kind[luaL_checkoption(L, arg, NULL, name)];
+}
+
+
+/* words(kind, limit) -> rnn.Words */
 static int l_words (lua_State *L) {
-  int lines = lua_toboolean(L, 1);
+  rnl_WordKind kind = check_kind(L, 1);
+  lua_Integer limit = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, limit >= 0, 2, "must not be negative");
   Words *h = push_words(L);
-  rnnlua_check(L, rnl_words_new(rnnlua_context(L), lines, &h->w));
+  rnnlua_check(L, rnl_words_new(rnnlua_context(L), kind, &h->w));
+  rnl_words_limit(h->w, (size_t)limit);
   return 1;
 }
 
 
-/* words_cut(s) -> bytes up to the end of the last white space */
+/* words_cut(kind, s) -> bytes that are words, whatever comes after */
 static int l_words_cut (lua_State *L) {
   size_t n;
-  const char *s = luaL_checklstring(L, 1, &n);
-  lua_pushinteger(L, (lua_Integer)rnl_words_cut(s, n));
+  rnl_WordKind kind = check_kind(L, 1);
+  const char *s = luaL_checklstring(L, 2, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_words_cut(kind, s, n));
   return 1;
 }
 

@@ -17,6 +17,11 @@ Word.options = {normal = true, lines = true, min_count = true, max_size = true}
 
 local MOST = 15 << 20   -- bytes of a description
 
+---What core.words calls such a list.
+local function kind_of(lines)
+  return lines and "lines" or "words"
+end
+
 ---How many of the first ids are symbols.
 local function symbols_of(lines)
   return lines and 2 or 1
@@ -31,7 +36,7 @@ end
 ---@param o rnn.TokenizerOptions
 ---@return rnn.WordTokenizer
 function Word.new(o)
-  return new_word(o, core.words(o.lines))
+  return new_word(o, core.words(kind_of(o.lines)))
 end
 
 -- {== Learning ==
@@ -62,7 +67,7 @@ function Word:learner(how)
   if how == "keep" then return nil end
   return setmetatable({
     words = how == "extend" and copy(self.words, #self.words) or
-            core.words(self.lines), bad = false}, Learner)
+            core.words(kind_of(self.lines)), bad = false}, Learner)
 end
 
 ---The tokenizer for a text that a learner went over: a new one, or with "keep"
@@ -121,8 +126,8 @@ end
 
 ---How many bytes of s are whole words.
 function Word:cut(s)
-  local n = core.words_cut(s)
-  return self.normal and core.words_cut(s:sub(1, base.cut(self, s))) or n
+  if self.normal then s = s:sub(1, base.cut(self, s)) end
+  return core.words_cut(kind_of(self.lines), s)
 end
 
 ---@param s string
@@ -197,7 +202,7 @@ function Word.read(spec)
     elseif base.IS_FORM[word] then o.normal = word
     else return nil, ("unknown option '%s'"):format(word) end
   end
-  local words = core.words(o.lines)
+  local words = core.words(kind_of(o.lines))
   for word in list:gmatch "[^ ]+" do
     local ok, wrong = words:add(word)
     if not ok then return nil, wrong end
