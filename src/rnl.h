@@ -887,6 +887,49 @@ RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
 RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
+/*
+** Byte pair encoding: ids 0..255 are the bytes, each one beyond is made of two
+** before it, so every input has ids and decoding gives the same bytes back.
+** No token goes beyond a piece of text (RNL_PIECES), which is
+**   a run of letters, or of digits (any N of Unicode), or of what is neither,
+**   with the space U+0020 before it; marks and the joiners U+200C and U+200D
+**   are as what stands before them; bytes that are no UTF-8 are as punctuation;
+** or a run of white space, without its last U+0020 when that stands before one
+** of the above; cut after RNL_MAX_PIECE bytes at most, between code points.
+*/
+typedef struct rnl_Bpe rnl_Bpe;
+
+/*
+** Learns from a list of kind RNL_PIECES: the two tokens that stand together
+** most often become one (of two pairs as frequent the one with the smaller
+** ids), until there are 'size' ids or no pair was seen 'least' times. Where the
+** bytes of a pair are a token already, it is passed over.
+*/
+RNL_API int rnl_bpe_fit (const rnl_Words *pieces, int size, uint64_t least,
+                         rnl_Bpe **out);
+
+/*
+** From a list: token 256 + i is made of part[2 * i] and part[2 * i + 1], for k
+** tokens. RNL_EFORMAT when they do not come before it, or make more bytes than
+** a piece has, or those of another token.
+*/
+RNL_API int rnl_bpe_new (rnl_Context *ctx, const int32_t *part, size_t k,
+                         rnl_Bpe **out);
+RNL_API void rnl_bpe_free (rnl_Bpe *b);           /* NULL is fine */
+RNL_API int rnl_bpe_size (const rnl_Bpe *b);      /* 256 + k */
+RNL_API const int32_t *rnl_bpe_parts (const rnl_Bpe *b);   /* k pairs */
+
+/* The '*n' bytes of a token. */
+RNL_API const char *rnl_bpe_at (const rnl_Bpe *b, int id, size_t *n);
+
+/* Ids of 's' as an int32 tensor (M). */
+RNL_API int rnl_bpe_encode (rnl_Bpe *b, const char *s, size_t n,
+                            rnl_Tensor **ids);
+
+/* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
+RNL_API int rnl_bpe_decode (rnl_Bpe *b, const int32_t *id, size_t n,
+                            char **out, size_t *nout);
+
 /* }====================================================================== */
 
 /* {== Word vectors ======================================================= */

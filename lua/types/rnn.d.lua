@@ -627,6 +627,28 @@ function Words:decode(ids) end
 
 function Words:close() end
 
+---Byte pair encoding: ids 1 to 256 are bytes, each one beyond is made of two
+---before it.
+---@class rnn.Bpe: userdata
+local Bpe = {}
+
+---@return integer[] parts the two of id 257, then those of 258, ...
+function Bpe:parts() end
+
+---@param id integer
+---@return string bytes
+function Bpe:token(id) end
+
+---@param s string
+---@return rnn.Tensor ids (M) int32
+function Bpe:encode(s) end
+
+---@param ids rnn.Tensor|integer[]
+---@return string s
+function Bpe:decode(ids) end
+
+function Bpe:close() end
+
 ---What rnn's own modules use of C, beside what rnn shows.
 ---@class rnn.core
 local core = {}
@@ -641,6 +663,20 @@ function core.words(kind, limit) end
 ---@param s string
 ---@return integer n bytes of s that are words, whatever comes after
 function core.words_cut(kind, s) end
+
+---@param parts integer[] as Bpe:parts
+---@return rnn.Bpe|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function core.bpe(parts) end
+
+---Learns: the two tokens that stand together most often become one, until there
+---are 'size' ids or no pair was seen 'least' times.
+---@param words rnn.Words of the kind "pieces"
+---@param size integer
+---@param least integer
+---@return rnn.Bpe
+function core.bpe_fit(words, size, least) end
 
 ---@return rnn.Scanner
 function core.scanner() end
