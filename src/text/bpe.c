@@ -11,12 +11,12 @@
 **
 ** Learning keeps every different piece as its tokens, with how often it was
 ** seen; for every pair its count and a list of pieces that have had it; and a
-** heap of pairs by count. A count in the heap is what it was when it went there:
-** counts of pairs only fall once the pair is known, so one that is out of date
-** goes back into the heap when it comes to the top. Likewise a piece stays in
-** the lists of pairs that it has no more. A step touches only pieces that have
-** had the pair, and the ids do not depend on the order of the pieces: pairs are
-** joined by count, then by their ids, the smaller first.
+** heap of pairs by count. A count in the heap is what it was when it went
+** there: counts of pairs only fall once the pair is known, so one that is out
+** of date goes back into the heap when it comes to the top. Likewise a piece
+** stays in the lists of pairs that it has no more. A step touches only pieces
+** that have had the pair, and the ids do not depend on the order of the pieces:
+** pairs are joined by count, then by their ids, the smaller first.
 */
 #include <limits.h>
 #include <string.h>

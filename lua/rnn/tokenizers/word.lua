@@ -13,9 +13,7 @@ local core = require "rnn.core"
 local Word = base.class "word"
 Word.__len = function(self) return #self.words end
 
-Word.options = {normal = true, lines = true, min_count = true, max_size = true}
-
-local MOST = 15 << 20   -- bytes of a description
+Word.options = {normal = true, lines = true, min_count = 1, max_size = 100000}
 
 ---What core.words calls such a list.
 local function kind_of(lines)
@@ -41,21 +39,6 @@ end
 
 -- {== Learning ==
 
----What goes over a text: counts its words.
-local Learner = {}
-Learner.__index = Learner
-
----@param s string whole words
-function Learner:feed(s)
-  self.bad = self.bad or core.utf8_check(s) ~= nil
-  self.words:feed(s)
-end
-
----@return {bad: integer} above 0 if there were bytes that are no UTF-8
-function Learner:finish()
-  return {bad = self.bad and 1 or 0}
-end
-
 ---A list that has the words of this one, none of them counted.
 local function copy(words, kept)
   return words:choose(kept, 0, kept)
@@ -65,9 +48,8 @@ end
 ---@param how "new"|"extend"|"keep" as rnn.CorpusOptions
 function Word:learner(how)
   if how == "keep" then return nil end
-  return setmetatable({
-    words = how == "extend" and copy(self.words, #self.words) or
-            core.words(kind_of(self.lines)), bad = false}, Learner)
+  return base.counter(how == "extend" and copy(self.words, #self.words) or
+                      core.words(kind_of(self.lines)))
 end
 
 ---The tokenizer for a text that a learner went over: a new one, or with "keep"
@@ -84,12 +66,8 @@ function Word:fit_scan(learner, bad, how)
     return nil, "has bytes that are no UTF-8, and words have none", "EFORMAT"
   end
   local kept = how == "extend" and #self.words or symbols_of(self.lines)
-  local tok = new_word(self, learner.words:choose(kept, self.min_count,
-                                                  self.max_size))
-  local size = #tok:spec()
-  if size <= MOST then return tok end
-  return nil, ("has %d words of %d bytes, more than a model file can hold; " ..
-               "learn fewer: 'max_size'"):format(#tok, size), "EFORMAT"
+  local words = learner.words:choose(kept, self.min_count, self.max_size)
+  return base.storable(new_word(self, words), "max_size")
 end
 
 ---Learns the words of a text; forgets what it knew.
@@ -98,17 +76,7 @@ end
 ---@return string? message
 ---@return string? code
 function Word:fit(s)
-  if type(s) ~= "string" then
-    error(("fit: takes a string, got %s"):format(type(s)), 2)
-  end
-  local byte, line = core.utf8_check(s)
-  if byte then
-    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
-           "EFORMAT"
-  end
-  local learner = self:learner "new"
-  learner:feed(self:prepare(s))
-  local tok, wrong, code = self:fit_scan(learner, false, "new")
+  local tok, wrong, code = base.learn(self, s, false)
   if not tok then return nil, wrong, code end
   self.words = tok.words
   return self
