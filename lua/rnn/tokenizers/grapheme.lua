@@ -74,8 +74,10 @@ local function unknown_error(names)
          table.concat(names, ", ", 1, math.min(#names, SHOWN)) .. more
 end
 
----The tokenizer itself, if no bytes need to stand for what a learner saw.
+---The tokenizer itself, if no bytes that a model has not learnt need to stand
+---for what a learner saw.
 local function keep(self, learner, bad)
+  if self:usable() == #self then return self end
   local new, names = learner.words:list(), {}
   for i = #self.words + 1, math.min(#new, #self.words + SHOWN + 1) do
     names[#names + 1] = name_of(new[i])
@@ -94,9 +96,7 @@ end
 ---@return string? message
 ---@return string? code "EFORMAT" or "EVOCAB"
 function Grapheme:fit_scan(learner, bad, how)
-  if how == "keep" then
-    return self:usable() == #self and self or keep(self, learner, bad)
-  end
+  if how == "keep" then return keep(self, learner, bad) end
   if bad and not self.byte_fallback then
     return nil, "has bytes that are no UTF-8, and the tokenizer no symbols " ..
            "for bytes", "EFORMAT"
