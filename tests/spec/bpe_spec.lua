@@ -390,8 +390,8 @@ describe("the description of bpe", function()
     assert.is_nil(tok)
     assert.equal("tokenizer: bpe: token 264 has more than 128 bytes", message)
     message = select(2, text.tokenizer_from "bpe : 61+62 62+101 61+63")
-    assert.equal("tokenizer: bpe: token 258 is made of token 258, which does " ..
-                 "not come before it", message)
+    assert.equal("tokenizer: bpe: token 258 is made of token 258, which " ..
+                 "does not come before it", message)
   end)
 end)
 
