@@ -444,7 +444,7 @@ static int list_choices (const rnl_Words *w, int kept, uint64_t least,
 
 /* Lets go of the rarest words, so that half of the limit is free. */
 static int keep_half (rnl_Words *w) {
-  rnl_Words *made, all;
+  rnl_Words *made, was;
   Choice *list;
   int n, symbols = w->kind->symbols;
   int status = rnl_words_new(w->ctx, (rnl_WordKind)(w->kind - kinds), &made);
@@ -459,9 +459,9 @@ static int keep_half (rnl_Words *w) {
   if (status == RNL_OK) {
     made->limit = w->limit;
     made->seen = w->seen;
-    all = *w;
+    was = *w;
     *w = *made;
-    *made = all;
+    *made = was;
   }
   rnl_words_free(made);
   return status;
