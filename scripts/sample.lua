@@ -24,7 +24,7 @@ local opts = cli.parse(arg, {
   {"unknown", type = "choice", choices = {"error", "skip"}, default = "error",
    help = "what to do with characters of it that the model has not learnt"},
   {"length", type = "int", min = 0, default = 500,
-   help = "tokens (characters) to make"},
+   help = "tokens to make: characters, words or parts of words"},
   {"stop", type = "string", list = true,
    help = "the text ends before this; may be given several times; \\n and " ..
           "\\t are a line's end and a tab"},

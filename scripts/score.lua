@@ -186,7 +186,7 @@ elseif opts.lines then
                        "perplexity"}
 else
   print_row = printer {"file", "tokens", "chars", "logp", "bits_per_char",
-                       "perplexity"}
+                       "bits_per_byte", "perplexity"}
 end
 for _, path in ipairs(files) do
   if opts.lines then

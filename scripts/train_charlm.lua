@@ -36,8 +36,10 @@ local SPEC = options.join({
     "train_charlm.lua --data b.txt --out b --init-from a/best.safetensors",
   },
 }, options.data, {
-  {"tokenizer", type = "choice", choices = {"char", "byte"}, default = "char",
-   help = "what a token is"},
+  {"tokenizer", type = "choice", choices = {"char", "byte", "grapheme"},
+   default = "char",
+   help = "what a token is: a code point, a byte, or all that people take " ..
+     "for one character"},
   {group = "Model"},
   {"preset", type = "choice", choices = {"small", "medium", "large", "awd"},
    presets = PRESETS, help = "sizes and schedule that go together"},

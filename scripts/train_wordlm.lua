@@ -1,4 +1,5 @@
----Trains a word language model on text files and samples from it.
+---Trains a language model of words, or of parts of words, on text files and
+---samples from it.
 ---Usage: rnnlua train_wordlm.lua --data FILE --out DIR [options]   (--help)
 local rnn = require "rnn"
 local options = require "rnn.options"
@@ -28,12 +29,19 @@ local PRESETS = {
     help = "their medium one: a day on a few cores"},
 }
 
+local TOKENIZERS = {
+  word = {min_count = 1, max_vocab = 100000, help = "words"},
+  bpe = {min_count = 2, vocab_size = 8192,
+    help = "parts of words, learnt by byte pair encoding; no text is unknown"},
+}
+
 local SPEC = options.join({
   name = "train_wordlm.lua", usage = "--data FILE --out DIR [options]",
   saved = "resume",
   summary = "Trains a language model on the words of text files, which " ..
     "white space stands between; line ends are the word <eos>, words that " ..
-    "are not learnt <unk>. Writes log.jsonl, last.safetensors and " ..
+    "are not learnt <unk>. With --tokenizer bpe tokens are parts of words, " ..
+    "and any text has them. Writes log.jsonl, last.safetensors and " ..
     "best.safetensors to DIR; prints a sample. score.lua gives the " ..
     "perplexity of other texts.",
   notes = "Every option can be set by a variable too: RNNLUA_HIDDEN=256 for " ..
@@ -46,22 +54,26 @@ local SPEC = options.join({
       "20000",
     "train_wordlm.lua --data big.txt --out big --softmax adaptive --optim " ..
       "adam --lr 1e-3",
+    "train_wordlm.lua --data book.txt --out parts --tokenizer bpe",
     "train_wordlm.lua --out run --resume --epochs 30",
   },
 }, options.data, {
-  {"tokenizer", type = "choice", choices = {"word"}, default = "word",
-   help = "what a token is"},
-  {"min-count", type = "int", min = 1, default = 1,
-   help = "times that a word must occur to be learnt"},
-  {"max-vocab", type = "int", min = 1, default = 100000,
+  {"tokenizer", type = "choice", choices = {"word", "bpe"}, default = "word",
+   presets = TOKENIZERS, help = "what a token is"},
+  {"min-count", type = "int", min = 1,
+   help = "times that a word must occur to be learnt, or a pair of tokens " ..
+     "that bpe joins"},
+  {"max-vocab", type = "int", min = 1,
    help = "words to learn at most, the most frequent"},
+  {"vocab-size", type = "int", min = 256, max = 1 << 20,
+   help = "tokens of bpe at most, 256 bytes among them"},
   {group = "Model"},
   {"preset", type = "choice", choices = {"plain", "awd", "small", "medium"},
    default = "plain", presets = PRESETS,
    help = "sizes and schedule that go together"},
 }, options.model, options.softmax, options.training, options.control, {
   {"sample-length", type = "int", min = 0, default = 50,
-   help = "words of the sample at the end; 0 = none"},
+   help = "tokens of the sample at the end; 0 = none"},
 })
 
 rnn.lmtask.main(arg, SPEC)

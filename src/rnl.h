@@ -824,19 +824,32 @@ RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
 /*
-** A list of words, for the tokenizer "word": what stands between white space
-** (Unicode's White_Space), each with how often it was seen. Id 0 is "<unk>",
-** which stands for every word that is not in the list; with 'lines' id 1 is
-** "<eos>", which stands for LF, else LF is white space.
+** A list of words, each with how often it was seen: what a tokenizer learns. Of
+** what kind they are says how text is cut into them, and what stands for words
+** that are not in the list.
 */
 typedef struct rnl_Words rnl_Words;
 
-#define RNL_MAX_WORD 4096           /* bytes; longer ones are "<unk>" */
+typedef enum rnl_WordKind {
+  RNL_WORDS,            /* between white space (Unicode's White_Space); id 0 is
+                           "<unk>", which stands for others */
+  RNL_LINES,            /* the same, but LF is a word, "<eos>", id 1 */
+  RNL_CLUSTERS,         /* extended grapheme clusters; id 0 is "<unk>" */
+  RNL_CLUSTERS_BYTES,   /* the same; 256 ids behind those of the list are bytes,
+                           which stand for others: every input has ids and
+                           decoding gives the same bytes back */
+  RNL_PIECES            /* what BPE is learnt from */
+} rnl_WordKind;
+
+#define RNL_MAX_WORD 4096           /* bytes; longer ones are not learnt */
+#define RNL_MAX_CLUSTER 256         /* bytes; longer ones are cut */
+#define RNL_MAX_PIECE 128           /* the same */
 #define RNL_MAX_WORDS (1 << 28)
 
-RNL_API int rnl_words_new (rnl_Context *ctx, int lines, rnl_Words **out);
+RNL_API int rnl_words_new (rnl_Context *ctx, rnl_WordKind kind,
+                           rnl_Words **out);
 RNL_API void rnl_words_free (rnl_Words *w);   /* NULL is fine */
-RNL_API int rnl_words_size (const rnl_Words *w);
+RNL_API int rnl_words_size (const rnl_Words *w);   /* without ids of bytes */
 
 /* A word, '*n' bytes without a NUL; it stays until the list changes. */
 RNL_API const char *rnl_words_at (const rnl_Words *w, int id, size_t *n);
@@ -844,12 +857,22 @@ RNL_API const char *rnl_words_at (const rnl_Words *w, int id, size_t *n);
 /* Adds a word with the next id; RNL_EFORMAT if it is none, or is there. */
 RNL_API int rnl_words_add (rnl_Words *w, const char *s, size_t n);
 
-/* Where 's' ends when it is to end after white space; 0 if there is none. */
-RNL_API size_t rnl_words_cut (const char *s, size_t n);
+/*
+** How many bytes of 's' are words, whatever comes after: ids of these and of
+** the rest, joined, are those of the whole.
+*/
+RNL_API size_t rnl_words_cut (rnl_WordKind kind, const char *s, size_t n);
 
 /* Counts the words of a text; those that are not in the list join it. */
 RNL_API int rnl_words_feed (rnl_Words *w, const char *s, size_t n);
 RNL_API uint64_t rnl_words_seen (const rnl_Words *w);   /* all that were fed */
+
+/*
+** Bounds the memory of a list that is fed: when the words take up more than so
+** many bytes, the rarest are let go, until half of that is free. One that comes
+** again is counted anew. 0: no limit.
+*/
+RNL_API void rnl_words_limit (rnl_Words *w, size_t bytes);
 
 /*
 ** A new list: the first 'kept' words as they are, then those seen at least
@@ -864,11 +887,55 @@ RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
                               rnl_Tensor **ids);
 
 /*
-** Text of the ids: each word after a space, but for one after "<eos>", which is
-** LF. '*out' as in rnl_utf8_normalise. Ids are checked.
+** Text of the ids. Words between white space get a space before them, but for
+** one after "<eos>", which is LF. '*out' as in rnl_utf8_normalise. Ids are
+** checked.
 */
 RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
                               char **out, size_t *nout);
+
+/*
+** Byte pair encoding: ids 0..255 are the bytes, each one beyond is made of two
+** before it, so every input has ids and decoding gives the same bytes back.
+** No token goes beyond a piece of text (RNL_PIECES), which is
+**   a run of letters, or of digits (any N of Unicode), or of what is neither,
+**   with the space U+0020 before it; marks and the joiners U+200C and U+200D
+**   are as what stands before them; bytes that are no UTF-8 are as punctuation;
+** or a run of white space, without its last U+0020 when that stands before one
+** of the above; cut after RNL_MAX_PIECE bytes at most, between code points.
+*/
+typedef struct rnl_Bpe rnl_Bpe;
+
+/*
+** Learns from a list of kind RNL_PIECES: the two tokens that stand together
+** most often become one (of two pairs as frequent the one with the smaller
+** ids), until there are 'size' ids or no pair was seen 'least' times. Where the
+** bytes of a pair are a token already, it is passed over.
+*/
+RNL_API int rnl_bpe_fit (const rnl_Words *pieces, int size, uint64_t least,
+                         rnl_Bpe **out);
+
+/*
+** From a list: token 256 + i is made of part[2 * i] and part[2 * i + 1], for k
+** tokens. RNL_EFORMAT when they do not come before it, or make more bytes than
+** a piece has, or those of another token.
+*/
+RNL_API int rnl_bpe_new (rnl_Context *ctx, const int32_t *part, size_t k,
+                         rnl_Bpe **out);
+RNL_API void rnl_bpe_free (rnl_Bpe *b);           /* NULL is fine */
+RNL_API int rnl_bpe_size (const rnl_Bpe *b);      /* 256 + k */
+RNL_API const int32_t *rnl_bpe_parts (const rnl_Bpe *b);   /* k pairs */
+
+/* The '*n' bytes of a token. */
+RNL_API const char *rnl_bpe_at (const rnl_Bpe *b, int id, size_t *n);
+
+/* Ids of 's' as an int32 tensor (M). */
+RNL_API int rnl_bpe_encode (rnl_Bpe *b, const char *s, size_t n,
+                            rnl_Tensor **ids);
+
+/* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
+RNL_API int rnl_bpe_decode (rnl_Bpe *b, const int32_t *id, size_t n,
+                            char **out, size_t *nout);
 
 /* }====================================================================== */
 

@@ -1,23 +1,21 @@
 ---Ids of text for a model that has learnt the first tok:usable() of them: the
----tokenizer "char" has an id for every byte, but those beyond mean nothing to a
----model.
+---tokenizers "char" and "grapheme" have an id for every byte, but those beyond
+---mean nothing to a model.
 local core = require "rnn.core"
 
 local known = {}
 
 local PREFIX = "^characters not in the vocabulary: "
 
----Text without the characters that the model has not learnt.
-local function known_part(tok, s)
-  local is_known, parts = {}, {}
-  for _, code in ipairs(tok.vocab:codes()) do
-    is_known[utf8.char(code)] = true
+---The ids that the model has learnt. Without any ids of a text, which then has
+---characters that "char" has none for, bytes stand for these.
+local function known_part(tok, s, ids)
+  ids = ids or core.vocab_new(tok.vocab:codes(), true):encode(tok:prepare(s))
+  local list, most = {}, tok:usable()
+  for _, id in ipairs(ids:totable()) do
+    if id <= most then list[#list + 1] = id end
   end
-  if tok.normal then s = core.normalise(s, tok.normal) end
-  for c in s:gmatch(utf8.charpattern) do
-    if is_known[c] then parts[#parts + 1] = c end
-  end
-  return table.concat(parts)
+  return core.ids(list)
 end
 
 ---Ids of a text, all of them learnt.
@@ -36,11 +34,8 @@ function known.encode(tok, s, unknown)
               ids:to "float64":max():item() < tok:usable()) then
     return ids
   end
-  if unknown == "skip" then return tok:encode(known_part(tok, s)) end
-  if ids then
-    local vocab = core.vocab_new(tok.vocab:codes(), false)
-    wrong = select(2, vocab:encode(tok:decode(ids)))
-  end
+  if unknown == "skip" then return known_part(tok, s, ids) end
+  if ids then wrong = tok:missing(ids) end
   return nil, "not among the characters of the model: " ..
          wrong:gsub(PREFIX, "") .. "; set 'unknown' to skip to leave them out",
          "EFORMAT"

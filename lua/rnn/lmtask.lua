@@ -45,10 +45,20 @@ local function check_tokens(task, kind)
       for _, choice in ipairs(option.choices) do
         if choice == kind then return end
       end
-      cli.fail(3, "%s: its tokens are %ss, this is for %ss",
-               task.opts.init_from, kind,
-               table.concat(option.choices, "s or "))
+      cli.fail(3, "%s: its --tokenizer is %s, this is for %s",
+               task.opts.init_from, kind, table.concat(option.choices, ", "))
     end
+  end
+end
+
+---Which tokenizer has which size.
+local function check_size(opts)
+  local bpe = opts.tokenizer == "bpe"
+  if bpe and opts.max_vocab then
+    cli.fail(2, "--tokenizer bpe has no --max-vocab, but --vocab-size")
+  elseif opts.vocab_size and not bpe then
+    cli.fail(2, "--tokenizer %s has no --vocab-size, but --max-vocab",
+             opts.tokenizer)
   end
 end
 
@@ -84,6 +94,7 @@ local function settle_options(task)
       opts.tied = false   -- that of a preset is for the full one
     end
   end)
+  check_size(opts)
   opts.embed = opts.embed or opts.hidden
   options.check_model(opts)
   if not (opts.steps or opts.epochs or opts.time) then opts.steps = 2000 end
@@ -99,7 +110,8 @@ local function in_options(message)
   return (message:gsub("; set 'invalid' to .*", "; use --invalid replace, " ..
     "skip or bytes, or --tokenizer byte"):gsub("(%l+) = '(%l+)'", "--%1 %2")
     :gsub("; 'fit' may extend it", "")
-    :gsub("'max_size'", "--max-vocab"))
+    :gsub("leave out 'extend'", "leave out --extend-vocab")
+    :gsub("'max_size'", "--max-vocab"):gsub("'vocab_size'", "--vocab-size"))
 end
 
 ---What to do when the text cannot be opened with the options given.
@@ -140,17 +152,19 @@ local function open_corpus(task)
     text.tokenizer(opts.tokenizer, {
       normal = opts.normal ~= "none" and opts.normal or nil,
       min_count = opts.min_count, max_size = opts.max_vocab,
+      vocab_size = opts.vocab_size,
     }), fit, "corpus.tokens")
   if not corpus then
     cli.fail(3, "%s%s", in_options(message), remedy(task, code))
   end
+  task.corpus, task.tok = corpus, corpus.tokenizer
+  task.unit = task.tok.unit
   local M = #corpus.tokens
   if M < 2 then
     cli.fail(3, "%s: %s, training needs at least 2; give a longer text",
              table.concat(opts.data, ", "),
-             M == 0 and "is empty" or "has 1 " .. opts.tokenizer)
+             M == 0 and "is empty" or "has 1 " .. task.unit)
   end
-  task.corpus, task.tok, task.unit = corpus, corpus.tokenizer, opts.tokenizer
 end
 
 ---Another text, in the tokens of the first.

@@ -314,7 +314,7 @@ local function unit_of(run)
   local start = run.events[1]
   local config = start and start.event == "start" and start.config
   local unit = type(config) == "table" and config.tokenizer
-  return type(unit) == "string" and unit or "token"
+  return type(unit) == "string" and unit ~= "bpe" and unit or "token"
 end
 
 ---Seconds become minutes or hours where that reads better; returns the unit.

@@ -56,12 +56,15 @@ function progress.bits(nats)
   return nats / math.log(2)
 end
 
----A loss as is usual for a token: "2.41 bits"; for words "perplexity 98.31".
+---A loss as is usual for a token: "2.41 bits"; for words and their parts
+---"perplexity 98.31".
 ---@param nats number
 ---@param unit string what a token is
 ---@return string
 function progress.usual(nats, unit)
-  if unit == "word" then return ("perplexity %.2f"):format(math.exp(nats)) end
+  if unit == "word" or unit == "token" then
+    return ("perplexity %.2f"):format(math.exp(nats))
+  end
   return ("%.2f bits"):format(progress.bits(nats))
 end
 

@@ -23,8 +23,10 @@ local CHUNK = 256   -- tokens that go through the model at once
 ---@class rnn.Score
 ---@field tokens integer
 ---@field chars integer code points of these tokens
+---@field bytes integer of these tokens
 ---@field logp number natural logarithm of the probability of all
 ---@field bits_per_char number|nil nil when there are none
+---@field bits_per_byte number|nil models of different tokens compare by it
 ---@field bits_per_token number|nil
 ---@field perplexity number|nil of a token
 
@@ -64,6 +66,7 @@ local function score_ids(self, ids)
     local bytes = self.tok:decode {id}
     self.sum.logp = self.sum.logp + logp
     self.sum.tokens = self.sum.tokens + 1
+    self.sum.bytes = self.sum.bytes + #bytes
     self.sum.chars = self.sum.chars + select(2, bytes:gsub("[^\x80-\xBF]", ""))
     if self.on_token then self.on_token(bytes, logp) end
   end
@@ -88,7 +91,7 @@ end
 -- {== Text ==
 
 local function check_utf8(self, s)
-  if self.tok.kind == "byte" then return s end
+  if self.tok.kind == "byte" or self.tok.kind == "bpe" then return s end
   local byte, line = core.utf8_check(s)
   if not byte then return s end
   if self.invalid == "replace" then return core.repair(s, "replace") end
@@ -146,6 +149,7 @@ function Scorer:finish()
   local sum = self.sum
   local bits = -sum.logp / math.log(2)
   if sum.chars > 0 then sum.bits_per_char = bits / sum.chars end
+  if sum.bytes > 0 then sum.bits_per_byte = bits / sum.bytes end
   if sum.tokens > 0 then
     sum.bits_per_token = bits / sum.tokens
     sum.perplexity = math.exp(-sum.logp / sum.tokens)
@@ -158,7 +162,7 @@ end
 function Scorer:reset()
   self.held, self.bytes, self.lines = "", 0, 0
   self.state, self.waiting, self.last = nil, nil, known.start(self.tok)
-  self.sum = {tokens = 0, chars = 0, logp = 0.0}
+  self.sum = {tokens = 0, chars = 0, bytes = 0, logp = 0.0}
   if self.cache then self.cache:reset() end
 end
 

@@ -56,13 +56,17 @@ end
 
 -- {== Tokenizers ==
 
+---@alias rnn.TokenizerKind "char"|"byte"|"grapheme"|"word"|"bpe"
+
 ---What every tokenizer has. `spec` is its description in a model file, which
 ---text.tokenizer_from reads; of the #tok ids a model learns the first usable().
 ---For text in pieces: `cut` and `prepare`; `learner` gives what goes over them
 ---all with feed(s) and finish(), nil where nothing is to be learnt, and
 ---`fit_scan` makes the tokenizer of it.
 ---@class rnn.Tokenizer
----@field kind "char"|"byte"|"word"
+---@field kind rnn.TokenizerKind
+---@field unit string what a token is: "char", "byte", "grapheme", "word" or
+---"token"
 ---@field normal? "nfc"|"nfkc"
 ---@field fit fun(self, s: string): rnn.Tokenizer|nil, string?, string?
 ---@field encode fun(self, s: string): rnn.Tensor|nil, string?, string? ids (M)
@@ -82,8 +86,7 @@ end
 ---@field write fun(self, writer: rnn.TokenWriter, s: string): true|nil,
 ---string?, string?
 
-local KINDS = {"char", "byte", "word"}
-local MAX_SIZE = 100000   -- words
+local KINDS = {"char", "byte", "grapheme", "word", "bpe"}
 
 local function class_of(kind)
   for _, known in ipairs(KINDS) do
@@ -92,19 +95,24 @@ local function class_of(kind)
 end
 
 ---Normalisation is applied before fitting and encoding. With byte_fallback,
----which is for "char", 256 symbols for bytes join the vocabulary: any input can
----be encoded, and decodes to the same bytes. The others are for "word": `lines`
----makes line ends the word "<eos>"; `min_count` and `max_size` say which words
----are learnt, the others are "<unk>".
+---which is for "char" and "grapheme", 256 symbols for bytes join the
+---vocabulary: any input can be encoded, and decodes to the same bytes; so it
+---does with "bpe" and "byte". `lines`, for "word", makes line ends the word
+---"<eos>". `min_count` and `max_size` say which words or graphemes are learnt;
+---"<unk>", or bytes, stand for the others. `vocab_size` is for "bpe".
 ---@class rnn.TokenizerOptions
 ---@field normal? "nfc"|"nfkc" default none
 ---@field byte_fallback? boolean default true
 ---@field lines? boolean default true
----@field min_count? integer times a word must occur, default 1
----@field max_size? integer words at most, default 100000
+---@field min_count? integer times a word or a grapheme must occur, default 1;
+---or a pair of tokens that "bpe" makes one, default 2
+---@field max_size? integer words or graphemes at most, default 100000
+---@field vocab_size? integer ids to learn, the 256 bytes among them, default
+---8192
 
----@param kind "char"|"byte"|"word" code points, bytes, or what stands between
----white space
+---@param kind rnn.TokenizerKind "char" code points, "byte" bytes, "grapheme"
+---what people take for one character, "word" what stands between white space,
+---"bpe" parts of words (byte pair encoding)
 ---@param opts? rnn.TokenizerOptions
 ---@return rnn.Tokenizer
 function text.tokenizer(kind, opts)
@@ -120,9 +128,12 @@ function text.tokenizer(kind, opts)
              check.word("tokenizer", "normal", opts.normal, base.FORMS) or nil,
     byte_fallback = opts.byte_fallback ~= false,
     lines = opts.lines ~= false,
-    min_count = check.integer("tokenizer", "min_count", opts.min_count, 1, 1),
-    max_size = check.integer("tokenizer", "max_size", opts.max_size, MAX_SIZE,
-                             1),
+    min_count = check.integer("tokenizer", "min_count", opts.min_count,
+                              class.options.min_count, 1),
+    max_size = check.integer("tokenizer", "max_size", opts.max_size,
+                             class.options.max_size, 1),
+    vocab_size = check.integer("tokenizer", "vocab_size", opts.vocab_size,
+                               class.options.vocab_size, 256),
   }
 end
 

@@ -581,8 +581,12 @@ function Scanner:fingerprint() end
 
 function Scanner:close() end
 
----A list of words by their ids, each with how often it was seen: 1 is "<unk>",
----and with line ends 2 is "<eos>".
+---What a list is of: words between white space, with "<unk>", id 1; the same
+---and line ends, "<eos>", id 2; grapheme clusters, with "<unk>" or with ids of
+---bytes behind the list; pieces of words, which BPE is learnt from.
+---@alias rnn.WordKind "words"|"lines"|"clusters"|"clusters+bytes"|"pieces"
+
+---A list of words by their ids, each with how often it was seen.
 ---@class rnn.Words: userdata
 local Words = {}
 
@@ -623,17 +627,56 @@ function Words:decode(ids) end
 
 function Words:close() end
 
+---Byte pair encoding: ids 1 to 256 are bytes, each one beyond is made of two
+---before it.
+---@class rnn.Bpe: userdata
+local Bpe = {}
+
+---@return integer[] parts the two of id 257, then those of 258, ...
+function Bpe:parts() end
+
+---@param id integer
+---@return string bytes
+function Bpe:token(id) end
+
+---@param s string
+---@return rnn.Tensor ids (M) int32
+function Bpe:encode(s) end
+
+---@param ids rnn.Tensor|integer[]
+---@return string s
+function Bpe:decode(ids) end
+
+function Bpe:close() end
+
 ---What rnn's own modules use of C, beside what rnn shows.
 ---@class rnn.core
 local core = {}
 
----@param lines? boolean a line end is the word "<eos>"
+---@param kind rnn.WordKind
+---@param limit? integer bytes that its words may take up while it is fed; then
+---half of them, the rarest, are let go. Default 0: no limit
 ---@return rnn.Words
-function core.words(lines) end
+function core.words(kind, limit) end
 
+---@param kind rnn.WordKind
 ---@param s string
----@return integer n bytes up to the end of the last white space
-function core.words_cut(s) end
+---@return integer n bytes of s that are words, whatever comes after
+function core.words_cut(kind, s) end
+
+---@param parts integer[] as Bpe:parts
+---@return rnn.Bpe|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function core.bpe(parts) end
+
+---Learns: the two tokens that stand together most often become one, until there
+---are 'size' ids or no pair was seen 'least' times.
+---@param words rnn.Words of the kind "pieces"
+---@param size integer
+---@param least integer
+---@return rnn.Bpe
+function core.bpe_fit(words, size, least) end
 
 ---@return rnn.Scanner
 function core.scanner() end

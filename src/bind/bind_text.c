@@ -1,5 +1,6 @@
 /*
-** bind_text.c - text as Lua sees it: UTF-8, vocabularies, lists of words.
+** bind_text.c - text as Lua sees it: UTF-8, vocabularies, lists of words, byte
+** pair encoding.
 ** Byte positions and ids count from 1 here, from 0 in the engine.
 */
 #include <limits.h>
@@ -8,6 +9,7 @@
 
 static const char *const VOCAB = "rnn.Vocab";
 static const char *const WORDS = "rnn.Words";
+static const char *const BPE = "rnn.Bpe";
 static const char *const TEXT = "rnn.Text";
 
 enum { MAX_CODES = 0x110000 };
@@ -323,20 +325,33 @@ static int words_gc (lua_State *L) {
 }
 
 
-/* words(lines) -> rnn.Words */
+static rnl_WordKind check_kind (lua_State *L, int arg) {
+  static const char *const name[] = {"words", "lines", "clusters",
+                                     "clusters+bytes", "pieces", NULL};
+  static const rnl_WordKind kind[] = {RNL_WORDS, RNL_LINES, RNL_CLUSTERS,
+                                      RNL_CLUSTERS_BYTES, RNL_PIECES};
+  return kind[luaL_checkoption(L, arg, NULL, name)];
+}
+
+
+/* words(kind, limit) -> rnn.Words */
 static int l_words (lua_State *L) {
-  int lines = lua_toboolean(L, 1);
+  rnl_WordKind kind = check_kind(L, 1);
+  lua_Integer limit = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, limit >= 0, 2, "must not be negative");
   Words *h = push_words(L);
-  rnnlua_check(L, rnl_words_new(rnnlua_context(L), lines, &h->w));
+  rnnlua_check(L, rnl_words_new(rnnlua_context(L), kind, &h->w));
+  rnl_words_limit(h->w, (size_t)limit);
   return 1;
 }
 
 
-/* words_cut(s) -> bytes up to the end of the last white space */
+/* words_cut(kind, s) -> bytes that are words, whatever comes after */
 static int l_words_cut (lua_State *L) {
   size_t n;
-  const char *s = luaL_checklstring(L, 1, &n);
-  lua_pushinteger(L, (lua_Integer)rnl_words_cut(s, n));
+  rnl_WordKind kind = check_kind(L, 1);
+  const char *s = luaL_checklstring(L, 2, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_words_cut(kind, s, n));
   return 1;
 }
 
@@ -430,6 +445,114 @@ static int l_words_len (lua_State *L) {
 
 /* }====================================================================== */
 
+/* {== Byte pair encoding ================================================= */
+
+typedef struct Bpe {
+  rnl_Bpe *b;      /* NULL: closed */
+} Bpe;
+
+
+static Bpe *push_bpe (lua_State *L) {
+  Bpe *h = lua_newuserdatauv(L, sizeof *h, 0);
+  h->b = NULL;
+  luaL_setmetatable(L, BPE);
+  return h;
+}
+
+
+static rnl_Bpe *check_bpe (lua_State *L, int arg) {
+  Bpe *h = luaL_checkudata(L, arg, BPE);
+  if (!h->b) luaL_argerror(L, arg, "attempt to use a closed tokenizer");
+  return h->b;
+}
+
+
+static int bpe_gc (lua_State *L) {
+  Bpe *h = luaL_checkudata(L, 1, BPE);
+  rnl_bpe_free(h->b);
+  h->b = NULL;
+  return 0;
+}
+
+
+/* bpe(parts) -> rnn.Bpe; or nil, message, code */
+static int l_bpe (lua_State *L) {
+  size_t n;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  const int32_t *part = check_ints(L, 1, 1, &n);
+  luaL_argcheck(L, n % 2 == 0, 1, "every token has two parts");
+  Bpe *h = push_bpe(L);
+  int status = rnl_bpe_new(rnnlua_context(L), part, n / 2, &h->b);
+  return status == RNL_OK ? 1 : rnnlua_fail(L, status);
+}
+
+
+/* bpe_fit(words, size, least) -> rnn.Bpe */
+static int l_bpe_fit (lua_State *L) {
+  int size = rnnlua_checkint(L, 2, 1, INT_MAX);
+  lua_Integer least = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, least >= 0, 3, "must not be negative");
+  Bpe *h = push_bpe(L);
+  rnnlua_check(L, rnl_bpe_fit(check_words(L, 1), size, (uint64_t)least,
+                              &h->b));
+  return 1;
+}
+
+
+/* b:parts() -> table: the two parts of token 257, of 258, ... */
+static int l_bpe_parts (lua_State *L) {
+  const rnl_Bpe *b = check_bpe(L, 1);
+  int n = 2 * (rnl_bpe_size(b) - 256);
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++) {
+    lua_pushinteger(L, rnl_bpe_parts(b)[i] + 1);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+
+/* b:token(id) -> its bytes */
+static int l_bpe_token (lua_State *L) {
+  size_t n;
+  const rnl_Bpe *b = check_bpe(L, 1);
+  int id = rnnlua_checkint(L, 2, 1, rnl_bpe_size(b)) - 1;
+  const char *s = rnl_bpe_at(b, id, &n);
+  lua_pushlstring(L, s, n);
+  return 1;
+}
+
+
+/* b:encode(s) -> ids (M) */
+static int l_bpe_encode (lua_State *L) {
+  size_t n;
+  rnl_Tensor *ids;
+  const char *s = luaL_checklstring(L, 2, &n);
+  rnnlua_Handle *h = rnnlua_newhandle(L);
+  rnnlua_check(L, rnl_bpe_encode(check_bpe(L, 1), s, n, &ids));
+  rnnlua_fill(h, ids);
+  rnnlua_charge(L, ids);
+  return 1;
+}
+
+
+/* b:decode(ids) -> string; ids are a tensor or a table */
+static int l_bpe_decode (lua_State *L) {
+  size_t n;
+  const int32_t *id = list_ids(L, 2, &n);
+  Text *t = push_text(L);
+  return push_result(L, t, rnl_bpe_decode(check_bpe(L, 1), id, n, &t->s,
+                                          &t->n));
+}
+
+
+static int l_bpe_len (lua_State *L) {
+  lua_pushinteger(L, rnl_bpe_size(check_bpe(L, 1)));
+  return 1;
+}
+
+/* }====================================================================== */
+
 static const luaL_Reg text[] = {
   {"utf8_check", l_utf8_check},
   {"utf8_tail", l_utf8_tail},
@@ -442,6 +565,8 @@ static const luaL_Reg text[] = {
   {"vocab_new", l_vocab_new},
   {"words", l_words},
   {"words_cut", l_words_cut},
+  {"bpe", l_bpe},
+  {"bpe_fit", l_bpe_fit},
   {NULL, NULL}
 };
 
@@ -481,6 +606,23 @@ static const luaL_Reg words_methods[] = {
 };
 
 
+static const luaL_Reg bpe_meta[] = {
+  {"__gc", bpe_gc},
+  {"__close", bpe_gc},
+  {"__len", l_bpe_len},
+  {NULL, NULL}
+};
+
+static const luaL_Reg bpe_methods[] = {
+  {"parts", l_bpe_parts},
+  {"token", l_bpe_token},
+  {"encode", l_bpe_encode},
+  {"decode", l_bpe_decode},
+  {"close", bpe_gc},
+  {NULL, NULL}
+};
+
+
 static void new_class (lua_State *L, const char *name, const luaL_Reg *meta,
                        const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
@@ -499,5 +641,6 @@ void rnnlua_open_text (lua_State *L) {
   lua_pop(L, 1);
   new_class(L, VOCAB, vocab_meta, vocab_methods);
   new_class(L, WORDS, words_meta, words_methods);
+  new_class(L, BPE, bpe_meta, bpe_methods);
   luaL_setfuncs(L, text, 0);
 }

@@ -60,6 +60,23 @@ static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
   return i;
 }
 
+/* Is 'code' white space (Unicode's White_Space)? */
+static inline int rnli_is_space (int32_t code) {
+  if (code < 0x80) return code == ' ' || (code >= '\t' && code <= '\r');
+  return code == 0x85 || code == 0xA0 || code == 0x1680 ||
+         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
+         code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+/*
+** A block of elements of 'each' bytes, 'n' of them in use, with room for
+** 'need' (> 0): it grows to twice the size at least, so that appending is
+** linear. NULL, with the text of RNL_ENOMEM, when memory is refused; then 'p'
+** is as it was.
+*/
+void *rnli_grow (rnl_Context *ctx, void *p, size_t n, size_t need,
+                 size_t each, size_t *room, const char *what);
+
 rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
 
 /* Has the scanner seen 'code', 0..RNLI_MAX_CODE? */
@@ -67,5 +84,63 @@ int rnli_scanner_has (const rnl_Scanner *s, int32_t code);
 
 /* Can 'code' stand in a message: is it no control, mark or unassigned? */
 int rnli_utf8_visible (int32_t code);
+
+/*
+** What a code point is to words that are cut into pieces. What joins (marks,
+** the joiners U+200C and U+200D) is as what stands before it.
+*/
+typedef enum rnli_Class {
+  RNLI_SPACE, RNLI_LETTER, RNLI_DIGIT, RNLI_JOINER, RNLI_OTHER
+} rnli_Class;
+
+rnli_Class rnli_utf8_class (int32_t code);
+
+/*
+** Bytes of the extended grapheme cluster (UAX #29) that 's' (n > 0) begins
+** with, at most RNL_MAX_CLUSTER. Bytes that are no UTF-8 are apart from others,
+** as rnli_utf8_scan gives them.
+*/
+size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
+
+/* {== Lists of strings, inside the engine ================================ */
+
+rnl_Context *rnli_words_context (const rnl_Words *w);
+
+/* The id of a string, or -1. */
+int32_t rnli_words_find (const rnl_Words *w, const char *s, size_t n);
+
+/* Adds a string of at most RNL_MAX_WORD bytes that is not there. */
+int rnli_words_put (rnl_Words *w, const char *s, size_t n);
+
+/* How often it was fed. */
+uint64_t rnli_words_count (const rnl_Words *w, int id);
+
+/* Bytes of the piece (RNL_PIECES) that 's' (n > 0) begins with. */
+size_t rnli_piece (const unsigned char *s, size_t n);
+
+/* Ids that are being collected. */
+typedef struct rnli_Ids {
+  rnl_Context *ctx;
+  int32_t *id;
+  size_t n, room;
+} rnli_Ids;
+
+/* Room for 'more' ids behind the n that there are. */
+static inline int rnli_ids_room (rnli_Ids *ids, size_t more) {
+  if (ids->n + more <= ids->room) return RNL_OK;
+  int32_t *id = rnli_grow(ids->ctx, ids->id, ids->n, ids->n + more, sizeof *id,
+                          &ids->room, "ids");
+  if (!id) return RNL_ENOMEM;
+  ids->id = id;
+  return RNL_OK;
+}
+
+/*
+** The ids as a tensor (M), unless 'status' tells of a failure; the return
+** value is that of both. They are let go of.
+*/
+int rnli_ids_tensor (rnli_Ids *ids, int status, rnl_Tensor **out);
+
+/* }====================================================================== */
 
 #endif

@@ -110,9 +110,66 @@ int rnli_utf8_visible (int32_t code) {
   }
 }
 
+
+rnli_Class rnli_utf8_class (int32_t code) {
+  if (code < 0x80) {
+    if (((uint32_t)code | 32) - 'a' < 26) return RNLI_LETTER;
+    if ((uint32_t)code - '0' < 10) return RNLI_DIGIT;
+    return rnli_is_space(code) ? RNLI_SPACE : RNLI_OTHER;
+  }
+  if (rnli_is_space(code)) return RNLI_SPACE;
+  if (code == 0x200C || code == 0x200D) return RNLI_JOINER;
+  switch (utf8proc_category(code)) {
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return RNLI_LETTER;
+    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return RNLI_DIGIT;
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+      return RNLI_JOINER;
+    default:
+      return RNLI_OTHER;
+  }
+}
+
+
+size_t rnli_utf8_cluster (const unsigned char *s, size_t n) {
+  int32_t code, next, state = 0;
+  if (s[0] < 0x80 && s[0] != '\r' && (n == 1 || s[1] < 0x80)) return 1;
+  int len = rnli_utf8_scan(s, n, &code);
+  if (len < 0) return (size_t)-len;
+  size_t i = (size_t)len;
+  for (; i < n; i += (size_t)len, code = next) {
+    len = rnli_utf8_scan(s + i, n - i, &next);
+    if (len < 0 || i + (size_t)len > RNL_MAX_CLUSTER ||
+        utf8proc_grapheme_break_stateful(code, next, &state))
+      break;
+  }
+  return i;
+}
+
 /* }====================================================================== */
 
 /* {== Memory that grows ================================================== */
+
+void *rnli_grow (rnl_Context *ctx, void *p, size_t n, size_t need,
+                 size_t each, size_t *room, const char *what) {
+  if (need <= *room) return p;
+  size_t more = need > 2 * *room ? need : 2 * *room;
+  void *grown = rnli_get(ctx, rnli_mul(more, each));
+  if (!grown) {
+    rnli_nomem(ctx, what, rnli_mul(more, each));
+    return NULL;
+  }
+  if (n) memcpy(grown, p, n * each);
+  rnli_put(ctx, p);
+  *room = more;
+  return grown;
+}
+
 
 typedef struct Buffer {
   rnl_Context *ctx;
@@ -122,17 +179,13 @@ typedef struct Buffer {
 } Buffer;
 
 
-/* Room for 'more' bytes; doubles, so that appending is linear. */
+/* Room for 'more' bytes. */
 static int room (Buffer *b, size_t more) {
   size_t need = rnli_add(b->n, more);
   if (need <= b->size) return RNL_OK;
-  size_t size = need > 2 * b->size ? need : 2 * b->size;
-  char *p = rnli_get(b->ctx, size);
-  if (!p) return rnli_nomem(b->ctx, "text", size);
-  if (b->n) memcpy(p, b->p, b->n);
-  rnli_put(b->ctx, b->p);
+  char *p = rnli_grow(b->ctx, b->p, b->n, need, 1, &b->size, "text");
+  if (!p) return RNL_ENOMEM;
   b->p = p;
-  b->size = size;
   return RNL_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
-** words.c - words between white space: counting those of a text, choosing the
-** frequent ones, text to ids and back.
+** words.c - lists of words (or grapheme clusters, or pieces of words): counting
+** those of a text, choosing the frequent ones, text to ids and back.
 **
 ** The words stand one after the other in one block. They are found through a
 ** table of open addressing, at most half full. It is seeded by where the list
@@ -16,8 +16,25 @@
 enum {
   UNKNOWN = 0,          /* ids of the symbols */
   LINE_END = 1,
+  NBYTE = 256,
   LEAST_SLOTS = 1 << 10
 };
+
+typedef struct Piece {
+  const char *s;
+  size_t n;
+} Piece;
+
+/*
+** What a list is of. 'next' takes the next word of 'rest'; it returns 0 if
+** there is none.
+*/
+typedef struct Kind {
+  int symbols;          /* "<unk>", "<eos>" */
+  int bytes;            /* ids of bytes, behind the words */
+  int spaced;           /* decoded words stand after a space */
+  int (*next) (Piece *rest, Piece *word);
+} Kind;
 
 typedef struct Word {
   uint64_t count;
@@ -28,9 +45,11 @@ typedef struct Word {
 
 struct rnl_Words {
   rnl_Context *ctx;
-  int lines;            /* LF is a word: LINE_END */
+  const Kind *kind;
   int n;
+  uintptr_t seed;       /* of hashes */
   uint64_t seen;        /* words fed */
+  size_t limit;         /* see rnl_words_limit; 0: none */
   Word *word;           /* room for slots / 2 */
   int32_t *slot;        /* id + 1, or 0 */
   size_t slots;         /* a power of 2 */
@@ -38,29 +57,34 @@ struct rnl_Words {
   size_t used, size;    /* of 'text' */
 };
 
-typedef struct Piece {
-  const char *s;
-  size_t n;
-} Piece;
+/* {== Text into words ==================================================== */
 
-/* {== White space ======================================================== */
+static const unsigned char *bytes_of (const char *s) {
+  return (const unsigned char *)s;
+}
+
 
 /* Bytes of the white space (Unicode's) that 's' begins with, 0 if none. */
 static size_t space_at (const unsigned char *s, size_t n) {
   int32_t c;
-  if (s[0] < 0x80) return s[0] == ' ' || (s[0] >= '\t' && s[0] <= '\r');
+  if (s[0] < 0x80) return (size_t)rnli_is_space(s[0]);
   if (s[0] != 0xC2 && (s[0] < 0xE1 || s[0] > 0xE3)) return 0;
   int len = rnli_utf8_scan(s, n, &c);
-  int space = len > 0 && (c == 0x85 || c == 0xA0 || c == 0x1680 ||
-              (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-              c == 0x202F || c == 0x205F || c == 0x3000);
-  return space ? (size_t)len : 0;
+  return len > 0 && rnli_is_space(c) ? (size_t)len : 0;
 }
 
 
-/* Takes the next word of 'rest'; with 'lines' LF is one. 0: there is none. */
-static int next_word (Piece *rest, int lines, Piece *word) {
-  const unsigned char *s = (const unsigned char *)rest->s;
+/* The first 'n' bytes of 'rest' after 'from' are a word. */
+static int take (Piece *rest, size_t from, size_t n, Piece *word) {
+  *word = (Piece){rest->s + from, n};
+  *rest = (Piece){rest->s + from + n, rest->n - from - n};
+  return n > 0;
+}
+
+
+/* What white space stands between; with 'lines' LF is a word. */
+static int next_spaced (Piece *rest, int lines, Piece *word) {
+  const unsigned char *s = bytes_of(rest->s);
   size_t n = rest->n, i = 0, space = 0;
   while (i < n && (space = space_at(s + i, n - i)) > 0 &&
          !(lines && s[i] == '\n'))
@@ -68,19 +92,95 @@ static int next_word (Piece *rest, int lines, Piece *word) {
   size_t from = i;
   if (i < n && space) i++;   /* LF */
   else while (i < n && !space_at(s + i, n - i)) i++;
-  *word = (Piece){rest->s + from, i - from};
-  *rest = (Piece){rest->s + i, n - i};
-  return i > from;
+  return take(rest, from, i - from, word);
 }
 
 
-size_t rnl_words_cut (const char *s, size_t n) {
-  const unsigned char *p = (const unsigned char *)s;
+static int next_word (Piece *rest, Piece *word) {
+  return next_spaced(rest, 0, word);
+}
+
+
+static int next_of_line (Piece *rest, Piece *word) {
+  return next_spaced(rest, 1, word);
+}
+
+
+static int next_cluster (Piece *rest, Piece *word) {
+  return rest->n > 0 &&
+         take(rest, 0, rnli_utf8_cluster(bytes_of(rest->s), rest->n), word);
+}
+
+
+static int next_piece (Piece *rest, Piece *word) {
+  return rest->n > 0 &&
+         take(rest, 0, rnli_piece(bytes_of(rest->s), rest->n), word);
+}
+
+
+/* The class of what 's' (n > 0) begins with, and how many bytes it has. */
+static rnli_Class class_at (const unsigned char *s, size_t n, size_t *len) {
+  int32_t code;
+  int got = rnli_utf8_scan(s, n, &code);
+  *len = (size_t)(got < 0 ? -got : got);
+  return got < 0 ? RNLI_OTHER : rnli_utf8_class(code);
+}
+
+
+/*
+** Where the run of class 'c' ends that has come to 'i', at most RNL_MAX_PIECE
+** bytes from the start of 's'. '*last' gets where its last code point is.
+*/
+static size_t run_end (const unsigned char *s, size_t n, size_t i,
+                       rnli_Class c, size_t *last) {
+  size_t len;
+  while (i < n) {
+    rnli_Class d = class_at(s + i, n - i, &len);
+    int joins = d == c || (d == RNLI_JOINER && c != RNLI_SPACE);
+    if (!joins || i + len > RNL_MAX_PIECE) break;
+    *last = i;
+    i += len;
+  }
+  return i;
+}
+
+
+size_t rnli_piece (const unsigned char *s, size_t n) {
+  size_t len, last = 0;
+  rnli_Class c = class_at(s, n, &len);
+  size_t i = run_end(s, n, len, c, &last);
+  if (c != RNLI_SPACE || i == n || s[last] != ' ') return i;
+  c = class_at(s + i, n - i, &len);
+  if (c == RNLI_SPACE) return i;     /* the run is longer than a piece */
+  if (last > 0) return last;         /* the space is for the next word */
+  return run_end(s, n, i, c, &last);
+}
+
+
+static const Kind kinds[] = {
+  [RNL_WORDS] = {1, 0, 1, next_word},
+  [RNL_LINES] = {2, 0, 1, next_of_line},
+  [RNL_CLUSTERS] = {1, 0, 0, next_cluster},
+  [RNL_CLUSTERS_BYTES] = {0, NBYTE, 0, next_cluster},
+  [RNL_PIECES] = {0, 0, 0, next_piece}
+};
+
+
+/* Bytes up to the end of the last white space. */
+static size_t cut_spaced (const unsigned char *s, size_t n) {
   for (size_t i = n; i > 0; i--) {
-    size_t space = space_at(p + i - 1, n - (i - 1));
+    size_t space = space_at(s + i - 1, n - (i - 1));
     if (space) return i - 1 + space;
   }
   return 0;
+}
+
+
+size_t rnl_words_cut (rnl_WordKind kind, const char *s, size_t n) {
+  if (kinds[kind].spaced) return cut_spaced(bytes_of(s), n);
+  Piece rest = {s, n - rnl_utf8_tail(s, n)}, word = {s, 0};
+  while (kinds[kind].next(&rest, &word)) continue;
+  return (size_t)(word.s - s);   /* more text may join the last one */
 }
 
 /* }====================================================================== */
@@ -88,7 +188,7 @@ size_t rnl_words_cut (const char *s, size_t n) {
 /* {== Finding and adding ================================================= */
 
 static uint32_t hash_of (const rnl_Words *w, Piece p) {
-  uint64_t d = rnli_mix((uintptr_t)w, p.n), last = 0;
+  uint64_t d = rnli_mix(w->seed, p.n), last = 0;
   for (; p.n >= 8; p.s += 8, p.n -= 8) {
     uint64_t part;
     memcpy(&part, p.s, 8);
@@ -132,19 +232,6 @@ static int grow_table (rnl_Words *w, size_t slots) {
 }
 
 
-static int grow_text (rnl_Words *w, size_t need) {
-  size_t size = w->size ? w->size : LEAST_SLOTS * 8;
-  while (size < need) size = rnli_mul(size, 2);
-  char *text = rnli_get(w->ctx, size);
-  if (!text) return rnli_nomem(w->ctx, "words", size);
-  if (w->used) memcpy(text, w->text, w->used);
-  rnli_put(w->ctx, w->text);
-  w->text = text;
-  w->size = size;
-  return RNL_OK;
-}
-
-
 /* Adds a word that is not there, with the next id. */
 static int add (rnl_Words *w, Piece p, uint32_t hash, uint64_t count) {
   int status = RNL_OK;
@@ -152,10 +239,12 @@ static int add (rnl_Words *w, Piece p, uint32_t hash, uint64_t count) {
     return rnli_error(w->ctx, RNL_ESHAPE, "words: the text has more than %d "
                       "different ones", RNL_MAX_WORDS);
   if (((size_t)w->n + 1) * 2 > w->slots)
-    status = grow_table(w, w->slots ? w->slots * 2 : LEAST_SLOTS);
-  if (status == RNL_OK && w->used + p.n > w->size)
-    status = grow_text(w, w->used + p.n);
+    status = grow_table(w, w->slots * 2);
   if (status != RNL_OK) return status;
+  char *text = rnli_grow(w->ctx, w->text, w->used, w->used + p.n, 1, &w->size,
+                         "words");
+  if (!text) return RNL_ENOMEM;
+  w->text = text;
   memcpy(w->text + w->used, p.s, p.n);
   w->word[w->n] = (Word){count, w->used, (uint32_t)p.n, hash};
   w->used += p.n;
@@ -164,27 +253,33 @@ static int add (rnl_Words *w, Piece p, uint32_t hash, uint64_t count) {
 }
 
 
-static int32_t id_of (const rnl_Words *w, Piece p) {
-  int32_t found = p.n > RNL_MAX_WORD ? 0
-                  : w->slot[find(w, p, hash_of(w, p))];
-  return found ? found - 1 : UNKNOWN;
+int32_t rnli_words_find (const rnl_Words *w, const char *s, size_t n) {
+  Piece p = {s, n};
+  return n > RNL_MAX_WORD ? -1 : w->slot[find(w, p, hash_of(w, p))] - 1;
+}
+
+
+int rnli_words_put (rnl_Words *w, const char *s, size_t n) {
+  Piece p = {s, n};
+  return add(w, p, hash_of(w, p), 0);
 }
 
 /* }====================================================================== */
 
 /* {== Lists ============================================================== */
 
-int rnl_words_new (rnl_Context *ctx, int lines, rnl_Words **out) {
+int rnl_words_new (rnl_Context *ctx, rnl_WordKind kind, rnl_Words **out) {
   static const Piece symbol[] = {{"<unk>", 5}, {"<eos>", 5}};
   *out = NULL;
   rnl_Words *w = rnli_get(ctx, sizeof *w);
   if (!w) return rnli_nomem(ctx, "a list of words", sizeof *w);
   memset(w, 0, sizeof *w);
   w->ctx = ctx;
-  w->lines = lines != 0;
+  w->kind = &kinds[kind];
+  w->seed = (uintptr_t)w;
   rnl_context_retain(ctx);
-  int status = RNL_OK;
-  for (int i = 0; i < 1 + w->lines && status == RNL_OK; i++)
+  int status = grow_table(w, LEAST_SLOTS);
+  for (int i = 0; i < w->kind->symbols && status == RNL_OK; i++)
     status = add(w, symbol[i], hash_of(w, symbol[i]), 0);
   if (status == RNL_OK) *out = w;
   else rnl_words_free(w);
@@ -202,8 +297,18 @@ void rnl_words_free (rnl_Words *w) {
 }
 
 
+rnl_Context *rnli_words_context (const rnl_Words *w) {
+  return w->ctx;
+}
+
+
 int rnl_words_size (const rnl_Words *w) {
   return w->n;
+}
+
+
+uint64_t rnli_words_count (const rnl_Words *w, int id) {
+  return w->word[id].count;
 }
 
 
@@ -218,10 +323,21 @@ const char *rnl_words_at (const rnl_Words *w, int id, size_t *n) {
 }
 
 
+/*
+** May the word stand in a list? A cluster need not be one by the tables of this
+** machine: those of other versions of Unicode differ.
+*/
+static int is_word (const rnl_Words *w, Piece p) {
+  Piece rest = p, word;
+  if (p.n == 0 || rnl_utf8_check(p.s, p.n, NULL) < p.n) return 0;
+  if (!w->kind->spaced) return p.n <= RNL_MAX_CLUSTER;
+  return p.n <= RNL_MAX_WORD && next_word(&rest, &word) && word.n == p.n;
+}
+
+
 int rnl_words_add (rnl_Words *w, const char *s, size_t n) {
-  Piece rest = {s, n}, word;
-  int whole = next_word(&rest, 0, &word) && word.n == n;
-  if (!whole || n > RNL_MAX_WORD || rnl_utf8_check(s, n, NULL) < n)
+  Piece word = {s, n};
+  if (!is_word(w, word))
     return rnli_error(w->ctx, RNL_EFORMAT, "words: entry %d is no word",
                       w->n + w->ctx->base);
   uint32_t hash = hash_of(w, word);
@@ -232,26 +348,57 @@ int rnl_words_add (rnl_Words *w, const char *s, size_t n) {
 }
 
 
-/* Counts a word; one that is not there joins, unless it is too long. */
+static int is_end (const rnl_Words *w, Piece p) {
+  return w->kind == &kinds[RNL_LINES] && p.s[0] == '\n';
+}
+
+
+/* Is the word one that is learnt? */
+static int counts (const rnl_Words *w, Piece p) {
+  int32_t code;
+  if (is_end(w, p) || p.n > RNL_MAX_WORD) return 0;
+  return w->kind->next != next_cluster ||
+         rnli_utf8_scan(bytes_of(p.s), p.n, &code) > 0;
+}
+
+
+/* Bytes that the words take up. */
+static size_t weight (const rnl_Words *w) {
+  return w->used + (size_t)w->n * sizeof *w->word;
+}
+
+
+static int keep_half (rnl_Words *w);
+
+
+/* Counts a word; one that is not there joins. */
 static int count_word (rnl_Words *w, Piece p) {
-  w->seen++;
-  if (p.n > RNL_MAX_WORD) return RNL_OK;
   uint32_t hash = hash_of(w, p);
   int32_t found = w->slot[find(w, p, hash)];
-  if (!found) return add(w, p, hash, 1);
-  w->word[found - 1].count++;
-  return RNL_OK;
+  if (found) {
+    w->word[found - 1].count++;
+    return RNL_OK;
+  }
+  int status = add(w, p, hash, 1);
+  if (status == RNL_OK && w->limit && weight(w) > w->limit)
+    status = keep_half(w);
+  return status;
 }
 
 
 int rnl_words_feed (rnl_Words *w, const char *s, size_t n) {
   Piece rest = {s, n}, word;
-  while (next_word(&rest, w->lines, &word)) {
-    int status = w->lines && word.s[0] == '\n' ? (w->seen++, RNL_OK)
-                                               : count_word(w, word);
+  while (w->kind->next(&rest, &word)) {
+    int status = counts(w, word) ? count_word(w, word) : RNL_OK;
     if (status != RNL_OK) return status;
+    w->seen++;
   }
   return RNL_OK;
+}
+
+
+void rnl_words_limit (rnl_Words *w, size_t bytes) {
+  w->limit = bytes;
 }
 
 /* }====================================================================== */
@@ -274,30 +421,62 @@ static int by_count (const void *a, const void *b) {
 }
 
 
-/* Words from 'kept' on seen at least 'least' times, in order; how many. */
+/*
+** Words from 'kept' on seen at least 'least' times, in order: a list that is to
+** be freed, and how many they are.
+*/
 static int list_choices (const rnl_Words *w, int kept, uint64_t least,
-                         Choice *list) {
-  int n = 0;
+                         Choice **out, int *nout) {
+  size_t bytes = ((size_t)w->n + 1) * sizeof(Choice);
+  Choice *list = *out = rnli_get(w->ctx, bytes);
+  int n = *nout = 0;
+  if (!list) return rnli_nomem(w->ctx, "a list of words", bytes);
   for (int i = kept; i < w->n; i++) {
     const Word *word = &w->word[i];
     if (word->count >= least)
       list[n++] = (Choice){w->text + word->at, word->len, word->count};
   }
   qsort(list, (size_t)n, sizeof *list, by_count);
-  return n;
+  *nout = n;
+  return RNL_OK;
+}
+
+
+/* Lets go of the rarest words, so that half of the limit is free. */
+static int keep_half (rnl_Words *w) {
+  rnl_Words *made, was;
+  Choice *list;
+  int n, symbols = w->kind->symbols;
+  int status = rnl_words_new(w->ctx, (rnl_WordKind)(w->kind - kinds), &made);
+  if (status != RNL_OK) return status;
+  status = list_choices(w, symbols, 0, &list, &n);
+  for (int i = 0; i < n && status == RNL_OK; i++) {
+    Piece p = {list[i].s, list[i].n};
+    if (weight(made) + p.n > w->limit / 2) break;
+    status = add(made, p, hash_of(made, p), list[i].count);
+  }
+  rnli_put(w->ctx, list);
+  if (status == RNL_OK) {
+    made->limit = w->limit;
+    made->seen = w->seen;
+    was = *w;
+    *w = *made;
+    *made = was;
+  }
+  rnl_words_free(made);
+  return status;
 }
 
 
 int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least, int most,
                       rnl_Words **out) {
   rnl_Words *made;
-  int status = rnl_words_new(w->ctx, w->lines, &made);
-  size_t bytes = ((size_t)w->n + 1) * sizeof(Choice);
+  Choice *list;
+  int n;
+  int status = rnl_words_new(w->ctx, (rnl_WordKind)(w->kind - kinds), &made);
   *out = NULL;
   if (status != RNL_OK) return status;
-  Choice *list = rnli_get(w->ctx, bytes);
-  if (!list) status = rnli_nomem(w->ctx, "a list of words", bytes);
-  int n = list ? list_choices(w, kept, least, list) : 0;
+  status = list_choices(w, kept, least, &list, &n);
   for (int i = made->n; i < kept && status == RNL_OK; i++)
     status = rnl_words_add(made, w->text + w->word[i].at, w->word[i].len);
   for (int i = 0; i < n && made->n < most && status == RNL_OK; i++)
@@ -312,42 +491,58 @@ int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least, int most,
 
 /* {== Text and ids ======================================================= */
 
-int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
-                      rnl_Tensor **ids) {
-  Piece rest = {s, n}, word;
-  size_t count = 0;
-  *ids = NULL;
-  while (next_word(&rest, w->lines, &word)) count++;
-  if (count > INT_MAX)
-    return rnli_error(w->ctx, RNL_ESHAPE, "the text has %zu tokens, a tensor "
-                      "holds at most %d", count, INT_MAX);
-  int dim[1] = {(int)count};
-  int status = rnli_tensor_raw(w->ctx, RNL_I32, 1, dim, 0, ids);
+int rnli_ids_tensor (rnli_Ids *ids, int status, rnl_Tensor **out) {
+  *out = NULL;
+  if (status == RNL_OK && ids->n > INT_MAX)
+    status = rnli_error(ids->ctx, RNL_ESHAPE, "the text has %zu tokens, a "
+                        "tensor holds at most %d", ids->n, INT_MAX);
+  int dim[1] = {(int)ids->n};
+  if (status == RNL_OK)
+    status = rnli_tensor_raw(ids->ctx, RNL_I32, 1, dim, 0, out);
+  if (status == RNL_OK && ids->n)
+    memcpy((*out)->data, ids->id, ids->n * sizeof *ids->id);
+  rnli_put(ids->ctx, ids->id);
+  return status;
+}
+
+
+/* Appends the id of a word, or those of its bytes. */
+static int add_ids (const rnl_Words *w, Piece p, rnli_Ids *ids) {
+  int32_t id = is_end(w, p) ? LINE_END : rnli_words_find(w, p.s, p.n);
+  int bytes = id < 0 && w->kind->bytes;
+  int status = rnli_ids_room(ids, bytes ? p.n : 1);
   if (status != RNL_OK) return status;
-  int32_t *id = (*ids)->data;
-  rest = (Piece){s, n};
-  while (next_word(&rest, w->lines, &word))
-    *id++ = w->lines && word.s[0] == '\n' ? LINE_END : id_of(w, word);
+  if (!bytes) ids->id[ids->n++] = id < 0 ? UNKNOWN : id;
+  for (size_t i = 0; bytes && i < p.n; i++)
+    ids->id[ids->n++] = w->n + bytes_of(p.s)[i];
   return RNL_OK;
 }
 
 
-static int is_end (const rnl_Words *w, int32_t id) {
-  return w->lines && id == LINE_END;
+int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
+                      rnl_Tensor **ids) {
+  Piece rest = {s, n}, word;
+  rnli_Ids list = {.ctx = w->ctx};
+  int status = RNL_OK;
+  while (status == RNL_OK && w->kind->next(&rest, &word))
+    status = add_ids(w, word, &list);
+  return rnli_ids_tensor(&list, status, ids);
 }
 
 
 /* Text of id[i] to 'to', if that is not NULL; its length. */
 static size_t put_word (const rnl_Words *w, const int32_t *id, size_t i,
                         char *to) {
-  if (is_end(w, id[i])) {
-    if (to) *to = '\n';
+  int lines = w->kind == &kinds[RNL_LINES];
+  if (id[i] >= w->n || (lines && id[i] == LINE_END)) {
+    if (to) *to = lines ? '\n' : (char)(unsigned char)(id[i] - w->n);
     return 1;
   }
   const Word *word = &w->word[id[i]];
-  size_t space = i == 0 || !is_end(w, id[i - 1]);
+  size_t space = w->kind->spaced &&
+                 !(lines && i > 0 && id[i - 1] == LINE_END);
   if (to) {
-    *to = ' ';
+    if (space) *to = ' ';
     memcpy(to + space, w->text + word->at, word->len);
   }
   return space + word->len;
@@ -357,14 +552,14 @@ static size_t put_word (const rnl_Words *w, const int32_t *id, size_t i,
 int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n, char **out,
                       size_t *nout) {
   size_t size = 0;
-  int base = w->ctx->base;
+  int base = w->ctx->base, most = w->n + w->kind->bytes;
   *out = NULL;
   *nout = 0;
   for (size_t i = 0; i < n; i++) {
-    if (id[i] < 0 || id[i] >= w->n)
+    if (id[i] < 0 || id[i] >= most)
       return rnli_error(w->ctx, RNL_EARG, "decode: id %lld at position %zu is "
                         "not in %d..%d", (long long)id[i] + base,
-                        i + (size_t)base, base, w->n - 1 + base);
+                        i + (size_t)base, base, most - 1 + base);
     size += put_word(w, id, i, NULL);
   }
   char *s = rnli_get(w->ctx, rnli_add(size, 1));

@@ -78,7 +78,7 @@ describe("a score", function()
   end
 
   it("of nothing has no mean", function()
-    assert.same({tokens = 0, chars = 0, logp = 0.0},
+    assert.same({tokens = 0, chars = 0, bytes = 0, logp = 0.0},
                 score.text(model, tok, ""))
   end)
 

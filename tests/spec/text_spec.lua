@@ -245,9 +245,9 @@ describe("tokenizer", function()
   end)
 
   it("refuses misuse", function()
-    assert.equal("unknown tokenizer 'morph' (char, byte, word)",
+    assert.equal("unknown tokenizer 'morph' (char, byte, grapheme, word, bpe)",
                  message_of(text.tokenizer, "morph"))
-    assert.equal("unknown tokenizer 'nil' (char, byte, word)",
+    assert.equal("unknown tokenizer 'nil' (char, byte, grapheme, word, bpe)",
                  message_of(text.tokenizer))
     assert.equal("tokenizer: 'normal' must be nfc or nfkc, got 'nfd'",
                  message_of(text.tokenizer, "char", {normal = "nfd"}))

@@ -392,8 +392,8 @@ describe("train_wordlm", function()
     code, _, err = run("train_charlm.lua", "--data", more, "--out",
       dir .. "/chars", "--init-from", out .. "/best.safetensors")
     assert.equal(3, code)
-    assert.truthy(err:find("its tokens are words, this is for chars or bytes",
-                           1, true), err)
+    assert.truthy(err:find("its --tokenizer is word, this is for char, " ..
+                           "byte, grapheme", 1, true), err)
   end)
 
   it("knows which options go together", function()

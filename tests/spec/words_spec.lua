@@ -272,20 +272,20 @@ describe("a list of words", function()
                 {1, 5})
     raises.with("decode: id 0 at position 1", tok.decode, tok, {0})
     raises.with("a string", tok.fit, tok)
-    local words = core.words(true)
+    local words = core.words "lines"
     words:close()
     words:close()
     raises.with("closed list of words", words.encode, words, "a")
     raises.with("32 bits", tok.decode, tok, {"a"})
     assert.has_error(function() tok:decode(rnn.zeros {2}) end)
-    assert.has_error(function() core.words():choose(5, 0, 1) end)
+    assert.has_error(function() core.words("words"):choose(5, 0, 1) end)
   end)
 
   it("knows where text may be cut", function()
     for _, case in ipairs {{"", 0}, {"ab", 0}, {"a b", 2}, {"a\u{3000}", 4},
                            {"a\u{3000}b", 4}, {"a \xE3\x80", 2},
                            {"\n", 1}, {"a\xC2", 0}} do
-      assert.equal(case[2], core.words_cut(case[1]), case[1])
+      assert.equal(case[2], core.words_cut("words", case[1]), case[1])
     end
   end)
 end)

@@ -32,6 +32,15 @@ function base:cut(s)
   return #s - core.utf8_tail(s)
 end
 
+---How many bytes of s may be dealt with by themselves, in any normal form: up
+---to a line, or a place between ASCII, where words and characters end whatever
+---comes after.
+function base.plain_cut(s)
+  local line = s:match "^.*\n()[!-~\xC3-\xE0\xE4-\xF4]" or 1   -- no space
+  local word = s:match "^.*[!-~]() [!-~]" or 1
+  return math.max(line, word) - 1
+end
+
 ---Appends the ids of a text to a token store.
 ---@param writer rnn.TokenWriter
 ---@param s string
@@ -44,11 +53,73 @@ function base:write(writer, s)
   return writer:append(ids)
 end
 
----A class of tokenizers.
+-- {== Learning by counting ==
+
+---What goes over a text and counts its words.
+local Counter = {}
+Counter.__index = Counter
+
+---@param s string whole words
+function Counter:feed(s)
+  self.bad = self.bad or core.utf8_check(s) ~= nil
+  self.words:feed(s)
+end
+
+---@return {bad: integer} above 0 if there were bytes that are no UTF-8
+function Counter:finish()
+  return {bad = self.bad and 1 or 0}
+end
+
+---@param words rnn.Words
+---@return table learner
+function base.counter(words)
+  return setmetatable({words = words, bad = false}, Counter)
+end
+
+---The tokenizer that fit_scan makes of one text.
+---@param s string
+---@param any_bytes boolean it need not be valid UTF-8
+---@return rnn.Tokenizer|nil
+---@return string? message
+---@return string? code
+function base:learn(s, any_bytes)
+  if type(s) ~= "string" then
+    error(("fit: takes a string, got %s"):format(type(s)), 3)
+  end
+  local byte, line = core.utf8_check(s)
+  if byte and not any_bytes then
+    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
+           "EFORMAT"
+  end
+  local learner = self:learner "new"
+  learner:feed(self:prepare(s))
+  return self:fit_scan(learner, byte ~= nil, "new")
+end
+
+local MOST = 15 << 20   -- bytes of a description
+
+---The tokenizer, unless a model file cannot hold its description.
+---@param option string that makes it learn less
+---@return rnn.Tokenizer|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function base:storable(option)
+  local size = #self:spec()
+  if size <= MOST then return self end
+  return nil, ("has %d %ss of %d bytes, more than a model file can hold; " ..
+               "learn fewer: '%s'"):format(#self, self.unit, size, option),
+         "EFORMAT"
+end
+
+-- }==
+
+---A class of tokenizers. `options` are those it has, with their defaults where
+---these are its own.
 ---@param kind string
+---@param unit? string what a token is; default 'kind'
 ---@return table class
-function base.class(kind)
-  local class = {kind = kind}
+function base.class(kind, unit)
+  local class = {kind = kind, unit = unit or kind}
   for _, name in ipairs {"stream", "prepare", "cut", "write"} do
     class[name] = base[name]
   end

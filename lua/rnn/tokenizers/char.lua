@@ -108,6 +108,14 @@ function Char:usable()
   return #self.vocab - 256
 end
 
+---Names what the ids beyond usable() stand for, and where in the text it is.
+---@param ids rnn.Tensor
+---@return string message
+function Char:missing(ids)
+  local vocab = core.vocab_new(self.vocab:codes(), false)
+  return (select(2, vocab:encode(self:decode(ids))))
+end
+
 ---The tokenizer as one line of ASCII: "char"; the normal form if there is one;
 ---"bytes" with byte symbols, "bytes-seen" if the fitted text had such; ":"; the
 ---code points ascending in hexadecimal, runs as first-last. For example

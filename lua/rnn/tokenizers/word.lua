@@ -13,9 +13,12 @@ local core = require "rnn.core"
 local Word = base.class "word"
 Word.__len = function(self) return #self.words end
 
-Word.options = {normal = true, lines = true, min_count = true, max_size = true}
+Word.options = {normal = true, lines = true, min_count = 1, max_size = 100000}
 
-local MOST = 15 << 20   -- bytes of a description
+---What core.words calls such a list.
+local function kind_of(lines)
+  return lines and "lines" or "words"
+end
 
 ---How many of the first ids are symbols.
 local function symbols_of(lines)
@@ -31,25 +34,10 @@ end
 ---@param o rnn.TokenizerOptions
 ---@return rnn.WordTokenizer
 function Word.new(o)
-  return new_word(o, core.words(o.lines))
+  return new_word(o, core.words(kind_of(o.lines)))
 end
 
 -- {== Learning ==
-
----What goes over a text: counts its words.
-local Learner = {}
-Learner.__index = Learner
-
----@param s string whole words
-function Learner:feed(s)
-  self.bad = self.bad or core.utf8_check(s) ~= nil
-  self.words:feed(s)
-end
-
----@return {bad: integer} above 0 if there were bytes that are no UTF-8
-function Learner:finish()
-  return {bad = self.bad and 1 or 0}
-end
 
 ---A list that has the words of this one, none of them counted.
 local function copy(words, kept)
@@ -60,9 +48,8 @@ end
 ---@param how "new"|"extend"|"keep" as rnn.CorpusOptions
 function Word:learner(how)
   if how == "keep" then return nil end
-  return setmetatable({
-    words = how == "extend" and copy(self.words, #self.words) or
-            core.words(self.lines), bad = false}, Learner)
+  return base.counter(how == "extend" and copy(self.words, #self.words) or
+                      core.words(kind_of(self.lines)))
 end
 
 ---The tokenizer for a text that a learner went over: a new one, or with "keep"
@@ -79,12 +66,8 @@ function Word:fit_scan(learner, bad, how)
     return nil, "has bytes that are no UTF-8, and words have none", "EFORMAT"
   end
   local kept = how == "extend" and #self.words or symbols_of(self.lines)
-  local tok = new_word(self, learner.words:choose(kept, self.min_count,
-                                                  self.max_size))
-  local size = #tok:spec()
-  if size <= MOST then return tok end
-  return nil, ("has %d words of %d bytes, more than a model file can hold; " ..
-               "learn fewer: 'max_size'"):format(#tok, size), "EFORMAT"
+  local words = learner.words:choose(kept, self.min_count, self.max_size)
+  return base.storable(new_word(self, words), "max_size")
 end
 
 ---Learns the words of a text; forgets what it knew.
@@ -93,17 +76,7 @@ end
 ---@return string? message
 ---@return string? code
 function Word:fit(s)
-  if type(s) ~= "string" then
-    error(("fit: takes a string, got %s"):format(type(s)), 2)
-  end
-  local byte, line = core.utf8_check(s)
-  if byte then
-    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
-           "EFORMAT"
-  end
-  local learner = self:learner "new"
-  learner:feed(self:prepare(s))
-  local tok, wrong, code = self:fit_scan(learner, false, "new")
+  local tok, wrong, code = base.learn(self, s, false)
   if not tok then return nil, wrong, code end
   self.words = tok.words
   return self
@@ -121,8 +94,8 @@ end
 
 ---How many bytes of s are whole words.
 function Word:cut(s)
-  local n = core.words_cut(s)
-  return self.normal and core.words_cut(s:sub(1, base.cut(self, s))) or n
+  if self.normal then s = s:sub(1, base.cut(self, s)) end
+  return core.words_cut(kind_of(self.lines), s)
 end
 
 ---@param s string
@@ -197,7 +170,7 @@ function Word.read(spec)
     elseif base.IS_FORM[word] then o.normal = word
     else return nil, ("unknown option '%s'"):format(word) end
   end
-  local words = core.words(o.lines)
+  local words = core.words(kind_of(o.lines))
   for word in list:gmatch "[^ ]+" do
     local ok, wrong = words:add(word)
     if not ok then return nil, wrong end
