@@ -128,11 +128,13 @@ function CRF:marginals(emissions, lengths)
                                lengths and {lengths = lengths})
 end
 
----Prefixes of a scheme, those that go on with a span, and those that may end
----one. A span may go on after B and I.
+---Prefixes of a scheme, those that go on with a span, those that one may go on
+---after, and those that may end one.
 local SCHEMES = {
-  BIO = {prefixes = "BI", inside = "I", ends = "BI"},
-  BIOES = {prefixes = "BIOES", inside = "IE", ends = "ES"},
+  BIO = {prefixes = "BI", inside = "I", open = "BI", ends = "BI"},
+  BIOES = {prefixes = "BIOES", inside = "IE", open = "BI", ends = "ES"},
+  BMES = {prefixes = "BMES", inside = "ME", open = "BM", ends = "ES",
+          plain = true},
 }
 
 local OUTSIDE = {prefix = "O"}   -- as the start and the end are
@@ -143,6 +145,12 @@ end
 
 ---A tag as {prefix, kind}: "B-PER", or "O".
 local function parse(tag, i, name)
+  local scheme = SCHEMES[name]
+  if scheme.plain then
+    if #tag == 1 and has(scheme.prefixes, tag) then return {prefix = tag} end
+    error(("constraints: tag %d must be B, M, E or S, got '%s'"):format(i,
+          tag), 3)
+  end
   if tag == "O" then return OUTSIDE end
   local prefix, kind = tostring(tag):match "^(%u)%-(.+)$"
   if prefix and prefix ~= "O" and has(SCHEMES[name].prefixes, prefix) then
@@ -155,21 +163,22 @@ end
 ---May tag b come right after tag a?
 local function follows(scheme, a, b)
   if has(scheme.inside, b.prefix) then
-    return has("BI", a.prefix) and a.kind == b.kind
+    return has(scheme.open, a.prefix) and a.kind == b.kind
   end
   return a == OUTSIDE or has(scheme.ends, a.prefix)
 end
 
 ---The steps that a tagging scheme forbids, for option `constraints`. BIO: I-X
----comes after B-X or I-X only. BIOES: a span is S-X, or B-X, any I-X, E-X.
+---comes after B-X or I-X only. BIOES: a span is S-X, or B-X, any I-X, E-X. BMES,
+---for characters of words: a word is S, or B, any M, E.
 ---@param tags string[] names of tags 1 to K: "O", "B-PER", "I-PER", ...
----@param scheme "BIO"|"BIOES"
+---@param scheme "BIO"|"BIOES"|"BMES"
 ---@return rnn.CRFConstraints
 function CRF.constraints(tags, scheme)
   local s = SCHEMES[scheme]
   if not s then
-    error(("constraints: the scheme must be 'BIO' or 'BIOES', got '%s'")
-          :format(tostring(scheme)), 2)
+    error(("constraints: the scheme must be 'BIO', 'BIOES' or 'BMES', got " ..
+           "'%s'"):format(tostring(scheme)), 2)
   end
   local parsed, forbidden = {[0] = OUTSIDE}, {}
   for i, tag in ipairs(tags) do parsed[i] = parse(tag, i, scheme) end

@@ -8,6 +8,7 @@
 ---Words are looked up with case folded and digits as 0, the characters see them
 ---as they are. Tags of spans are learnt as BIOES and given back as they came.
 ---The characters of a word are read once for all its places in a batch.
+local CRF = require "rnn.layers.crf"
 local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
@@ -17,20 +18,6 @@ local regularise = require "rnn.regularise"
 local units = require "rnn.data.units"
 
 local op = core.op
-local tagger = {}
-
-tagger.KIND = "tagger"
-
-local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
-
----@class rnn.TaggerKnown
----@field words rnn.Vocabulary
----@field chars rnn.Vocabulary|nil
----@field tags rnn.Labels
----@field features rnn.Vocabulary[] of other columns
----@field columns string[] their names
----@field scheme string|nil "BIO" or "BIOES", what the tags came in
----@field word_dropout number
 
 ---@class rnn.Tagger
 ---@field embed rnn.Embedding
@@ -46,6 +33,19 @@ local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 local Tagger = {}
 
 local META = {__index = Tagger, __name = "rnn.Tagger"}
+
+local tagger = {KIND = "tagger", methods = Tagger}
+
+local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
+
+---@class rnn.TaggerKnown
+---@field words rnn.Vocabulary
+---@field chars rnn.Vocabulary|nil
+---@field tags rnn.Labels
+---@field features rnn.Vocabulary[] of other columns
+---@field columns string[] their names
+---@field scheme string|nil "BIO" or "BIOES", what the tags came in
+---@field word_dropout number
 
 -- {== What is known of words and tags ==
 
@@ -63,8 +63,9 @@ end
 ---Learns words, characters and tags of sentences.
 ---@param sentences rnn.Sentence[] with `words`, `tags` and the other columns
 ---@param o {min_count: integer, max_vocab: integer, chars: string,
----features: integer[]?, word_dropout: number} features: numbers of the other
----columns, which sentences have under these, as strings
+---features: integer[]?, feature_count: integer?, word_dropout: number} features:
+---numbers of the other columns, which sentences have under these, as strings;
+---feature_count: times that what stands in them must occur, default 1
 ---@return rnn.TaggerKnown
 ---@return string[] notes
 function tagger.learn(sentences, o)
@@ -83,7 +84,8 @@ function tagger.learn(sentences, o)
   known.tags, warning = data.labels(known.scheme and map(tags, data.bioes) or
                                     tags)
   for i, name in ipairs(known.columns) do
-    known.features[i] = data.vocabulary(sentences, name)
+    known.features[i] = data.vocabulary(sentences, name,
+                                        {min_count = o.feature_count})
   end
   return known, {warning}
 end
@@ -115,11 +117,13 @@ end
 
 ---What tagger.describe described; nothing in it is trusted.
 ---@param meta table<string, string>
+---@param kind? string that it must be; default "tagger"
 ---@return rnn.TaggerKnown|nil
 ---@return string? message
-function tagger.recall(meta)
-  if meta["rnnlua.kind"] ~= tagger.KIND then
-    return nil, ("is not a tagger: its kind is '%s'"):format(
+function tagger.recall(meta, kind)
+  kind = kind or tagger.KIND
+  if meta["rnnlua.kind"] ~= kind then
+    return nil, ("is not a %s: its kind is '%s'"):format(kind,
                 meta["rnnlua.kind"] or "unknown")
   end
   local o = json.decode(meta.tagger or "null")
@@ -183,6 +187,7 @@ end
 ---all steps
 ---@field weight_drop number
 ---@field precision "full"|"bf16"
+---@field constraints? rnn.CRFConstraints default those of the scheme of spans
 
 ---A new tagger.
 ---@param known rnn.TaggerKnown
@@ -206,8 +211,9 @@ function tagger.build(known, o)
     m.drop = layer("Dropout", {p = o.dropout, locked = true})
   end
   if o.output == "crf" then
-    m.crf = layer("CRF", #known.tags, {constraints = known.scheme and
-      require("rnn.layers.crf").constraints(known.tags.names, "BIOES") or {}})
+    m.crf = layer("CRF", #known.tags, {
+      constraints = o.constraints or known.scheme and
+        CRF.constraints(known.tags.names, "BIOES") or {}})
   end
   m[KNOWN] = known
   return setmetatable(m, META)
@@ -236,13 +242,14 @@ end
 
 ---Rebuilds a tagger from its file.
 ---@param path string
+---@param kind? string that it must be; default "tagger"
 ---@return rnn.Tagger|nil
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
-function tagger.load(path)
+function tagger.load(path, kind)
   local m, meta, code = model.load_model(path)
   if not m then return nil, meta, code end
-  local known, wrong = tagger.recall(meta)
+  local known, wrong = tagger.recall(meta, kind)
   wrong = wrong or fault(m, known)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
   m[KNOWN] = known
@@ -314,6 +321,23 @@ local function read_chars(self, items, T)
   return op.embedding(y, places)
 end
 
+---Scores with those of tags that an item does not allow at -inf. Each place of
+---`item.allowed` has a set of ids.
+local function allowed_scores(self, y, items)
+  local mask
+  local K, N = #self[KNOWN].tags, #items
+  for n, item in ipairs(items) do
+    for t, allowed in pairs(item.allowed or {}) do
+      mask = mask or core.zeros(y:shape(), y.dtype)
+      for k = 1, K do
+        local at = ((t - 1) * N + n - 1) * K + k
+        if not allowed[k] then core.set(mask, at, 1) end
+      end
+    end
+  end
+  return mask and y:masked_fill(mask, -math.huge) or y
+end
+
 ---Scores of the tags (T,N,K), and the lengths of the N sentences.
 local function scores(self, items)
   local known = self[KNOWN]
@@ -375,6 +399,7 @@ end
 function Tagger:predict(items)
   local known = self[KNOWN]
   local y, lengths = scores(self, items)
+  y = allowed_scores(self, y, items)
   local best = (self.crf and self.crf:decode(y, lengths) or y:argmax(3))
                :transpose():totable()
   local guesses = {}
