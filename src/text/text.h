@@ -49,6 +49,14 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   return len;
 }
 
+/* Is 'code' white space (Unicode's White_Space)? */
+static inline int rnli_is_space (int32_t c) {
+  if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
+  return c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+         c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
 static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
   size_t i = 0;
@@ -67,5 +75,8 @@ int rnli_scanner_has (const rnl_Scanner *s, int32_t code);
 
 /* Can 'code' stand in a message: is it no control, mark or unassigned? */
 int rnli_utf8_visible (int32_t code);
+
+/* 'L', 'M' or 'N' for letters, marks and numbers, 'Z' for all others. */
+char rnli_utf8_class (int32_t code);
 
 #endif

@@ -98,6 +98,24 @@ int rnli_utf8_visible (int32_t code) {
   }
 }
 
+
+char rnli_utf8_class (int32_t code) {
+  switch (utf8proc_category(code)) {
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return 'L';
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+      return 'M';
+    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return 'N';
+    default:
+      return 'Z';
+  }
+}
+
 /* }====================================================================== */
 
 /* {== Memory that grows ================================================== */

@@ -48,13 +48,10 @@ typedef struct Piece {
 /* Bytes of the white space (Unicode's) that 's' begins with, 0 if none. */
 static size_t space_at (const unsigned char *s, size_t n) {
   int32_t c;
-  if (s[0] < 0x80) return s[0] == ' ' || (s[0] >= '\t' && s[0] <= '\r');
+  if (s[0] < 0x80) return (size_t)rnli_is_space(s[0]);
   if (s[0] != 0xC2 && (s[0] < 0xE1 || s[0] > 0xE3)) return 0;
   int len = rnli_utf8_scan(s, n, &c);
-  int space = len > 0 && (c == 0x85 || c == 0xA0 || c == 0x1680 ||
-              (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-              c == 0x202F || c == 0x205F || c == 0x3000);
-  return space ? (size_t)len : 0;
+  return len > 0 && rnli_is_space(c) ? (size_t)len : 0;
 }
 
 
