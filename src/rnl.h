@@ -844,6 +844,9 @@ RNL_API int rnl_words_add (rnl_Words *w, const char *s, size_t n);
 /* Where 's' ends when it is to end after white space; 0 if there is none. */
 RNL_API size_t rnl_words_cut (const char *s, size_t n);
 
+/* Where the white space that is last in 's' begins; 0 if there is none. */
+RNL_API size_t rnl_words_gap (const char *s, size_t n);
+
 /* Counts the words of a text; those that are not in the list join it. */
 RNL_API int rnl_words_feed (rnl_Words *w, const char *s, size_t n);
 RNL_API uint64_t rnl_words_seen (const rnl_Words *w);   /* all that were fed */
@@ -924,7 +927,7 @@ RNL_API void rnl_entries_free (rnl_Context *ctx, rnl_Entry *list);
 */
 typedef enum rnl_CutMode {
   RNL_CUT_BEST,    /* the most likely words, of the dictionary alone */
-  RNL_CUT_GUESS,   /* and words that the dictionary lacks, by their characters */
+  RNL_CUT_GUESS,   /* and new words, by how they are spelled */
   RNL_CUT_MAX,     /* from left to right, always the longest word */
   RNL_CUT_ALL      /* every word there is, by where it begins, then ends; units
                       only if no word is longer and has them */

@@ -15,13 +15,13 @@
 ---    os.remove(path)
 ---
 ---The words are those that are most likely together, by how often each occurs
----(src/text/cut.c): an exact search that takes new words into account, which are
----guessed by how the words of the dictionary are spelled. Letters and digits
----stay together (don't, 3.14, 12:30, 50%, a@b.org, https://a.b/c), white space
----separates, all else is cut between characters.
+---(src/text/cut.c): an exact search that takes new words in as well, guessed by
+---how those of the dictionary are spelled. Letters and digits stay together
+---(don't, 3.14, 12:30, 50%, a@b.org, https://a.b/c), white space separates, all
+---else is cut between characters.
 ---
 ---On the test text of SXU (SIGHAN 2008), with a dictionary learnt from its
----training text: 90.2 F1 by longest words ("max"), 91.5 by the dictionary alone
+---training text: 90.1 F1 by longest words ("max"), 91.4 by the dictionary alone
 ---("single"), 94.4 with words that are guessed.
 local check = require "rnn.check"
 local core = require "rnn.core"
@@ -63,7 +63,7 @@ end
 
 -- {== Making ==
 
----@return rnn.Dict empty
+---@return rnn.Dict without words
 function dict.new()
   return new(core.dict())
 end
@@ -104,10 +104,10 @@ local function read_file(path)
   return words, wrong, code
 end
 
----Reads a dictionary in the format of jieba: a word in each line, then how often
----it occurs and a tag, both of which may be left out. A frequency that is left
----out is 1; of a word that is there twice the last line counts. Blank lines are
----passed over.
+---Reads a dictionary in the format of jieba: a word in each line, then how
+---often it occurs and a tag, both of which may be left out. A frequency that is
+---left out is 1; of a word that is there twice the last line counts. Blank
+---lines are passed over.
 ---@param path string "-" is standard input; gzip unpacks what ends in ".gz"
 ---@return rnn.Dict|nil
 ---@return string? message "path:line: reason"
@@ -174,10 +174,10 @@ end
 
 local ADD = {freq = true, tag = true, list = true}
 
----Adds a user word: it is found wherever it is in a text and never cut, whatever
----else is there. Where user words overlap, those are taken that have the most
----characters together; of these the fewest words, then the most likely ones.
----(A word begins and ends where letters and digits do: "AI" is not in "MAIN".)
+---Adds a user word: it is found wherever it is in a text, and never cut. Where
+---user words overlap, those are taken that have the most characters together;
+---of these the fewest words, then the most likely ones. (A word begins and ends
+---where letters and digits do: "AI" is not in "MAIN".)
 ---@param word string
 ---@param opts? {freq: integer?, tag: string?, list: string?} default 1, "", and
 ---the list "user"
@@ -260,6 +260,51 @@ function Dict:tags(words)
   return tags
 end
 
+---Adds all of a dictionary to a list of those with user words.
+local function add_lists(list, d)
+  for _, name in ipairs(d:lists()) do list[#list + 1] = d.user[name] end
+end
+
+---The dictionaries with user words of a call.
+local function users_of(self, user)
+  local list, own = {}, nil
+  add_lists(list, self)
+  if dict.is(user) then user = {user} end
+  for i, item in ipairs(user or {}) do
+    if dict.is(item) then
+      list[#list + 1] = item.core
+      add_lists(list, item)
+    else
+      own = own or core.dict()
+      local ok, wrong = true, "is no word"
+      if type(item) == "string" then ok, wrong = own:set(item, 1) end
+      if not ok or type(item) ~= "string" then
+        error(("user word %d: %s"):format(i, wrong), 0)
+      end
+    end
+  end
+  list[#list + 1] = own
+  return list
+end
+
+---A copy. Its user words, and those of 'user', are one list.
+---@param user? rnn.Dict|(string|rnn.Dict)[]
+---@return rnn.Dict
+function Dict:copy(user)
+  local made = assert(dict.from(self:text()))
+  local list = core.dict()
+  for _, words in ipairs(users_of(self, user)) do
+    local word, freq, tag = words:list()
+    for i = 1, #word do
+      if freq[i] > (list:get(word[i]) or 0) then
+        list:set(word[i], freq[i], tag[i])
+      end
+    end
+  end
+  made.user[OWN] = #list > 0 and list or nil
+  return made
+end
+
 ---The dictionary as lines "WORD FREQUENCY TAG", in the order of their bytes.
 ---@param list? string of user words in place of the dictionary
 ---@return string
@@ -291,8 +336,8 @@ end
 
 -- {== Segmentation ==
 
----`mode` "best" takes the most likely words, "max" from left to right always the
----longest, "all" every word that is there (single characters only where no
+---`mode` "best" takes the most likely words, "max" from left to right always
+---the longest, "all" every word that is there (single characters only where no
 ---longer word has them): those may overlap. `unknown` is for "best" and says
 ---what becomes of characters that the dictionary leaves single: "guess" finds
 ---new words, "single" leaves them, a function is given each run of two or more
@@ -307,33 +352,6 @@ end
 local OPTIONS = {mode = true, unknown = true, user = true, spaces = true}
 local MODES = {"best", "max", "all"}
 local UNKNOWN = {"guess", "single"}
-
----Adds all of a dictionary to a list of those with user words.
-local function add_lists(list, d)
-  for _, name in ipairs(d:lists()) do list[#list + 1] = d.user[name] end
-end
-
----The dictionaries with user words of a call.
-local function users_of(self, user)
-  local list, own = {}, nil
-  add_lists(list, self)
-  if dict.is(user) then user = {user} end
-  for i, item in ipairs(user or {}) do
-    if dict.is(item) then
-      list[#list + 1] = item.core
-      add_lists(list, item)
-    else
-      own = own or core.dict()
-      local ok, wrong = true, "is no word"
-      if type(item) == "string" then ok, wrong = own:set(item, 1) end
-      if not ok or type(item) ~= "string" then
-        error(("segment: user word %d: %s"):format(i, wrong), 0)
-      end
-    end
-  end
-  list[#list + 1] = own
-  return list
-end
 
 ---Words that a function made of a run, checked.
 local function ask(unknown, run)
@@ -383,8 +401,8 @@ end
 ---@param opts? rnn.SegmentOptions
 ---@return string[] words
 ---@return integer[] first byte of each
----@return ("word"|"user"|"guessed"|"char"|"unit"|"space")[] kinds "char" is one
----ideograph, be it a word or not; "unit" is anything else that is no word
+---@return string[] kinds "word", "user", "guessed" or "space"; "char", one
+---ideograph, be it a word or not; "unit", anything else that is no word
 function Dict:segment(s, opts)
   if type(s) ~= "string" then
     error(("segment: takes a string, got %s"):format(type(s)), 2)

@@ -62,7 +62,7 @@ end
 ---all with feed(s) and finish(), nil where nothing is to be learnt, and
 ---`fit_scan` makes the tokenizer of it.
 ---@class rnn.Tokenizer
----@field kind "char"|"byte"|"word"
+---@field kind "char"|"byte"|"word"|"dict"
 ---@field normal? "nfc"|"nfkc"
 ---@field fit fun(self, s: string): rnn.Tokenizer|nil, string?, string?
 ---@field encode fun(self, s: string): rnn.Tensor|nil, string?, string? ids (M)
@@ -82,8 +82,9 @@ end
 ---@field write fun(self, writer: rnn.TokenWriter, s: string): true|nil,
 ---string?, string?
 
-local KINDS = {"char", "byte", "word"}
+local KINDS = {"char", "byte", "word", "dict"}
 local MAX_SIZE = 100000   -- words
+local UNKNOWN = {"guess", "single"}
 
 local function class_of(kind)
   for _, known in ipairs(KINDS) do
@@ -95,18 +96,24 @@ end
 ---which is for "char", 256 symbols for bytes join the vocabulary: any input can
 ---be encoded, and decodes to the same bytes. The others are for "word": `lines`
 ---makes line ends the word "<eos>"; `min_count` and `max_size` say which words
----are learnt, the others are "<unk>".
+---are learnt, the others are "<unk>". "dict" is "word" after text was cut by a
+---`dictionary`, as rnn.dict does with `user` and `unknown`.
 ---@class rnn.TokenizerOptions
 ---@field normal? "nfc"|"nfkc" default none
 ---@field byte_fallback? boolean default true
 ---@field lines? boolean default true
 ---@field min_count? integer times a word must occur, default 1
 ---@field max_size? integer words at most, default 100000
+---@field dictionary? string|rnn.Dict a path, or what rnn.dict made
+---@field user? rnn.Dict|(string|rnn.Dict)[] user words
+---@field unknown? "guess"|"single" default guess
 
----@param kind "char"|"byte"|"word" code points, bytes, or what stands between
----white space
+---@param kind "char"|"byte"|"word"|"dict" code points, bytes, what stands
+---between white space, or words of text that has none between them
 ---@param opts? rnn.TokenizerOptions
----@return rnn.Tokenizer
+---@return rnn.Tokenizer|nil nil when a dictionary cannot be read
+---@return string? message
+---@return string? code
 function text.tokenizer(kind, opts)
   opts = opts or {}
   local class = class_of(kind)
@@ -123,6 +130,8 @@ function text.tokenizer(kind, opts)
     min_count = check.integer("tokenizer", "min_count", opts.min_count, 1, 1),
     max_size = check.integer("tokenizer", "max_size", opts.max_size, MAX_SIZE,
                              1),
+    dictionary = opts.dictionary, user = opts.user,
+    unknown = check.word("tokenizer", "unknown", opts.unknown, UNKNOWN),
   }
 end
 

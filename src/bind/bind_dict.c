@@ -143,7 +143,7 @@ static int l_list (lua_State *L) {
 }
 
 
-/* Fills 'list' with the 'n' dictionaries of the table at 4, which keeps them. */
+/* Fills 'list' with the dictionaries of the table at 4, which keeps them. */
 static void fill_users (lua_State *L, rnl_Dict **list, int n) {
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, 4, i + 1);

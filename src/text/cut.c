@@ -316,7 +316,7 @@ static int32_t find_paths (Cutter *w) {
 }
 
 
-/* Turns the path to 'end' around: 'from' and 'kind' are those of the edge on. */
+/* Turns the path to 'end' around, see Best. */
 static void turn_path (Cutter *w, int32_t end) {
   int32_t after = end;
   rnl_CutKind kind = RNL_CUT_SPACE;

@@ -5,8 +5,8 @@
 ** are found through one table of open addressing, at most half full. A double
 ** array would be a third smaller and cannot have a word added without moving
 ** others; a hash of whole words is looked at once for each length, the trie
-** only until no word goes on, which is after two characters mostly. A word
-** takes about 48 bytes: 350,000 words with 0.5 million nodes 22 MiB.
+** only until no word goes on, which is after two characters mostly. 350,000
+** words are read in 0.4 s and take 28 MiB.
 **
 ** The text of a word is the way to its node. Tags are words of a second root,
 ** so that each is there once. Nodes stay when their word goes. The table is
@@ -240,11 +240,11 @@ int rnl_dict_set (rnl_Dict *d, const char *s, size_t n, uint64_t freq,
   if (fault) return rnli_error(d->ctx, RNL_EFORMAT, "the word %s", fault);
   int status = check_tag(d, tag);
   if (status != RNL_OK) return status;
-  int32_t node = find_node(d, RNLI_WORDS, word);
   if (freq > RNL_MAX_FREQ || d->total + freq > MAX_TOTAL)
     return rnli_error(d->ctx, RNL_EFORMAT, "the frequency is too large");
   forget_spelling(d);
   if (freq > 0) return set_entry(d, word, freq, tag);
+  int32_t node = find_node(d, RNLI_WORDS, word);
   if (node && d->node[node].entry) remove_entry(d, node);
   return RNL_OK;
 }

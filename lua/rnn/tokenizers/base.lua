@@ -21,6 +21,17 @@ function base:stream()
   end
 end
 
+---The message about a text to learn from, and a code, if it is not UTF-8.
+function base.invalid(s)
+  if type(s) ~= "string" then
+    error(("fit: takes a string, got %s"):format(type(s)), 3)
+  end
+  local byte, line = core.utf8_check(s)
+  if byte then
+    return ("invalid UTF-8 at byte %d (line %d)"):format(byte, line), "EFORMAT"
+  end
+end
+
 ---The text in the normal form of the tokenizer; bytes that are no UTF-8 stay.
 function base:prepare(s)
   return self.normal and core.normalise(s, self.normal) or s

@@ -93,17 +93,12 @@ end
 ---@return string? message
 ---@return string? code
 function Word:fit(s)
-  if type(s) ~= "string" then
-    error(("fit: takes a string, got %s"):format(type(s)), 2)
-  end
-  local byte, line = core.utf8_check(s)
-  if byte then
-    return nil, ("invalid UTF-8 at byte %d (line %d)"):format(byte, line),
-           "EFORMAT"
-  end
+  local wrong, code = base.invalid(s)
+  if wrong then return nil, wrong, code end
   local learner = self:learner "new"
   learner:feed(self:prepare(s))
-  local tok, wrong, code = self:fit_scan(learner, false, "new")
+  local tok
+  tok, wrong, code = self:fit_scan(learner, false, "new")
   if not tok then return nil, wrong, code end
   self.words = tok.words
   return self
