@@ -463,8 +463,8 @@ describe("user words", function()
     local bad = write("bad.txt", A .. "\n" .. B .. " 1 n x\n")
     local ok, message = own:load_list(bad, "mine")
     assert.is_nil(ok)
-    assert.equal(bad .. ":2: expected WORD FREQUENCY TAG, got more or another" ..
-                 " order", message)
+    assert.equal(bad .. ":2: expected WORD FREQUENCY TAG, got more or " ..
+                 "another order", message)
     assert.is_nil(own:lookup(A))          -- the list is as it was
     assert(own:save(sandbox.dir .. "/saved.txt", "mine"))
     assert.equal(C .. " 1\n" .. A .. B .. " 1 n\n",

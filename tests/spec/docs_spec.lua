@@ -78,8 +78,8 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"ctc", "data", "metrics", "quantile", "regularise", "scan",
-                   "vectors"}
+    local names = {"ctc", "data", "dict", "metrics", "quantile", "regularise",
+                   "scan", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
                            "padded", "pairs", "segmented", "split"} do
       names[#names + 1] = "data/" .. name
