@@ -927,7 +927,8 @@ RNL_API void rnl_entries_free (rnl_Context *ctx, rnl_Entry *list);
 */
 typedef enum rnl_CutMode {
   RNL_CUT_BEST,    /* the most likely words, of the dictionary alone */
-  RNL_CUT_GUESS,   /* and new words, by how they are spelled */
+  RNL_CUT_GUESS,   /* and new words, by how they are spelled; none when all
+                      frequencies are 1, which tell nothing */
   RNL_CUT_MAX,     /* from left to right, always the longest word */
   RNL_CUT_ALL      /* every word there is, by where it begins, then ends; units
                       only if no word is longer and has them */

@@ -309,12 +309,8 @@ end
 ---@param list? string of user words in place of the dictionary
 ---@return string
 function Dict:text(list)
-  local words, freqs, tags = core.dict():list()
-  if list == nil then
-    words, freqs, tags = self.core:list()
-  elseif self.user[list] then
-    words, freqs, tags = self.user[list]:list()
-  end
+  local from = list == nil and self.core or self.user[list] or core.dict()
+  local words, freqs, tags = from:list()
   for i, word in ipairs(words) do
     words[i] = tags[i] == "" and ("%s %d\n"):format(word, freqs[i]) or
                ("%s %d %s\n"):format(word, freqs[i], tags[i])
@@ -329,6 +325,9 @@ end
 ---@return string? message
 ---@return string? code "EIO"
 function Dict:save(path, list)
+  if list ~= nil and not self.user[list] then
+    error(("save: there is no list '%s' of user words"):format(list), 2)
+  end
   return core.text_save(path, self:text(list))
 end
 
@@ -340,8 +339,9 @@ end
 ---the longest, "all" every word that is there (single characters only where no
 ---longer word has them): those may overlap. `unknown` is for "best" and says
 ---what becomes of characters that the dictionary leaves single: "guess" finds
----new words, "single" leaves them, a function is given each run of two or more
----of them and returns its words, or nil. `user` are words for this call alone.
+---new words (not by a mere list, whose frequencies are all 1), "single" leaves
+---them, a function is given each run of two or more of them and returns its
+---words, or nil. `user` are words for this call alone.
 ---@class rnn.SegmentOptions
 ---@field mode? "best"|"max"|"all" default best
 ---@field unknown? "guess"|"single"|fun(run: string): string[]? default guess

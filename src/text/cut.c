@@ -486,7 +486,8 @@ int rnl_dict_cut (rnl_Dict *d, rnl_Dict *const *user, int nuser,
               .log_total = log((double)(d->total ? d->total : 1))};
   *cuts = NULL;
   *ncuts = 0;
-  int status = mode == RNL_CUT_GUESS ? rnli_dict_spell(d) : RNL_OK;
+  if (mode == RNL_CUT_GUESS && d->once == d->n) w.mode = RNL_CUT_BEST;
+  int status = w.mode == RNL_CUT_GUESS ? rnli_dict_spell(d) : RNL_OK;
   if (status == RNL_OK) status = cut_blocks(&w);
   rnli_put(d->ctx, w.best);
   if (status == RNL_OK) {

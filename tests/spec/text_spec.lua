@@ -234,7 +234,7 @@ describe("tokenizer", function()
   end)
 
   it("refuses misuse", function()
-    assert.equal("unknown tokenizer 'morph' (char, byte, word)",
+    assert.equal("unknown tokenizer 'morph' (char, byte, word, dict)",
                  message_of(text.tokenizer, "morph"))
     assert.equal("unknown tokenizer 'nil' (char, byte, word)",
                  message_of(text.tokenizer))
