@@ -236,7 +236,7 @@ describe("tokenizer", function()
   it("refuses misuse", function()
     assert.equal("unknown tokenizer 'morph' (char, byte, word, dict)",
                  message_of(text.tokenizer, "morph"))
-    assert.equal("unknown tokenizer 'nil' (char, byte, word)",
+    assert.equal("unknown tokenizer 'nil' (char, byte, word, dict)",
                  message_of(text.tokenizer))
     assert.equal("tokenizer: 'normal' must be nfc or nfkc, got 'nfd'",
                  message_of(text.tokenizer, "char", {normal = "nfd"}))
