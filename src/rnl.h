@@ -733,6 +733,10 @@ RNL_API size_t rnl_utf8_cut (rnl_Normal form, const char *s, size_t n);
 RNL_API int rnl_text_lf (rnl_Context *ctx, const char *s, size_t n,
                          char **out, size_t *nout);
 
+/* Replaces the file at 'path' by 's', as rnl_file_save does. */
+RNL_API int rnl_text_save (rnl_Context *ctx, const char *path, const char *s,
+                           size_t n);
+
 #define RNL_FINGERPRINT 40   /* room for one: "5-0123456789abcdef" */
 
 /* A short text that differs when two texts differ, in all likelihood. */
@@ -863,6 +867,9 @@ RNL_API int rnl_words_add (rnl_Words *w, const char *s, size_t n);
 */
 RNL_API size_t rnl_words_cut (rnl_WordKind kind, const char *s, size_t n);
 
+/* Where the white space that is last in 's' begins; 0 if there is none. */
+RNL_API size_t rnl_words_gap (const char *s, size_t n);
+
 /* Counts the words of a text; those that are not in the list join it. */
 RNL_API int rnl_words_feed (rnl_Words *w, const char *s, size_t n);
 RNL_API uint64_t rnl_words_seen (const rnl_Words *w);   /* all that were fed */
@@ -936,6 +943,96 @@ RNL_API int rnl_bpe_encode (rnl_Bpe *b, const char *s, size_t n,
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
 RNL_API int rnl_bpe_decode (rnl_Bpe *b, const int32_t *id, size_t n,
                             char **out, size_t *nout);
+
+/*
+** A dictionary: words, how often each occurs, and maybe a tag. A word is
+** 1..RNL_MAX_ENTRY code points of UTF-8 without white space or NUL. With it
+** text is cut into words; those of other dictionaries, the user's, come first.
+*/
+typedef struct rnl_Dict rnl_Dict;
+
+#define RNL_MAX_ENTRY 256                   /* code points of a word */
+#define RNL_MAX_TAG 64                      /* bytes of a tag, with a NUL */
+#define RNL_MAX_FREQ ((uint64_t)1 << 53)
+
+/* A word of a dictionary; 'tag' is "" when it has none. */
+typedef struct rnl_Entry {
+  const char *s;
+  size_t n;
+  const char *tag;
+  uint64_t freq;
+} rnl_Entry;
+
+RNL_API int rnl_dict_new (rnl_Context *ctx, rnl_Dict **out);
+RNL_API void rnl_dict_free (rnl_Dict *d);   /* NULL is fine */
+RNL_API size_t rnl_dict_size (const rnl_Dict *d);
+
+/*
+** Sets how often a word occurs, and its tag (NULL: as it was); it joins when it
+** is not there, and goes when 'freq' is 0. RNL_EFORMAT says what is wrong.
+*/
+RNL_API int rnl_dict_set (rnl_Dict *d, const char *s, size_t n, uint64_t freq,
+                          const char *tag);
+
+/* How often a word occurs, 0 if it is not there; its tag, unless NULL. */
+RNL_API uint64_t rnl_dict_get (const rnl_Dict *d, const char *s, size_t n,
+                               char tag[RNL_MAX_TAG]);
+
+/*
+** Sets the words of text in whole lines: "WORD FREQUENCY TAG", of which only
+** the word must be there, in UTF-8, with spaces or tabs between. A frequency
+** that is left out is 1. '*lines' counts those read, the wrong one included.
+*/
+RNL_API int rnl_dict_read (rnl_Dict *d, const char *s, size_t n,
+                           size_t *lines);
+
+/*
+** All words in the order of their bytes, as many as rnl_dict_size tells; freed
+** by rnl_entries_free.
+*/
+RNL_API int rnl_dict_list (const rnl_Dict *d, rnl_Entry **out);
+RNL_API void rnl_entries_free (rnl_Context *ctx, rnl_Entry *list);
+
+/*
+** Text is made of units that are never cut: a run of letters and digits of an
+** alphabet, with what joins them (don't, 3.14, 12:30, a@b.org, 50%); an
+** address with "://"; a run of white space; any other code point, with the
+** marks on it; bytes that are no UTF-8. Words begin and end where units do.
+*/
+typedef enum rnl_CutMode {
+  RNL_CUT_BEST,    /* the most likely words, of the dictionary alone */
+  RNL_CUT_GUESS,   /* and new words, by how they are spelled; none when all
+                      frequencies are 1, which tell nothing */
+  RNL_CUT_MAX,     /* from left to right, always the longest word */
+  RNL_CUT_ALL      /* every word there is, by where it begins, then ends; units
+                      only if no word is longer and has them */
+} rnl_CutMode;
+
+typedef enum rnl_CutKind {
+  RNL_CUT_SPACE,
+  RNL_CUT_UNIT,    /* no word */
+  RNL_CUT_CHAR,    /* one ideograph, a word or not */
+  RNL_CUT_WORD,
+  RNL_CUT_GUESSED,
+  RNL_CUT_USER
+} rnl_CutKind;
+
+typedef struct rnl_Cut {
+  size_t from, to;   /* bytes */
+  rnl_CutKind kind;
+} rnl_Cut;
+
+/*
+** Cuts 's' into words; but for RNL_CUT_ALL the pieces, white space included,
+** are the text without gaps. User words, those of 'nuser' dictionaries, are
+** found wherever they are; of those that overlap the ones are taken that have
+** the most characters together, then the fewest, then the most likely with all
+** other words. '*cuts' is freed by rnl_cuts_free.
+*/
+RNL_API int rnl_dict_cut (rnl_Dict *d, rnl_Dict *const *user, int nuser,
+                          rnl_CutMode mode, const char *s, size_t n,
+                          rnl_Cut **cuts, size_t *ncuts);
+RNL_API void rnl_cuts_free (rnl_Context *ctx, rnl_Cut *cuts);
 
 /* }====================================================================== */
 

@@ -327,7 +327,8 @@ local function notes_of(job)
   note(empty, "passed over %s", count(empty, "empty file", "empty files"))
   note(total.mark, "dropped %s",
        count(total.mark, "byte order mark", "byte order marks"))
-  local kept = o.tokenizer.kind ~= "word" and 1 or 0   -- else white space
+  local kind = o.tokenizer.kind   -- to which CR is white space
+  local kept = (kind == "word" or kind == "dict") and 0 or 1
   if o.crlf == "lf" then
     note(total.crlf, "made %s end in LF instead of CR LF",
          count(total.crlf, "line", "lines"))

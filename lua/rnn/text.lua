@@ -56,7 +56,7 @@ end
 
 -- {== Tokenizers ==
 
----@alias rnn.TokenizerKind "char"|"byte"|"grapheme"|"word"|"bpe"
+---@alias rnn.TokenizerKind "char"|"byte"|"grapheme"|"word"|"bpe"|"dict"
 
 ---What every tokenizer has. `spec` is its description in a model file, which
 ---text.tokenizer_from reads; of the #tok ids a model learns the first usable().
@@ -86,7 +86,8 @@ end
 ---@field write fun(self, writer: rnn.TokenWriter, s: string): true|nil,
 ---string?, string?
 
-local KINDS = {"char", "byte", "grapheme", "word", "bpe"}
+local KINDS = {"char", "byte", "grapheme", "word", "bpe", "dict"}
+local UNKNOWN = {"guess", "single"}
 
 local function class_of(kind)
   for _, known in ipairs(KINDS) do
@@ -99,7 +100,9 @@ end
 ---vocabulary: any input can be encoded, and decodes to the same bytes; so it
 ---does with "bpe" and "byte". `lines`, for "word", makes line ends the word
 ---"<eos>". `min_count` and `max_size` say which words or graphemes are learnt;
----"<unk>", or bytes, stand for the others. `vocab_size` is for "bpe".
+---"<unk>", or bytes, stand for the others. `vocab_size` is for "bpe". "dict" is
+---"word" after text was cut by a `dictionary`, as rnn.dict does with `user` and
+---`unknown`.
 ---@class rnn.TokenizerOptions
 ---@field normal? "nfc"|"nfkc" default none
 ---@field byte_fallback? boolean default true
@@ -109,12 +112,18 @@ end
 ---@field max_size? integer words or graphemes at most, default 100000
 ---@field vocab_size? integer ids to learn, the 256 bytes among them, default
 ---8192
+---@field dictionary? string|rnn.Dict a path, or what rnn.dict made
+---@field user? rnn.Dict|(string|rnn.Dict)[] user words
+---@field unknown? "guess"|"single" default guess
 
 ---@param kind rnn.TokenizerKind "char" code points, "byte" bytes, "grapheme"
 ---what people take for one character, "word" what stands between white space,
----"bpe" parts of words (byte pair encoding)
+---"bpe" parts of words (byte pair encoding), "dict" words of text that has
+---nothing between them
 ---@param opts? rnn.TokenizerOptions
----@return rnn.Tokenizer
+---@return rnn.Tokenizer|nil nil when a dictionary cannot be read
+---@return string? message
+---@return string? code
 function text.tokenizer(kind, opts)
   opts = opts or {}
   local class = class_of(kind)
@@ -134,6 +143,8 @@ function text.tokenizer(kind, opts)
                              class.options.max_size, 1),
     vocab_size = check.integer("tokenizer", "vocab_size", opts.vocab_size,
                                class.options.vocab_size, 256),
+    dictionary = opts.dictionary, user = opts.user,
+    unknown = check.word("tokenizer", "unknown", opts.unknown, UNKNOWN),
   }
 end
 

@@ -678,6 +678,64 @@ function core.bpe(parts) end
 ---@return rnn.Bpe
 function core.bpe_fit(words, size, least) end
 
+---@param s string
+---@return integer n bytes before the white space that is last, 0 without such
+function core.words_gap(s) end
+
+---The words of a dictionary, each with a frequency and a tag; rnn.dict has what
+---programs use.
+---@class rnn.Dictionary: userdata
+local Dictionary = {}
+
+---Sets how often a word occurs and its tag (nil: as it was); 0 removes it.
+---@param word string
+---@param freq integer
+---@param tag? string
+---@return true|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function Dictionary:set(word, freq, tag) end
+
+---@param word string
+---@return integer|nil freq nil when it is not there
+---@return string? tag "" when it has none
+function Dictionary:get(word) end
+
+---Sets the words of whole lines "WORD FREQUENCY TAG".
+---@param s string
+---@return integer|nil lines
+---@return string? message
+---@return string? code "EFORMAT"
+---@return integer? line that is wrong
+function Dictionary:read(s) end
+
+---@return string[] words in the order of their bytes
+---@return integer[] frequencies
+---@return string[] tags
+function Dictionary:list() end
+
+---@param s string
+---@param mode "best"|"guess"|"max"|"all"
+---@param users rnn.Dictionary[] user words
+---@param spaces? boolean
+---@return string[] words
+---@return integer[] first byte of each
+---@return string[] kinds
+function Dictionary:cut(s, mode, users, spaces) end
+
+function Dictionary:close() end
+
+---@return rnn.Dictionary empty
+function core.dict() end
+
+---Replaces a file as a whole.
+---@param path string
+---@param s string
+---@return true|nil
+---@return string? message
+---@return string? code "EIO"
+function core.text_save(path, s) end
+
 ---@return rnn.Scanner
 function core.scanner() end
 

@@ -260,6 +260,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_optim(L);
   rnnlua_open_file(L);
   rnnlua_open_text(L);
+  rnnlua_open_dict(L);
   rnnlua_open_tokens(L);
   rnnlua_open_sys(L);
   rnnlua_open_stepper(L);

@@ -77,6 +77,7 @@ void rnnlua_open_tape (lua_State *L);
 void rnnlua_open_optim (lua_State *L);
 void rnnlua_open_file (lua_State *L);
 void rnnlua_open_text (lua_State *L);
+void rnnlua_open_dict (lua_State *L);
 void rnnlua_open_tokens (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);

@@ -356,6 +356,15 @@ static int l_words_cut (lua_State *L) {
 }
 
 
+/* words_gap(s) -> bytes before the white space that is last */
+static int l_words_gap (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  lua_pushinteger(L, (lua_Integer)rnl_words_gap(s, n));
+  return 1;
+}
+
+
 /* true; or nil, message, code */
 static int push_done (lua_State *L, int status) {
   if (status != RNL_OK) return rnnlua_fail(L, status);
@@ -567,6 +576,7 @@ static const luaL_Reg text[] = {
   {"words_cut", l_words_cut},
   {"bpe", l_bpe},
   {"bpe_fit", l_bpe_fit},
+  {"words_gap", l_words_gap},
   {NULL, NULL}
 };
 

@@ -164,3 +164,12 @@ int rnli_atomic_commit (rnli_Atomic *a) {
   rnli_atomic_drop(a);
   return RNL_OK;
 }
+
+
+int rnl_text_save (rnl_Context *ctx, const char *path, const char *s,
+                   size_t n) {
+  rnli_Atomic a;
+  int status = rnli_atomic_open(ctx, path, &a);
+  if (status == RNL_OK) status = rnli_atomic_write(&a, s, n);
+  return status == RNL_OK ? rnli_atomic_commit(&a) : status;
+}

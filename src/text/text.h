@@ -49,6 +49,14 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   return len;
 }
 
+/* Is 'code' white space (Unicode's White_Space)? */
+static inline int rnli_is_space (int32_t c) {
+  if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
+  return c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+         c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
 static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
   size_t i = 0;
@@ -58,14 +66,6 @@ static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
     if (word & 0x8080808080808080u) break;
   }
   return i;
-}
-
-/* Is 'code' white space (Unicode's White_Space)? */
-static inline int rnli_is_space (int32_t code) {
-  if (code < 0x80) return code == ' ' || (code >= '\t' && code <= '\r');
-  return code == 0x85 || code == 0xA0 || code == 0x1680 ||
-         (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
-         code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 /*

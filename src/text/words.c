@@ -183,6 +183,19 @@ size_t rnl_words_cut (rnl_WordKind kind, const char *s, size_t n) {
   return (size_t)(word.s - s);   /* more text may join the last one */
 }
 
+
+size_t rnl_words_gap (const char *s, size_t n) {
+  const unsigned char *p = (const unsigned char *)s;
+  size_t at = cut_spaced(p, n);
+  while (at > 0) {
+    size_t from = at - 1;
+    while (from > 0 && (p[from] & 0xC0) == 0x80) from--;
+    if (space_at(p + from, at - from) != at - from) break;
+    at = from;
+  }
+  return at;
+}
+
 /* }====================================================================== */
 
 /* {== Finding and adding ================================================= */

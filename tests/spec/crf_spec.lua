@@ -155,7 +155,15 @@ describe("CRF", function()
   it("says which tags a scheme does not have", function()
     assert_raises("constraints: tag 2 is no BIO tag, got 'E-X' (tags are O, " ..
                   "B-KIND and so on)", rnn.CRF.constraints, {"O", "E-X"}, "BIO")
-    assert_raises("constraints: the scheme must be 'BIO' or 'BIOES', got 'IOB'",
-                  rnn.CRF.constraints, {"O"}, "IOB")
+    assert_raises("constraints: the scheme must be 'BIO', 'BIOES' or 'BMES', "
+                  .. "got 'IOB'", rnn.CRF.constraints, {"O"}, "IOB")
+    assert_raises("constraints: tag 1 must be B, M, E or S, got 'O'",
+                  rnn.CRF.constraints, {"O"}, "BMES")
+  end)
+
+  it("of characters lets words begin with B or S and end with E or S", function()
+    assert.same({{0, 2}, {0, 3}, {1, 1}, {1, 4}, {1, 5}, {2, 1}, {2, 4}, {2, 5},
+                 {3, 2}, {3, 3}, {4, 2}, {4, 3}},
+                rnn.CRF.constraints({"B", "M", "E", "S"}, "BMES"))
   end)
 end)

@@ -78,7 +78,7 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"activations", "ctc", "data", "metrics", "quantile",
+    local names = {"activations", "ctc", "data", "dict", "metrics", "quantile",
                    "regularise", "scan", "textmap", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
                            "padded", "pairs", "segmented", "split"} do

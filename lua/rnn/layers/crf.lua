@@ -169,8 +169,8 @@ local function follows(scheme, a, b)
 end
 
 ---The steps that a tagging scheme forbids, for option `constraints`. BIO: I-X
----comes after B-X or I-X only. BIOES: a span is S-X, or B-X, any I-X, E-X. BMES,
----for characters of words: a word is S, or B, any M, E.
+---comes after B-X or I-X only. BIOES: a span is S-X, or B-X, any I-X, E-X.
+---BMES, for characters of words: a word is S, or B, any M, E.
 ---@param tags string[] names of tags 1 to K: "O", "B-PER", "I-PER", ...
 ---@param scheme "BIO"|"BIOES"|"BMES"
 ---@return rnn.CRFConstraints

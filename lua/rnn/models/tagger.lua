@@ -63,9 +63,9 @@ end
 ---Learns words, characters and tags of sentences.
 ---@param sentences rnn.Sentence[] with `words`, `tags` and the other columns
 ---@param o {min_count: integer, max_vocab: integer, chars: string,
----features: integer[]?, feature_count: integer?, word_dropout: number} features:
----numbers of the other columns, which sentences have under these, as strings;
----feature_count: times that what stands in them must occur, default 1
+---features: integer[]?, feature_count: integer?, word_dropout: number}
+---features: numbers of the other columns, which sentences have under these, as
+---strings; feature_count: times that what stands in them must occur, default 1
 ---@return rnn.TaggerKnown
 ---@return string[] notes
 function tagger.learn(sentences, o)
