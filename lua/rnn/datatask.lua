@@ -9,12 +9,16 @@
 ---      score = function(guesses, examples) return {accuracy = ...} end,
 ---    })
 ---
----A kind is a module in rnn.models with these, as rnn.models.tagger has them:
----learn(examples, opts) -> known, notes; build(known, opts) -> model;
----describe(known) -> metadata; recall(metadata) -> known; load(path) -> model;
----and of the model known(), encode(examples) -> items with `size` and `gold`,
----loss(items) -> mean loss, count; predict(items) -> guesses, summed loss,
----count.
+---A kind is a module in rnn.models, as rnn.models.tagger, with
+---    learn(examples, opts)    what is known, notes; or nil, message
+---    build(known, opts)       a model
+---    describe(known)          metadata of its file
+---    recall(metadata)         what is known; or nil, message
+---    load(path)               a model; or nil, message
+---and a model has
+---    encode(examples)         items with `size` and `gold`
+---    loss(items)              mean loss, count
+---    predict(items)           guesses, summed loss, count
 local cli = require "rnn.cli"
 local common = require "rnn.task"
 local core = require "rnn.core"
@@ -111,6 +115,7 @@ local function learn(self)
   self.notes = {}
   if not from then
     self.known, self.notes = kind.learn(self.train, self.opts)
+    if not self.known then cli.fail(3, "%s", self.notes) end
     return
   end
   local known, wrong = kind.recall(from.meta)
@@ -134,8 +139,9 @@ end
 
 ---Pretrained vectors, in the place of the embedding.
 local function use_vectors(self)
-  local opts, words = self.opts, self.known.words.names
+  local opts = self.opts
   if not opts.vectors or self.saved then return end
+  local words = self.known.words.names
   local v, wrong = vectors.load(opts.vectors, {words = words})
   if not v then cli.fail(3, "%s", wrong) end
   opts.embed = v.weight:shape()[2]

@@ -55,7 +55,8 @@ describe("a manual page", function()
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
-                           "caption.lua", "inspect.lua"} do
+                           "caption.lua", "inspect.lua",
+                           "train_segmenter.lua", "segment.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

@@ -161,7 +161,7 @@ describe("CRF", function()
                   rnn.CRF.constraints, {"O"}, "BMES")
   end)
 
-  it("of characters lets words begin with B or S and end with E or S", function()
+  it("of characters lets words begin with B or S, end with E or S", function()
     assert.same({{0, 2}, {0, 3}, {1, 1}, {1, 4}, {1, 5}, {2, 1}, {2, 4}, {2, 5},
                  {3, 2}, {3, 3}, {4, 2}, {4, 3}},
                 rnn.CRF.constraints({"B", "M", "E", "S"}, "BMES"))

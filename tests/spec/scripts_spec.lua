@@ -655,6 +655,7 @@ describe("help", function()
                            "completion.lua", "lstm_cell.lua",
                            "gradient_flow.lua", "longterm.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
+                           "train_segmenter.lua", "segment.lua",
                            "inspect.lua",
                            "bench/bench.lua", "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()

@@ -328,10 +328,10 @@ describe("train_tagger", function()
 
   it("goes on exactly where it stopped", function()
     local same = "--schedule constant --data " .. quote(train_file)
-    assert.equal(0, (train("whole", same, "--steps 25 --eval-every 10")))
-    assert.equal(0, (train("parts", same, "--steps 13 --eval-every 10")))
+    assert.equal(0, (train("whole", same, "--steps 26 --eval-every 13")))
+    assert.equal(0, (train("parts", same, "--steps 13 --eval-every 13")))
     local code, _, err = shell("train_tagger.lua", "--out",
-      quote(dir .. "/parts"), "--resume --steps 25 --threads 2")
+      quote(dir .. "/parts"), "--resume --steps 26 --threads 2")
     assert.equal(0, code, err)
     for _, name in ipairs {"last", "best"} do
       assert.truthy(read(dir .. "/whole/" .. name .. ".safetensors") ==
