@@ -36,6 +36,7 @@ local HOME = {
   labelled = "labelled", pairs = "pairs", tagged = "pairs",
   segmented = "segmented", bmes = "segmented", segment = "segmented",
   labels = "labels", labels_from = "labels",
+  vocabulary = "vocabulary", vocabulary_from = "vocabulary",
   padded = "padded", batches = "batches", split = "split",
 }
 
