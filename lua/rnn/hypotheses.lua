@@ -9,11 +9,11 @@
 ---@field shrink? boolean whether each text that has ended keeps its place among
 ---the `width` (Sutskever, Vinyals and Le 2014), so that all of them end
 ---@field score fun(text: table): number of one that has ended
----@field hope fun(text: table): number no less than the score of any that it may
+---@field hope fun(text: table): number no less than the score of what it may
 ---become
 
 ---@class rnn.Hypotheses
----@field live table[] texts that go on, the likeliest first, each with its `logp`
+---@field live table[] texts that go on, the likeliest first, with their `logp`
 ---@field done table[] the n best that have ended, with their `score`
 ---@field ended integer how many have ended
 local Hypotheses = {}

@@ -47,8 +47,8 @@ local UNKNOWN, BEGIN, END = vocabulary.UNKNOWN, vocabulary.BEGIN,
 ---@field logp number natural logarithm of its probability, "</s>" included
 ---@field score number
 ---@field stopped "end"|"length" length: it had to end
----@field attention? rnn.Tensor (T,S): of each token and "</s>", to each token of
----the source and its "</s>"
+---@field attention? rnn.Tensor (T,S): of each token and "</s>", to each token
+---of the source and its "</s>"
 
 local OPTIONS = {
   width = true, n = true, normalise = true, alpha = true, beta = true,
@@ -309,8 +309,8 @@ local function search_batch(m, sources, o)
   local ids = {}
   for n = 1, #sources do ids[n] = BEGIN end
   while #active > 0 do
-    local N, out, weights = #active, nil, nil
-    out, state, weights = m:decode(core.ids {ids}, state, memory)
+    local N = #active
+    local out, now, weights = m:decode(core.ids {ids}, state, memory)
     local follow, logps, last = continuations(m, out, o.width + 2)
     refuse_nan(logps)
     for n, one in ipairs(active) do
@@ -320,7 +320,7 @@ local function search_batch(m, sources, o)
     active, places = still_active(active)
     rows, ids = next_rows(active, N)
     if #active > 0 then
-      state = pick_state(state, rows)
+      state = pick_state(now, rows)
       if memory and #active < N then memory = pick_memory(memory, places) end
     end
   end

@@ -27,8 +27,8 @@ local op = core.op
 ---Call: y, weights = attention(query, key, value, lengths, mask). query
 ---(T,N,E), key (S,N,kdim), value (S,N,vdim) -> y (T,N,E), weights (N,T,S): the
 ---mean of the heads', before dropout, nil if not wanted; lengths: keys of each
----row; mask (T,S): nonzeros hide keys. Padded queries get what means nothing. Or
----attention(query, memory).
+---row; mask (T,S): nonzeros hide keys. Padded queries get what means nothing.
+---Or attention(query, memory).
 
 local function dims(sizes, options)
   local E = sizes[1]
