@@ -327,8 +327,13 @@ local function complete(config)
     error("seq2seq: 'vocab' must be vocabularies, as seq2seq.vocabularies " ..
           "gives", 3)
   end
+  for _, name in ipairs {"embed", "hidden"} do
+    if config[name] == nil then
+      error(("seq2seq: '%s' is missing"):format(name), 3)
+    end
+  end
   local o = {
-    embed = integer("embed", 0), hidden = integer("hidden", 0),
+    embed = integer "embed", hidden = integer "hidden",
     layers = integer("layers", 1), heads = integer("heads", 4),
     encoder_hidden = integer("encoder_hidden", config.hidden),
     bidirectional = config.bidirectional ~= false,
@@ -451,8 +456,8 @@ local function count(layers)
 end
 
 ---Numbers for each token: of the source, and of the target but for its scores;
----outputs and their gradients, and what recurrent layers keep. With input feeding
----the gradients of a step take the place of those of the step after.
+---outputs and their gradients, and what recurrent layers keep. With input
+---feeding the gradients of a step take the place of those of the step after.
 local function per_token(o)
   local gates = o.cell == "gru" and 4 or 5
   local embeds = o.dropout > 0 and 2 * o.embed or o.embed
@@ -533,7 +538,7 @@ local function layer_at(m, path)
     value = type(value) == "table" and rawget(value, key) or nil
   end
   local class = type(value) == "table" and getmetatable(value)
-  if class and class.kind then return value end
+  return class and class.kind and value or nil
 end
 
 local function class_at(m, path)
@@ -593,6 +598,20 @@ local function as_planned(found, one)
   return true
 end
 
+---Where a model has layers, or tables of them within tables.
+local function paths_of(m)
+  local paths = {}
+  for key, value in pairs(m) do
+    if getmetatable(value) then
+      paths[#paths + 1] = tostring(key)
+    else
+      for inner in pairs(value) do paths[#paths + 1] = key .. "." .. inner end
+    end
+  end
+  table.sort(paths)
+  return paths
+end
+
 ---What keeps a table of layers from being a model for vocabularies.
 local function fault(m, vocab)
   local o, wrong = config_of(m, vocab)
@@ -603,11 +622,11 @@ local function fault(m, vocab)
       return ("has layers that do not fit each other or its vocabularies: " ..
               "'%s' is %s"):format(one[1], tostring(layer_at(m, one[1])))
     end
-    known[one[1]:match "^%l+"] = true
+    known[one[1]] = true
   end
-  for key in pairs(m) do
-    if not known[key] then
-      return ("has a layer '%s', which no such model has"):format(key)
+  for _, path in ipairs(paths_of(m)) do
+    if not known[path] then
+      return ("has a layer '%s', which no such model has"):format(path)
     end
   end
 end
