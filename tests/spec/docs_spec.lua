@@ -78,10 +78,11 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"ctc", "data", "metrics", "quantile", "regularise", "scan",
-                   "vectors"}
+    local names = {"ctc", "data", "metrics", "models/seq2seq", "quantile",
+                   "regularise", "scan", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "split"} do
+                           "padded", "pairs", "segmented", "split",
+                           "vocabulary"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do
