@@ -655,6 +655,9 @@ describe("a file", function()
         m.decoder = rnn.LSTM(5, 6, {proj_size = 2})
       end, fit .. "'decoder'"},
       {{}, function(m) m.encoder = rnn.RNN(5, 3) end, "make no model"},
+      {{}, function(m) m.encoder = rnn.LayerNorm(5) end, "make no model"},
+      {{}, function(m) m.decoder = rnn.Dropout(0.5) end, "make no model"},
+      {{}, function(m) m.out = rnn.Dropout(0.5) end, fit .. "'out'"},
       {{}, function(m) m.bridge.h = rnn.Linear(6, 5) end, fit .. "'bridge.h'"},
       {{}, function(m) m.bridge = nil end, fit .. "'bridge.h'"},
       {{}, function(m) m.bridge = rnn.Linear(6, 6) end, fit .. "'bridge.h'"},

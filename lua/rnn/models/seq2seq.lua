@@ -105,12 +105,13 @@ function seq2seq.examples(pairs, vocab)
   local list, unknown = {}, {source = 0, target = 0}
   for i, pair in ipairs(pairs) do
     local one = {}
-    for side, n in next, unknown do
+    for _, side in ipairs {"source", "target"} do
       if type(pair[side]) ~= "table" then
         error(("examples: the %s of pair %d must be a list of tokens, got %s")
               :format(side, i, type(pair[side])), 2)
       end
-      one[side], unknown[side] = vocab[side]:encode(pair[side])
+      local n
+      one[side], n = vocab[side]:encode(pair[side])
       unknown[side] = unknown[side] + n
     end
     one.source[#one.source + 1] = vocabulary.END
@@ -572,7 +573,8 @@ local function config_of(m, vocab)
     bidirectional = encoder.options.bidirectional or false,
     attention = attention_of(attention),
     heads = attention and attention.config.sizes[2],
-    feed = decoder.sizes[1] > embed, tied = m.out.config.class == "TiedLinear",
+    feed = (decoder.sizes[1] or 0) > embed,
+    tied = m.out.config.class == "TiedLinear",
   })
   if not ok then return nil, "has layers that make no model" end
   return o
