@@ -41,15 +41,19 @@ local function run_arrays(target)
 end
 
 ---r_k for each output that is a real number and used; false for the others.
+---All are used where none else would be.
 local function projections(target)
   local rand = new_random(target.seed)
-  local list = {}
+  local list, some = {}, false
   local _ <close> = rnn.tape()
   local out = run(target)
   for k = 1, out.n do
-    local used = out[k].dtype ~= "int32"
-    if target.uses and not target.uses(k, out.n) then used = false end
-    list[k] = used and array.random(rand, out[k]:shape(), -1, 1)
+    local real = out[k].dtype ~= "int32"
+    list[k] = real and array.random(rand, out[k]:shape(), -1, 1)
+    some = some or real and (not target.uses or target.uses(k, out.n))
+  end
+  for k = 1, some and target.uses and out.n or 0 do
+    if not target.uses(k, out.n) then list[k] = false end
   end
   return list
 end

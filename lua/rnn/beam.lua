@@ -2,6 +2,7 @@
 ---for. Each step keeps the 'width' likeliest of all continuations.
 local core = require "rnn.core"
 local check = require "rnn.check"
+local hypotheses = require "rnn.hypotheses"
 local session = require "rnn.session"
 local stops = require "rnn.stops"
 
@@ -27,59 +28,43 @@ local stops = require "rnn.stops"
 local NAMES = session.names {"prime", "width", "n", "length",
                              "length_penalty", "stop", "unknown", "precision"}
 
----Continuations of all texts, likeliest first; the texts before one another
----keep their order where two are as likely.
+---What may follow each text: ids and their log probabilities, likeliest first.
 local function continuations(s, texts, width)
-  local logits, recent, all = s.steps:logits(), s.steps:recent(), {}
-  for i, text in ipairs(texts) do
-    local ids, logp = core.rank(logits:select(1, i), 2 * width, s.draw,
-                                recent:select(1, i))
-    logp = logp:totable()
-    for rank, id in ipairs(ids:totable()) do
-      all[#all + 1] = {from = i, rank = rank, id = id,
-                       logp = text.logp + logp[rank]}
-    end
+  local logits, recent = s.steps:logits(), s.steps:recent()
+  local ids, logps = {}, {}
+  for i = 1, #texts do
+    local id, logp = core.rank(logits:select(1, i), 2 * width, s.draw,
+                               recent:select(1, i))
+    ids[i], logps[i] = id:totable(), logp:totable()
   end
-  table.sort(all, function(a, b)
-    if a.logp ~= b.logp then return a.logp > b.logp end
-    if a.from ~= b.from then return a.from < b.from end
-    return a.rank < b.rank
-  end)
-  return all
+  return ids, logps
 end
 
 ---A text with one more token. 'bytes' are what it is made of so far.
-local function extend(s, text, next)
-  local bytes = text.bytes .. s.tok:decode {next.id}
+local function extend(s, text, id, logp)
+  local bytes = text.bytes .. s.tok:decode {id}
   local from = stops.find(bytes, s.stops)
-  return {bytes = from and bytes:sub(1, from - 1) or bytes, logp = next.logp,
-          tokens = text.tokens + 1, stopped = from and "stop" or "length"}
+  return {bytes = from and bytes:sub(1, from - 1) or bytes, logp = logp,
+          tokens = text.tokens + 1, stopped = from and "stop" or "length",
+          id = id}
 end
 
----One step: the texts that go on, with where they come from and what they
----read; those that end join 'done'.
-local function advance(s, texts, width, done)
-  local kept, from, ids = {}, {}, {}
-  for _, next in ipairs(continuations(s, texts, width)) do
-    if #kept == width then break end
-    local text = extend(s, texts[next.from], next)
-    local list = text.stopped == "stop" and done or kept
-    list[#list + 1] = text
-    if list == kept then from[#kept], ids[#kept] = next.from, next.id end
-  end
-  for i = #kept + 1, width do from[i], ids[i] = 1, 1 end   -- nobody's
-  s.steps:select(core.ids(from))
-  s.steps:step(core.ids(ids)):close()
-  return kept
-end
-
----Sorts texts by score, in their order where two are the same.
-local function order(texts, score)
-  for i, text in ipairs(texts) do text.score, text.place = score(text), i end
-  table.sort(texts, function(a, b)
-    if a.score ~= b.score then return a.score > b.score end
-    return a.place < b.place
+---One step of all texts.
+local function advance(s, search, width)
+  local before = search.live
+  local ids, logps = continuations(s, before, width)
+  search:advance(ids, logps, function(i, id, logp)
+    local text = extend(s, before[i], id, logp)
+    text.from = i
+    return text, text.stopped == "stop"
   end)
+  local from, read = {}, {}
+  for i = 1, width do   -- those beyond the last text are nobody's
+    local text = search.live[i]
+    from[i], read[i] = text and text.from or 1, text and text.id or 1
+  end
+  s.steps:select(core.ids(from))
+  s.steps:step(core.ids(read)):close()
 end
 
 ---@param model table
@@ -106,26 +91,24 @@ return function(model, tok, o)
   end
   local s <close>, wrong, code = session.new(model, tok, o, width)
   if not s then return nil, wrong, code end
-  local function score(text, tokens)
-    return text.logp / (tokens or math.max(1, text.tokens)) ^ power
-  end
-  local texts, done = {{bytes = "", logp = 0.0, tokens = 0,
-                        stopped = "length"}}, {}
+  local search = hypotheses({bytes = "", logp = 0.0, tokens = 0,
+                             stopped = "length"}, {
+    width = width, n = n,
+    score = function(text)
+      return text.logp / math.max(1, text.tokens) ^ power
+    end,
+    hope = function(text)   -- what goes on only becomes less likely
+      return text.logp / length ^ power
+    end})
+  local over = false
   for _ = 1, length do
-    texts = advance(s, texts, width, done)
-    order(done, score)
-    -- what goes on only becomes less likely
-    if #texts == 0 or done[n] and
-       done[n].score >= score(texts[1], length) then
-      texts = {}
-      break
-    end
+    advance(s, search, width)
+    over = search:over()
+    if over then break end
   end
-  table.move(texts, 1, #texts, #done + 1, done)
-  order(done, score)
+  for _, text in ipairs(over and {} or search.live) do search:finish(text) end
   local best = {}
-  for i = 1, math.min(n, #done) do
-    local text = done[i]
+  for i, text in ipairs(search.done) do
     best[i] = {text = core.repair(text.bytes, "replace"), logp = text.logp,
                tokens = text.tokens, stopped = text.stopped}
   end

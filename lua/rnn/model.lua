@@ -225,9 +225,14 @@ local function read_layers(text)
   end
   local list = {}
   for _, key in ipairs(sorted_keys(described)) do
-    local one
-    one, wrong = read_layer(key[2], described[key[2]])
-    if not one then return nil, wrong end
+    local one, fault = read_layer(key[2], described[key[2]])
+    if not one then return nil, fault end
+    local last = list[#list]
+    if last and (last.path == "" or
+                 one.path:sub(1, #last.path + 1) == last.path .. ".") then
+      return nil, ("layer '%s' is inside of layer '%s'"):format(one.path,
+                  last.path)
+    end
     list[#list + 1] = one
   end
   return list

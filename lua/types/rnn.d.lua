@@ -179,6 +179,13 @@ function Tensor:max(axis, keepdim) end
 ---@return rnn.Tensor ids int32, from 1
 function Tensor:argmax(axis, keepdim) end
 
+---The k largest of each row, the largest first; of equals the one with the
+---lower id.
+---@param k integer
+---@return rnn.Tensor y (...,k) from self (...,n)
+---@return rnn.Tensor ids (...,k) int32
+function Tensor:topk(k) end
+
 ---@param axis? integer default the last
 ---@return rnn.Tensor
 function Tensor:softmax(axis) end

@@ -432,13 +432,17 @@ typedef struct Goal {
 } Goal;
 
 
+/* Loop by loop through buffers, so that each vectorises. */
 RNLI_INLINE void tanh_back (real g, const real *w, const real *q,
                             const real *k, Goal to, size_t d) {
-  for (size_t i = 0; i < d; i++) {
-    real u = rnli_tanh(q[i] + k[i]), da = g * w[i] * (1 - u * u);
-    if (to.dq) to.dq[i] += da;
-    if (to.dk) to.dk[i] += da;
-    if (to.dw) to.dw[i] += g * u;
+  real u[RNLI_BUFFER], da[RNLI_BUFFER];
+  for (size_t i = 0; i < d; i += RNLI_BUFFER) {
+    size_t n = d - i < RNLI_BUFFER ? d - i : RNLI_BUFFER;
+    for (size_t j = 0; j < n; j++) u[j] = rnli_tanh(q[i + j] + k[i + j]);
+    for (size_t j = 0; j < n; j++) da[j] = g * w[i + j] * (1 - u[j] * u[j]);
+    for (size_t j = 0; to.dq && j < n; j++) to.dq[i + j] += da[j];
+    for (size_t j = 0; to.dk && j < n; j++) to.dk[i + j] += da[j];
+    for (size_t j = 0; to.dw && j < n; j++) to.dw[i + j] += g * u[j];
   }
 }
 

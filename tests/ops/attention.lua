@@ -51,6 +51,7 @@ local function large(rand)
     new_case(rand, {130, 1, 130, 1, 33, 33}, {lengths = true}),
     new_case(rand, {66, 3, 40, 2, 5, 6}, {w = true, lengths = true,
                                           mask = true}),
+    new_case(rand, {3, 2, 4, 2, 600, 3}, {w = true}),   -- several buffers
   }
 end
 

@@ -246,6 +246,21 @@ describe("attention and its company", function()
       end
     end)
 
+    it("asks a memory step by step", function()
+      local rand = new_random(5)
+      for _, kdim in ipairs {4, 3} do
+        local layer = rnn.MultiheadAttention(4, 2, {kdim = kdim, vdim = kdim})
+        local query, keys = random(rand, {3, 2, 4}), random(rand, {5, 2, kdim})
+        local memory = layer:memory(keys, nil, {5, 2})
+        local whole, weights = layer(query, keys, keys, {5, 2})
+        for t = 1, 3 do
+          local y, w = layer(query:slice(1, t, t), memory)
+          assert_same(y, whole:slice(1, t, t), 1e-14)
+          assert_same(w, weights:slice(2, t, t), 1e-14)
+        end
+      end
+    end)
+
     it("names what is wrong", function()
       assert_raises("MultiheadAttention: 'num_heads' must divide " ..
                     "'embed_dim', got 4 and 6", rnn.MultiheadAttention, 6, 4)

@@ -78,10 +78,12 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"activations", "ctc", "data", "dict", "metrics", "quantile",
-                   "regularise", "scan", "textmap", "vectors"}
+    local names = {"activations", "ctc", "data", "dict", "metrics",
+                   "models/seq2seq", "quantile", "regularise", "scan",
+                   "textmap", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "split"} do
+                           "padded", "pairs", "segmented", "split",
+                           "vocabulary"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

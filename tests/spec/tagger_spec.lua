@@ -73,46 +73,6 @@ end)
 
 -- }==
 
-describe("a vocabulary", function()
-  it("has the frequent tokens first, then those of fewer bytes", function()
-    local list = {{"b", "a", "c"}, {{"b"}, {"b", "c"}}, {"d"}}
-    local v, counts = data.vocabulary(list)
-    assert.same({"<unk>", "b", "c", "a", "d"}, v.names)
-    assert.equal(3, counts.b)
-    assert.same({"<unk>", "b", "c"}, data.vocabulary(list, nil,
-                                                     {min_count = 2}).names)
-    assert.same({"<s>", "b", "c"}, data.vocabulary(list, nil,
-                {special = {"<s>"}, max_size = 3}).names)
-  end)
-
-  it("gives other tokens the id of <unk>, or 0", function()
-    local v = data.vocabulary {{"a", "<unk>", "\xFF"}}
-    assert.same({"<unk>", "a"}, v.names)   -- no UTF-8 is not learnt
-    local ids, unknown = v:encode {"a", "x", "\xFF", "<unk>"}
-    assert.same({2, 1, 1, 1}, ids)
-    assert.equal(2, unknown)
-    assert.same({"a", "<unk>"}, v:decode {2, 1})
-    raises.with("id 3 at position 1 is not in 1..2", v.decode, v, {3})
-    local none = data.vocabulary({{"a"}}, nil, {special = {}})
-    assert.same({1, 0}, (none:encode {"a", "b"}))
-    assert.is_nil(none:id "b")
-  end)
-
-  it("is what its description says, and no other", function()
-    local v = data.vocabulary({{words = {"\u{E9}", 'q"', "a b"}}}, "words")
-    assert.same(v.names, data.vocabulary_from(v:spec()).names)
-    for _, bad in ipairs {"", "[]", "null", '["a","a"]', '["a", "b"]', "[1]",
-                          '{"a":1}', '["a"'} do
-      local got, wrong, code = data.vocabulary_from(bad)
-      assert.is_nil(got, bad)
-      assert.truthy(wrong)
-      assert.equal("EFORMAT", code)
-    end
-    assert.is_nil(data.vocabulary_from(nil))
-    raises.with("a token must be a string", data.vocabulary, {{1}})
-  end)
-end)
-
 -- {== The model ==
 
 local SENTENCES = {

@@ -16,6 +16,7 @@ local M = {}
 ---@class rnn.Labels
 ---@field names string[] of each id
 ---@field ids table<string, integer> of each name
+---@field unknown? integer id of all other names, in a vocabulary
 ---@operator len: integer
 local Labels = {}
 
@@ -23,15 +24,24 @@ local META = {
   __index = Labels, __name = "rnn.Labels",
   __len = function(self) return #self.names end,
   __tostring = function(self)
+    if self.unknown then
+      return ("a vocabulary of %d tokens"):format(#self.names)
+    end
     return ("%d labels: %s"):format(#self.names,
                                     table.concat(self.names, " "))
   end,
 }
 
-local function new(names)
+---Labels with these names, the first of which may be symbols that stand for no
+---label.
+---@param names string[]
+---@param symbols? integer how many are symbols; default 0
+---@param unknown? integer id of the one for labels that are not known
+---@return rnn.Labels
+function M.new(names, symbols, unknown)
   local ids = {}
-  for i, name in ipairs(names) do ids[name] = i end
-  return setmetatable({names = names, ids = ids}, META)
+  for i = (symbols or 0) + 1, #names do ids[names[i]] = i end
+  return setmetatable({names = names, ids = ids, unknown = unknown}, META)
 end
 
 ---Gives each label of a list to f.
@@ -48,9 +58,16 @@ local function each(what, list, field, f)
   end
 end
 
----Counts the labels of a list.
-local function count(what, list, field)
-  local counts, total = {}, 0
+---Counts the labels of a list; adds to 'counts'.
+---@param what string the function, for messages
+---@param list any[]
+---@param field? string
+---@param counts? table<string, integer>
+---@return table<string, integer> counts
+---@return integer total
+function M.count(what, list, field, counts)
+  local total = 0
+  counts = counts or {}
   each(what, list, field, function(label)
     if type(label) ~= "string" then
       error(("%s: a label must be a string, got %s"):format(what,
@@ -75,7 +92,7 @@ end
 ---@return rnn.Labels
 ---@return string? warning when all are one label, for that teaches nothing
 function M.labels(list, field)
-  local counts, total = count("labels", list, field)
+  local counts, total = M.count("labels", list, field)
   local names = names_of(counts)
   if #names == 0 then error("labels: there are none", 2) end
   for _, name in ipairs(names) do
@@ -88,7 +105,7 @@ function M.labels(list, field)
     warning = ("all %d labels are '%s'; a model learns nothing from them")
               :format(total, names[1])
   end
-  return new(names), warning
+  return M.new(names), warning
 end
 
 ---@param name string
@@ -98,13 +115,14 @@ function Labels:id(name)
 end
 
 ---@param names string[]
----@return integer[] ids 0 for labels that are not known
+---@return integer[] ids for labels that are not known 0, or `unknown`
 ---@return integer unseen how many these are
 function Labels:encode(names)
   local ids, unseen = {}, 0
   for i, name in ipairs(names) do
-    ids[i] = self.ids[name] or 0
-    if ids[i] == 0 then unseen = unseen + 1 end
+    local id = self.ids[name]
+    ids[i] = id or self.unknown or 0
+    if not id then unseen = unseen + 1 end
   end
   return ids, unseen
 end
@@ -126,7 +144,7 @@ end
 ---@param field? string
 ---@return string|nil report "2 of 9 labels are unknown: 'X' (2)", or nil
 function Labels:unseen(list, field)
-  local counts, total = count("unseen", list, field)
+  local counts, total = M.count("unseen", list, field)
   local parts, n = {}, 0
   for _, name in ipairs(names_of(counts)) do
     if not self.ids[name] then
@@ -159,7 +177,7 @@ function M.labels_from(spec)
   for i, name in ipairs(last and names or {}) do
     last = last and type(name) == "string" and (i == 1 or names[i - 1] < name)
   end
-  if last and json.encode(names) == spec then return new(names) end
+  if last and json.encode(names) == spec then return M.new(names) end
   return nil, "labels: their description is damaged", "EFORMAT"
 end
 

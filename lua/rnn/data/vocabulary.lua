@@ -1,157 +1,122 @@
----Tokens of any kind - words, characters, phonemes - and the ids 1 .. V that
----stand for them, the frequent ones first, those of the same frequency in the
----order of their bytes. What was not learnt is "<unk>".
+---Vocabularies: labels for the tokens of texts, the frequent ones first. Tokens
+---are any strings - words, characters, a space too, phonemes. The first ids are
+---symbols: "<unk>" stands for all tokens that are not learnt. A token that is
+---written as a symbol, is no valid UTF-8 or has more than 4096 bytes is not.
 ---
 ---    local data = require "rnn.data"
----    local list = {{words = {"a", "b", "a"}}, {words = {"c"}}}
----    local words = data.vocabulary(list, "words", {max_size = 3})
----    print(#words, table.concat(words.names, " "))         -- 3, <unk> a b
----    local ids, unknown = words:encode {"b", "c"}
----    print(ids[1], ids[2], unknown)                        -- 3, 1, 1
----    words = assert(data.vocabulary_from(words:spec()))
+---    local list = {{words = {"the", "cat", "and", "the", "dog"}}}
+---    local vocab = assert(data.vocabulary(list, "words", {max_size = 3}))
+---    print(table.concat(vocab.names, " "))       -- <unk> the and
+---    local ids, unseen = vocab:encode {"the", "dog"}
+---    print(ids[1], ids[2], unseen)               -- 2, 1, 1
+---    vocab = assert(data.vocabulary_from(vocab:spec()))
 local check = require "rnn.check"
 local json = require "rnn.json"
+local labels = require "rnn.data.labels"
 
-local M = {}
-
-local UNKNOWN = "<unk>"
-
----@class rnn.Vocabulary
----@field names string[] of each id
----@field ids table<string, integer> of each token
----@field unknown integer|nil the id of "<unk>"
----@operator len: integer
-local Vocabulary = {}
-
-local META = {
-  __index = Vocabulary, __name = "rnn.Vocabulary",
-  __len = function(self) return #self.names end,
-  __tostring = function(self)
-    return ("a vocabulary of %d tokens"):format(#self.names)
-  end,
+local vocabulary = {
+  ---Symbols of texts that are written: where one begins and ends.
+  TEXT = {"<unk>", "<s>", "</s>"}, UNKNOWN = 1, BEGIN = 2, END = 3,
 }
 
-local function new(names)
-  local ids = {}
-  for i, name in ipairs(names) do ids[name] = i end
-  return setmetatable({names = names, ids = ids, unknown = ids[UNKNOWN]}, META)
+local WORDS = {"<unk>"}
+
+local MAX_SIZE = 100000
+local LONGEST = 4096    -- bytes of a token
+local MOST = 5 << 20    -- bytes of a description; a model file holds three
+
+local OPTIONS = {min_count = true, max_size = true, symbols = true}
+
+---@class rnn.VocabularyOptions
+---@field min_count? integer times a token must occur; default 1
+---@field max_size? integer names at most, symbols among them; default 100000
+---@field symbols? string[] default {"<unk>"}; without "<unk>" as the first one
+---other tokens have no id
+
+local function new(names, symbols)
+  return labels.new(names, #symbols, symbols[1] == "<unk>" and
+                    vocabulary.UNKNOWN or nil)
 end
 
----Counts the tokens of lists; a list of lists is gone through.
-local function count(what, list, counts)
-  for _, token in ipairs(list) do
-    if type(token) == "table" then
-      count(what, token, counts)
-    elseif type(token) == "string" then
-      counts[token] = (counts[token] or 0) + 1
-    else
-      error(("%s: a token must be a string, got %s"):format(what, type(token)),
-            0)
-    end
-  end
+local function set_of(list)
+  local set = {}
+  for _, value in ipairs(list) do set[value] = true end
+  return set
 end
 
----Tokens that occur often enough, the most frequent first, without those that
----have an id already and those that are no UTF-8.
-local function ranked(counts, known, least)
-  local list = {}
-  for token, n in pairs(counts) do
-    if n >= least and not known[token] and utf8.len(token) then
-      list[#list + 1] = token
+---The tokens that are learnt, the most frequent first; of equals in the order
+---of their bytes.
+local function learnt(counts, least, symbols)
+  local tokens, is_symbol = {}, set_of(symbols)
+  for token, count in pairs(counts) do
+    if count >= least and #token <= LONGEST and utf8.len(token) and
+       not is_symbol[token] then
+      tokens[#tokens + 1] = token
     end
   end
-  table.sort(list, function(a, b)
+  table.sort(tokens, function(a, b)
     if counts[a] ~= counts[b] then return counts[a] > counts[b] end
     return a < b
   end)
-  return list
+  return tokens
 end
 
----@class rnn.VocabularyOptions
----@field min_count? integer times that a token must occur; default 1
----@field max_size? integer tokens in all, special ones too; default no limit
----@field special? string[] tokens with the first ids, whether they occur or
----not; default {"<unk>"}
-
-local OPTIONS = {min_count = true, max_size = true, special = true}
-
----Learns tokens.
----@param list any[] lists of tokens (or of lists of them), or tables that have
----them in a field
----@param field? string
+---Learns the tokens of texts.
+---@param list any[] as for data.labels
+---@param fields? string|string[] of the tables that have texts
 ---@param opts? rnn.VocabularyOptions
----@return rnn.Vocabulary
----@return table<string, integer> counts of all tokens that occur
-function M.vocabulary(list, field, opts)
+---@return rnn.Labels|nil
+---@return string? message what makes it too much for a model file
+---@return string? code "EFORMAT"
+function vocabulary.vocabulary(list, fields, opts)
   opts = opts or {}
   check.names("vocabulary", opts, OPTIONS)
+  local symbols = opts.symbols or WORDS
   local least = check.integer("vocabulary", "min_count", opts.min_count, 1, 1)
-  local special = opts.special or {UNKNOWN}
-  local names = table.move(special, 1, #special, 1, {})
-  local most = check.integer("vocabulary", "max_size", opts.max_size,
-                             math.maxinteger, #names + 1)
-  local counts, known = {}, {}
-  for _, value in ipairs(list) do
-    count("vocabulary", field and value[field] or value, counts)
+  local most = check.integer("vocabulary", "max_size", opts.max_size, MAX_SIZE,
+                             #symbols)
+  local counts = {}
+  if type(fields) ~= "table" then fields = {fields} end
+  for i = 1, math.max(1, #fields) do
+    labels.count("vocabulary", list, fields[i], counts)
   end
-  for _, name in ipairs(names) do known[name] = true end
-  local found = ranked(counts, known, least)
-  table.move(found, 1, math.min(#found, most - #names), #names + 1, names)
-  return new(names), counts
+  local names = table.move(symbols, 1, #symbols, 1, {})
+  local tokens = learnt(counts, least, symbols)
+  table.move(tokens, 1, math.min(#tokens, most - #symbols), #symbols + 1,
+             names)
+  local size = #json.encode(names)
+  if size <= MOST then return new(names, symbols) end
+  return nil, ("%d tokens of %d bytes are more than a model file can hold; " ..
+               "learn fewer: 'max_size'"):format(#names, size), "EFORMAT"
 end
 
----@param token string
----@return integer|nil id that of "<unk>" for a token that is not known; nil
----when there is none
-function Vocabulary:id(token)
-  return self.ids[token] or self.unknown
-end
-
----@param tokens string[]
----@return integer[] ids without "<unk>", 0 for tokens that are not known
----@return integer unknown how many these are
-function Vocabulary:encode(tokens)
-  local ids, other, unknown = {}, self.unknown or 0, 0
-  for i, token in ipairs(tokens) do
-    local id = self.ids[token]
-    ids[i] = id or other
-    if not id then unknown = unknown + 1 end
+---The names of a description if they are such as vocabulary gives.
+local function names_of(spec, symbols)
+  local names, seen = json.decode(spec), {}
+  if type(names) ~= "table" or #names < math.max(1, #symbols) then
+    return nil
   end
-  return ids, unknown
-end
-
----@param ids integer[]
----@return string[] tokens
-function Vocabulary:decode(ids)
-  local names = {}
-  for i, id in ipairs(ids) do
-    names[i] = self.names[id] or
-      error(("decode: id %s at position %d is not in 1..%d"):format(id, i,
-            #self.names), 2)
-  end
-  return names
-end
-
----The tokens as JSON, for rnn.save's metadata: {words = words}.
----@return string
-function Vocabulary:spec()
-  return json.encode(self.names)
-end
-
----The vocabulary of what vocabulary:spec() gave; nothing in it is trusted.
----@param spec string
----@return rnn.Vocabulary|nil
----@return string? message
----@return string? code "EFORMAT"
-function M.vocabulary_from(spec)
-  local names = type(spec) == "string" and json.decode(spec)
-  local sound, seen = type(names) == "table" and #names > 0, {}
-  for _, name in ipairs(sound and names or {}) do
-    sound = sound and type(name) == "string" and not seen[name]
+  for i, name in ipairs(names) do
+    if type(name) ~= "string" or seen[name] or
+       symbols[i] and symbols[i] ~= name then
+      return nil
+    end
     seen[name] = true
   end
-  if sound and json.encode(names) == spec then return new(names) end
-  return nil, "a vocabulary is damaged or missing", "EFORMAT"
+  return json.encode(names) == spec and names or nil
 end
 
-return M
+---A vocabulary of what vocab:spec() gave; nothing in it is trusted.
+---@param spec string|nil
+---@param symbols? string[] that it must have; default {"<unk>"}
+---@return rnn.Labels|nil
+---@return string? message
+---@return string? code "EFORMAT"
+function vocabulary.vocabulary_from(spec, symbols)
+  symbols = symbols or WORDS
+  local names = type(spec) == "string" and names_of(spec, symbols)
+  if names then return new(names, symbols) end
+  return nil, "vocabulary: its description is damaged or missing", "EFORMAT"
+end
+
+return vocabulary

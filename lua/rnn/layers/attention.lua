@@ -19,7 +19,7 @@ local op = core.op
 
 ---What a decoder that asks step by step keeps of keys and values.
 ---@class rnn.AttentionMemory
----@field keys rnn.Tensor (S, N, size), for additive already U key
+---@field keys rnn.Tensor (S, N, size), as scores take them: for additive U key
 ---@field values rnn.Tensor (S, N, V)
 ---@field lengths? integer[]
 

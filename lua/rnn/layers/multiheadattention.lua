@@ -28,6 +28,7 @@ local op = core.op
 ---(T,N,E), key (S,N,kdim), value (S,N,vdim) -> y (T,N,E), weights (N,T,S): the
 ---mean of the heads', before dropout, nil if not wanted; lengths: keys of each
 ---row; mask (T,S): nonzeros hide keys. Padded queries get what means nothing.
+---Or attention(query, memory).
 
 local function dims(sizes, options)
   local E = sizes[1]
@@ -72,7 +73,7 @@ local function project(self, i, x)
   return op.linear(x, weight, bias)
 end
 
-return layer.class {
+local MultiheadAttention = layer.class {
   name = "MultiheadAttention",
   sizes = {"embed_dim", "num_heads"},
   options = {bias = true, dropout = 0.0, kdim = 0, vdim = 0, causal = false,
@@ -90,14 +91,27 @@ return layer.class {
     if self.out_proj.bias then self.out_proj.bias:fill(0) end
   end,
   call = function(self, query, key, value, lengths, mask)
-    local options = self.config.options
+    local options, memory = self.config.options, key
+    if core.is_tensor(key) then memory = self:memory(key, value, lengths) end
     local y, weights = op.attention(
-      project(self, 1, query), project(self, 2, key), project(self, 3, value),
-      nil, mask,
-      {heads = self.config.sizes[2], lengths = lengths, causal = options.causal,
-       dropout = options.dropout, weights = options.weights})
+      project(self, 1, query), memory.keys, memory.values, nil, mask,
+      {heads = self.config.sizes[2], lengths = memory.lengths,
+       causal = options.causal, dropout = options.dropout,
+       weights = options.weights})
     y = self.out_proj(y)
     if options.weights then return y, weights:mean(2) end
     return y
   end,
 }
+
+---What does not change while queries are made one after the other.
+---@param key rnn.Tensor
+---@param value? rnn.Tensor default the key
+---@param lengths? integer[]
+---@return rnn.AttentionMemory
+function MultiheadAttention:memory(key, value, lengths)
+  return {keys = project(self, 2, key), values = project(self, 3, value or key),
+          lengths = lengths}
+end
+
+return MultiheadAttention

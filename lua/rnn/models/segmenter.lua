@@ -114,6 +114,7 @@ function segmenter.learn(examples, o)
     min_count = o.min_count, max_vocab = o.max_vocab, chars = "none",
     features = d and {2, 3} or {2}, feature_count = o.pair_count,
     word_dropout = o.word_dropout})
+  if not known then return nil, notes end
   return {tagger = known, dict = d}, notes
 end
 

@@ -39,10 +39,10 @@ local tagger = {KIND = "tagger", methods = Tagger}
 local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 
 ---@class rnn.TaggerKnown
----@field words rnn.Vocabulary
----@field chars rnn.Vocabulary|nil
+---@field words rnn.Labels
+---@field chars rnn.Labels|nil
 ---@field tags rnn.Labels
----@field features rnn.Vocabulary[] of other columns
+---@field features rnn.Labels[] of other columns
 ---@field columns string[] their names
 ---@field scheme string|nil "BIO" or "BIOES", what the tags came in
 ---@field word_dropout number
@@ -66,26 +66,27 @@ end
 ---features: integer[]?, feature_count: integer?, word_dropout: number}
 ---features: numbers of the other columns, which sentences have under these, as
 ---strings; feature_count: times that what stands in them must occur, default 1
----@return rnn.TaggerKnown
----@return string[] notes
+---@return rnn.TaggerKnown|nil
+---@return string[]|string notes, or the message
 function tagger.learn(sentences, o)
   local words, spelt, tags = {}, {}, {}
   for i, s in ipairs(sentences) do
-    words[i] = map(s.words, fold)
-    spelt[i] = map(s.words, units.chars)
-    tags[i] = s.tags
+    words[i], tags[i] = map(s.words, fold), s.tags
+    for _, word in ipairs(s.words) do spelt[#spelt + 1] = units.chars(word) end
   end
   local known = {columns = map(o.features or {}, tostring), features = {},
                  scheme = data.scheme(tags), word_dropout = o.word_dropout}
-  known.words = data.vocabulary(words, nil, {min_count = o.min_count,
-                                             max_size = o.max_vocab})
-  known.chars = o.chars ~= "none" and data.vocabulary(spelt) or nil
-  local warning
+  local wrong, warning
+  known.words, wrong = data.vocabulary(words, nil, {min_count = o.min_count,
+                                                    max_size = o.max_vocab})
+  if wrong then return nil, wrong end
+  known.chars = o.chars ~= "none" and assert(data.vocabulary(spelt)) or nil
   known.tags, warning = data.labels(known.scheme and map(tags, data.bioes) or
                                     tags)
   for i, name in ipairs(known.columns) do
-    known.features[i] = data.vocabulary(sentences, name,
-                                        {min_count = o.feature_count})
+    known.features[i], wrong = data.vocabulary(sentences, name, {
+      min_count = o.feature_count, max_size = o.max_vocab})
+    if wrong then return nil, wrong end
   end
   return known, {warning}
 end
