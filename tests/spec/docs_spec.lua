@@ -24,6 +24,9 @@ end
 write("corpus.txt",
       ("It was the best of times, it was the worst of times.\n"):rep(60))
 
+write("tagged.txt", ("She PRP\nsees VBZ\nit PRP\n\nStop VB\n\n"):rep(9))
+write("cut.txt", ("他  来到  上海  交通  大学\n她  的  大学\n"):rep(9))
+
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
   "GRUCell", "Dropout", "SGD", "Adagrad", "RMSprop", "Adam", "AdamW",

@@ -104,6 +104,13 @@ describe("a segmenter", function()
       assert.equal(line, table.concat(cut))
       assert.same(without, m:segment {line})
     end
+    local o = {}
+    for k, v in pairs(CONFIG) do o[k] = v end
+    local chars, tags = data.bmes {"上海", "的"}   -- no word is longer
+    local short = {{words = {"上海", "的"}, chars = chars, tags = tags}}
+    local known = assert(segmenter.learn(short, o))
+    assert.equal("上海的", segmenter.build(known, o):segment(
+                 {"上海的上海"}, {user = {"上海的"}})[1][1])
     local none = build {dictionary = "none"}
     local cut = none:segment({line}, {user = {"海交"}})[1]
     assert.truthy((" " .. table.concat(cut, " ") .. " "):find(" 海交 ", 1, true))

@@ -19,6 +19,7 @@ local units = require "rnn.data.units"
 local segmenter = {KIND = "segmenter"}
 
 local DICT = {}       -- the key of a model's dictionary, which no walk visits
+local TAGS = {"B", "E", "M", "S"}
 local FOLDS = 8
 local LONGEST = 1000  -- characters that are cut together
 
@@ -115,6 +116,7 @@ function segmenter.learn(examples, o)
     features = d and {2, 3} or {2}, feature_count = o.pair_count,
     word_dropout = o.word_dropout})
   if not known then return nil, notes end
+  known.tags = data.labels(TAGS)   -- user words may need those of longer words
   return {tagger = known, dict = d}, notes
 end
 
@@ -131,7 +133,7 @@ end
 local function fault(known, d)
   local tags = table.concat(known.tags.names, " ")
   local columns = table.concat(known.columns, " ")
-  if #tags == 0 or tags:find "[^BMES ]" or known.scheme or
+  if tags ~= table.concat(TAGS, " ") or known.scheme or
      columns ~= (d and "2 3" or "2") then
     return "its description is damaged"
   end
@@ -190,17 +192,10 @@ function Segmenter:dictionary() return self[DICT] end
 
 -- {== Text to words ==
 
----The ids of tags, as sets: of one tag, and of those beside white space.
+---The tag of a place in a user word as the set of ids that are allowed there.
 local function sets_of(tags)
   local sets = {}
-  for name, list in pairs {B = "B", M = "M", E = "E", S = "S", first = "BS",
-                           last = "ES"} do
-    sets[name] = {}
-    for tag in list:gmatch "." do
-      local id = tags:id(tag)
-      if id then sets[name][id] = true end
-    end
-  end
+  for _, tag in ipairs(TAGS) do sets[tag] = {[tags:id(tag)] = true} end
   return sets
 end
 
