@@ -56,6 +56,7 @@ end
 
 rnn.datatask.main(arg, SPEC, {
   kind = segmenter, unit = "character", read = read,
+  shorten = segmenter.shortened,
   score = function(guesses, examples)
     local r = report_of(guesses, examples)
     return {f1 = 100 * r.f1, oov_recall = 100 * (r.oov_recall or 0)}

@@ -132,7 +132,7 @@ end
 
 rnn.datatask.main(arg, SPEC, {
   kind = require "rnn.models.tagger", unit = "word", read = read,
-  score = score, show = show,
+  shorten = data.shortened, score = score, show = show,
   metric = function(known) return known.scheme and "f1" or "accuracy" end,
   use = function(path)
     return {"tag", rnn.run.command("tag.lua", path, "FILE")}

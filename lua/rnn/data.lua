@@ -38,6 +38,7 @@ local HOME = {
   labels = "labels", labels_from = "labels",
   vocabulary = "vocabulary", vocabulary_from = "vocabulary",
   spans = "spans", scheme = "spans", bioes = "spans", bio = "spans",
+  shortened = "shortened",
   padded = "padded", batches = "batches", split = "split",
 }
 

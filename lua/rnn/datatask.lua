@@ -38,6 +38,8 @@ local datatask = {}
 ---perplexity is told of
 ---@field read fun(path: string, opts: table, option: string, index: integer):
 ---table[]|nil, string? the examples of one of the files of an option
+---@field shorten fun(list: table[], most: integer): table[], integer examples
+---to train on with no more than so many tokens, and how many were too long
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
 ---@field score fun(guesses: any[], examples: table[], model: table): table<
@@ -94,7 +96,7 @@ end
 ---Reads the data, and cuts off a part to validate with unless there is one.
 local function open_data(self)
   local opts = self.opts
-  self.train = read(self, "data")
+  self.train, self.cut = self.def.shorten(read(self, "data"), opts.max_length)
   self.valid = opts.valid_data and read(self, "valid_data")
   self.test = opts.test_data and read(self, "test_data")
   self.digest = {hash = digest(self.train),
@@ -169,6 +171,10 @@ local function prepare(self)
   local items, without = {}, 0
   for _, item in ipairs(self.model:encode(self.train)) do
     if item.gold then items[#items + 1] = item else without = without + 1 end
+  end
+  if self.cut > 0 then
+    self.notes[#self.notes + 1] = ("%d examples are longer than %d tokens " ..
+      "(--max-length) and were cut"):format(self.cut, self.opts.max_length)
   end
   if without > 0 then
     self.notes[#self.notes + 1] = ("%d examples are passed over, their " ..

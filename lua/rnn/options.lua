@@ -49,6 +49,8 @@ options.examples = {
    help = "part of --data, drawn at random, kept for validation"},
   {"invalid", type = "choice", choices = {"error", "replace", "skip"},
    default = "error", help = "what to do with bytes that are not UTF-8"},
+  {"max-length", type = "int", min = 1, default = 1000,
+   help = "tokens of an example to train on at most; longer ones are cut"},
   {"min-count", type = "int", min = 1, default = 1,
    help = "times that a token must occur to be learnt"},
   {"max-vocab", type = "int", min = 2, default = 100000,

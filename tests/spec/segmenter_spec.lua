@@ -125,6 +125,28 @@ describe("a segmenter", function()
     end
   end)
 
+  it("cuts long sentences between words, to train on", function()
+    local list = examples()
+    segmenter.mark(list)
+    local short, cut = segmenter.shortened(list, 5)
+    assert.truthy(cut > 10 and #short > #list)
+    local function joined(all, name)
+      local parts = {}
+      for _, one in ipairs(all) do
+        table.move(one[name], 1, #one[name], #parts + 1, parts)
+      end
+      return table.concat(parts, " ")
+    end
+    for _, name in ipairs {"words", "chars", "tags", "marks"} do
+      assert.equal(joined(list, name), joined(short, name))
+    end
+    for _, one in ipairs(short) do
+      assert.truthy(#one.chars <= 5 or #one.words == 1)
+      assert.equal(#one.chars, #one.marks)
+    end
+    assert.equal(list[1], segmenter.shortened({list[1]}, 100)[1])
+  end)
+
   it("goes by what other parts of the text say of a part", function()
     local list = {}
     for i = 1, 16 do

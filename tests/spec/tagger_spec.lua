@@ -157,6 +157,28 @@ describe("a tagger", function()
     assert.equal(2, #m:tag(s)[1])
   end)
 
+  it("cuts long sentences, and reads the beginning of long words", function()
+    local s = {words = {}, tags = {}, ["2"] = {}, line = 7}
+    for i = 1, 11 do
+      s.words[i], s.tags[i], s["2"][i] = "w" .. i, "t" .. i, "N"
+    end
+    local short, cut = data.shortened({s, SENTENCES[2]}, 4)
+    assert.equal(1, cut)
+    assert.equal(4, #short)
+    assert.same({"w9", "w10", "w11"}, short[3].words)
+    assert.same({"t9", "t10", "t11"}, short[3].tags)
+    assert.equal(7, short[3].line)
+    assert.equal(SENTENCES[2], short[4])
+    local m = build()
+    local long = {words = {}, ["2"] = {}}
+    for i = 1, 4500 do long.words[i], long["2"][i] = "dog", "N" end
+    assert.equal(4500, #m:tag({long, SENTENCES[1]})[1])
+    local a, b = ("x"):rep(100), ("x"):rep(300000)
+    local tags = {m:predict(m:encode {{words = {a}, ["2"] = {"N"}}}),
+                  m:predict(m:encode {{words = {b}, ["2"] = {"N"}}})}
+    assert.same(tags[1], tags[2])
+  end)
+
   it("has no loss for tags it does not know", function()
     local m = build()
     local items = m:encode {{words = {"dog"}, tags = {"B-XX"},
@@ -366,9 +388,15 @@ describe("train_tagger", function()
     fails(" has no sentences", "")
     fails(".*invalid UTF%-8.*line 2", "a O\n\xFF O\n")
     fails("1: has 2 columns, '7'", "a O\n", "--features 7")
+    local lines = ("a O\n"):rep(2500)
+    local code, _, err = train("long", "--data", quote(write("long.txt",
+      lines .. "\nb O\n\nc O\n")), "--epochs 1")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("1 examples are longer than 1000 tokens", 1, true),
+                  err)
     local path = write("odd.txt", ("a O\r\n\r\n\xFF O\r\n\r\n"):rep(9))
-    local code, _, err = train("odd", "--data", quote(path),
-                               "--invalid replace --epochs 1")
+    code, _, err = train("odd", "--data", quote(path),
+                         "--invalid replace --epochs 1")
     assert.equal(0, code, err)
     assert.truthy(err:find("all 16 labels are 'O'", 1, true) or
                   err:find("all 17 labels are 'O'", 1, true), err)

@@ -80,6 +80,42 @@ function segmenter.mark(examples)
   end
 end
 
+---The part of an example from one word to another, which begins after so many
+---characters.
+local function part_of(one, from, to, before)
+  local words = table.move(one.words, from, to, 1, {})
+  local chars, tags = data.bmes(words)
+  local marks = one.marks and table.move(one.marks, before + 1,
+                                         before + #chars, 1, {})
+  return {words = words, chars = chars, tags = tags, marks = marks,
+          line = one.line}
+end
+
+---Sentences of at most so many characters, or of one word: longer ones are cut
+---between words.
+---@param examples rnn.Segmented[]
+---@param most integer
+---@return rnn.Segmented[]
+---@return integer cut how many were
+function segmenter.shortened(examples, most)
+  local short, cut = {}, 0
+  for _, one in ipairs(examples) do
+    local from, before, size = 1, 0, 0
+    for i, word in ipairs(#one.chars > most and one.words or {}) do
+      local n = #units.chars(word)
+      if size + n > most and size > 0 then
+        short[#short + 1] = part_of(one, from, i - 1, before)
+        from, before, size = i, before + size, 0
+      end
+      size = size + n
+    end
+    cut = cut + (from > 1 and 1 or 0)
+    short[#short + 1] = from == 1 and one or
+                        part_of(one, from, #one.words, before)
+  end
+  return short, cut
+end
+
 local function sentences_of(examples, d)
   local list = {}
   for i, one in ipairs(examples) do

@@ -38,6 +38,9 @@ local tagger = {KIND = "tagger", methods = Tagger}
 
 local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 
+local LONGEST = 100    -- characters of a word that are read
+local MOST = 2000      -- words that are tagged together
+
 ---@class rnn.TaggerKnown
 ---@field words rnn.Labels
 ---@field chars rnn.Labels|nil
@@ -52,6 +55,13 @@ local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 ---A word as it is looked up.
 local function fold(word)
   return (core.normalise(word, "fold"):gsub("%d", "0"))
+end
+
+---The characters of a word that are read.
+local function spell(word)
+  if #word <= LONGEST then return units.chars(word) end
+  local chars = units.chars(word:sub(1, 4 * LONGEST))
+  return table.move(chars, 1, math.min(#chars, LONGEST), 1, {})
 end
 
 local function map(list, f)
@@ -72,7 +82,7 @@ function tagger.learn(sentences, o)
   local words, spelt, tags = {}, {}, {}
   for i, s in ipairs(sentences) do
     words[i], tags[i] = map(s.words, fold), s.tags
-    for _, word in ipairs(s.words) do spelt[#spelt + 1] = units.chars(word) end
+    for _, word in ipairs(s.words) do spelt[#spelt + 1] = spell(word) end
   end
   local known = {columns = map(o.features or {}, tostring), features = {},
                  scheme = data.scheme(tags), word_dropout = o.word_dropout}
@@ -309,7 +319,7 @@ local function read_chars(self, items, T)
   local chars = self[KNOWN].chars
   local words, places = different(items, T)
   local ids, lengths = data.padded(map(words, function(word)
-    return (chars:encode(units.chars(word)))
+    return (chars:encode(spell(word)))
   end), {pad = 1})
   local x = self.char_embed(ids)
   local y
@@ -417,9 +427,19 @@ end
 ---@param batch? integer sentences at once; default 32
 ---@return string[][] tags of each sentence
 function Tagger:tag(sentences, batch)
-  return inbatches.each(self:encode(sentences), batch or 32, function(items)
+  local parts, all = data.shortened(sentences, MOST), {}
+  local tags = inbatches.each(self:encode(parts), batch or 32, function(items)
     return (self:predict(items))
   end)
+  local at = 0
+  for i, s in ipairs(sentences) do
+    all[i] = {}
+    while #all[i] < #s.words do
+      at = at + 1
+      table.move(tags[at], 1, #tags[at], #all[i] + 1, all[i])
+    end
+  end
+  return all
 end
 
 return tagger
