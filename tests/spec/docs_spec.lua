@@ -81,12 +81,12 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"activations", "ctc", "data", "dict", "metrics",
+    local names = {"activations", "ctc", "data", "dict", "heatmap", "metrics",
                    "models/seq2seq", "quantile", "regularise", "scan",
                    "textmap", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "split",
-                           "vocabulary"} do
+                           "padded", "pairs", "segmented", "shortened", "spans",
+                           "split", "vocabulary"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do
