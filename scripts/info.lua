@@ -72,10 +72,15 @@ local function show_config(config)
 end
 
 local function show_training(t, config)
-  line("training", "step %s%s", t.step or "unknown",
-       t.best and ("; best validation loss %.4g nats (%.4g bits), step %s")
-                  :format(t.best, run.bits(t.best), t.best_step or "unknown")
-       or "")
+  local best = ""
+  if t.best and t.metric then
+    best = ("; best %s %.4g, step %s"):format(safe(t.metric, 40), t.best,
+                                              t.best_step or "unknown")
+  elseif t.best then
+    best = ("; best validation loss %.4g nats (%.4g bits), step %s"):format(
+           t.best, run.bits(t.best), t.best_step or "unknown")
+  end
+  line("training", "step %s%s", t.step or "unknown", best)
   if t.slots then
     line("optimizer", "%s with its state: %s",
          safe(tostring(config.optim or "unknown"), 40),
@@ -136,6 +141,10 @@ local function show_facts(facts)
   if tok then
     line("tokenizer", "%s", safe(tok.description, 200))
     if tok.sample then line("", "%s", show.text(tok.sample)) end
+  end
+  for _, list in ipairs(facts.labels or {}) do
+    line(safe(list.name, 11), "%s", safe(("%s: %s"):format(
+         count_text(list.count), table.concat(list.sample, " ")), 66))
   end
   line("parameters", "%s in %d tensor%s, %s bytes", count_text(p.count),
        p.tensors, p.tensors == 1 and "" or "s", count_text(p.bytes))

@@ -95,6 +95,7 @@ local function about_training(meta, list)
   return {
     step = is_number(all.step), slots = #slots > 0 and slots or nil,
     best = is_number(extra.best), best_step = is_number(extra.best_step),
+    metric = is_text(extra.metric),
     corpus = is_text(corpus.hash),
   }
 end
@@ -129,12 +130,29 @@ local function about_config(meta)
   return all
 end
 
-local function other_metadata(meta)
-  local all = {}
-  for key, value in pairs(meta) do
-    if not KNOWN[key] then all[key] = value end
+---The names of a list of labels or tokens; nil for other texts.
+local function names_of(value)
+  local names = value:find "^%[" and json.decode(value)
+  if type(names) ~= "table" or #names == 0 then return nil end
+  for _, name in ipairs(names) do
+    if type(name) ~= "string" then return nil end
   end
-  return all
+  return names
+end
+
+---Metadata that are lists of labels or tokens, and all others.
+local function other_metadata(meta)
+  local all, lists = {}, {}
+  for _, key in ipairs(sorted(meta)) do
+    local names = not KNOWN[key] and names_of(meta[key])
+    if names then
+      lists[#lists + 1] = {name = key, count = #names,
+                           sample = table.move(names, 1, SAMPLE, 1, {})}
+    elseif not KNOWN[key] then
+      all[key] = meta[key]
+    end
+  end
+  return all, lists
 end
 
 ---@class rnn.Info
@@ -150,7 +168,8 @@ end
 ---@field parameters table count, tensors, bytes
 ---@field layers? table[] path, layer
 ---@field tokenizer? table kind, description, symbols, sample
----@field training? table step, slots, best, best_step, corpus
+---@field training? table step, slots, best, best_step, metric, corpus
+---@field labels? table[] lists of labels or tokens: name, count, sample
 ---@field config table<string, string|number|boolean> options it was made with
 ---@field metadata table<string, string> all that is not of ours
 ---@field problem? string why the model cannot be rebuilt from its description
@@ -162,13 +181,14 @@ end
 local function info(path)
   local tensors, meta, code = model.load(path)
   if not tensors then return nil, meta, code end
+  local others, lists = other_metadata(meta)
   local facts = {
     path = path, file_bytes = lfs.attributes(path, "size"),
     kind = meta["rnnlua.kind"], version = meta["rnnlua.version"],
     format = meta.format,
     checksum = meta["rnnlua.digest"] and "holds" or "none",
     tensors = about_tensors(path, tensors), config = about_config(meta),
-    metadata = other_metadata(meta),
+    metadata = others, labels = #lists > 0 and lists or nil,
   }
   if meta["rnnlua.layers"] then
     local m, wrong = model.load_model(path)

@@ -93,7 +93,7 @@ end
 local function best_of(self)
   return {best = self.best, best_step = self.best_step, bad = self.bad,
           val_loss = self.val_loss, val_score = self.val_score,
-          val_step = self.val_step}
+          val_step = self.val_step, metric = self.o.metric}
 end
 
 ---Takes over what best_of returned; from a file, so not trusted.
