@@ -5,6 +5,7 @@ local cli = require "rnn.cli"
 local json = require "rnn.json"
 local output = require "rnn.output"
 local tagger = require "rnn.models.tagger"
+local units = require "rnn.data.units"
 
 local opts = cli.parse(arg, {
   name = "tag.lua", usage = "MODEL [FILES] [options]",
@@ -21,6 +22,10 @@ local opts = cli.parse(arg, {
    help = "texts; without any, or for -, stdin"},
   {"format", type = "choice", choices = {"text", "columns", "conllu"},
    default = "text", help = "a sentence a line, a word a line, or CoNLL-U"},
+  {"split", type = "choice", choices = {"space", "unicode"},
+   default = "space",
+   help = "text: where words end, at white space, or before punctuation as " ..
+     "well, in the manner of Unicode's word boundaries"},
   {"word-column", type = "int",
    help = "column of the words (default 1, of CoNLL-U 2)"},
   {"output", type = "choice", choices = {"inline", "columns", "spans", "json"},
@@ -79,12 +84,13 @@ end
 
 -- }==
 
+local UNIT = {space = "words", unicode = "tokens"}
+
 ---Sentences of lines; an empty line stays one.
 local function sentences_of(lines)
   local sentences = {}
   for _, line in ipairs(lines) do
-    local words = {}
-    for word in line:gmatch "%S+" do words[#words + 1] = word end
+    local words = units.of(line, UNIT[opts.split])
     sentences[#sentences + 1] = #words > 0 and {words = words} or nil
   end
   return sentences

@@ -60,6 +60,9 @@ local SPEC = options.join({
 }, options.data, {
   {"tokenizer", type = "choice", choices = {"word", "bpe"}, default = "word",
    presets = TOKENIZERS, help = "what a token is"},
+  {"split", type = "choice", choices = {"space", "unicode"},
+   help = "where words end: at white space (default), or before punctuation " ..
+     "as well, in the manner of Unicode's word boundaries"},
   {"min-count", type = "int", min = 1,
    help = "times that a word must occur to be learnt, or a pair of tokens " ..
      "that bpe joins"},

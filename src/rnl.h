@@ -737,6 +737,14 @@ RNL_API int rnl_text_lf (rnl_Context *ctx, const char *s, size_t n,
 RNL_API int rnl_text_save (rnl_Context *ctx, const char *path, const char *s,
                            size_t n);
 
+/*
+** Puts a space between words that have none: letters and digits, punctuation,
+** ideographs, in the manner of Unicode's word boundaries (UAX #29): don't, 3.14
+** and ... stay whole. '*out' as in rnl_utf8_normalise.
+*/
+RNL_API int rnl_text_apart (rnl_Context *ctx, const char *s, size_t n,
+                            char **out, size_t *nout);
+
 #define RNL_FINGERPRINT 40   /* room for one: "5-0123456789abcdef" */
 
 /* A short text that differs when two texts differ, in all likelihood. */

@@ -56,6 +56,8 @@ local function check_size(opts)
   local bpe = opts.tokenizer == "bpe"
   if bpe and opts.max_vocab then
     cli.fail(2, "--tokenizer bpe has no --max-vocab, but --vocab-size")
+  elseif bpe and opts.split then
+    cli.fail(2, "--tokenizer bpe has no --split: it splits by itself")
   elseif opts.vocab_size and not bpe then
     cli.fail(2, "--tokenizer %s has no --vocab-size, but --max-vocab",
              opts.tokenizer)
@@ -151,6 +153,7 @@ local function open_corpus(task)
   local corpus, message, code = open(task, opts.data, tok or
     text.tokenizer(opts.tokenizer, {
       normal = opts.normal ~= "none" and opts.normal or nil,
+      split = opts.split,
       min_count = opts.min_count, max_size = opts.max_vocab,
       vocab_size = opts.vocab_size,
     }), fit, "corpus.tokens")

@@ -88,6 +88,7 @@ end
 
 local KINDS = {"char", "byte", "grapheme", "word", "bpe", "dict"}
 local UNKNOWN = {"guess", "single"}
+local SPLIT = {"space", "unicode"}
 
 local function class_of(kind)
   for _, known in ipairs(KINDS) do
@@ -107,6 +108,9 @@ end
 ---@field normal? "nfc"|"nfkc" default none
 ---@field byte_fallback? boolean default true
 ---@field lines? boolean default true
+---@field split? "space"|"unicode" where words of "word" end: at white space
+---(the default), or as well between letters, punctuation and ideographs, in the
+---manner of Unicode's word boundaries (UAX #29)
 ---@field min_count? integer times a word or a grapheme must occur, default 1;
 ---or a pair of tokens that "bpe" makes one, default 2
 ---@field max_size? integer words or graphemes at most, default 100000
@@ -137,6 +141,7 @@ function text.tokenizer(kind, opts)
              check.word("tokenizer", "normal", opts.normal, base.FORMS) or nil,
     byte_fallback = opts.byte_fallback ~= false,
     lines = opts.lines ~= false,
+    split = check.word("tokenizer", "split", opts.split, SPLIT),
     min_count = check.integer("tokenizer", "min_count", opts.min_count,
                               class.options.min_count, 1),
     max_size = check.integer("tokenizer", "max_size", opts.max_size,

@@ -113,6 +113,15 @@ static int l_to_lf (lua_State *L) {
 }
 
 
+/* apart(s) -> s with a space between words that have none */
+static int l_apart (lua_State *L) {
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  Text *t = push_text(L);
+  return push_result(L, t, rnl_text_apart(t->ctx, s, n, &t->s, &t->n));
+}
+
+
 static rnl_Normal check_form (lua_State *L, int arg) {
   static const char *const name[] = {"nfc", "nfkc", "fold", NULL};
   static const rnl_Normal form[] = {RNL_NFC, RNL_NFKC, RNL_FOLD};
@@ -569,6 +578,7 @@ static const luaL_Reg text[] = {
   {"normal_cut", l_normal_cut},
   {"repair", l_repair},
   {"to_lf", l_to_lf},
+  {"apart", l_apart},
   {"normalise", l_normalise},
   {"vocab_fit", l_vocab_fit},
   {"vocab_new", l_vocab_new},

@@ -508,8 +508,8 @@ describe("pairs", function()
                 "source", data.pairs, "x", {columns = {source = 1}})
     raises.with("pairs: 'columns' need the separator tab", data.pairs, "x",
                 {columns = {source = 1, target = 2}, separator = "space"})
-    raises.with("pairs: 'source' must be words, chars or text, got 'bpe'",
-                data.pairs, "x", {source = "bpe"})
+    raises.with("pairs: 'source' must be words, chars, tokens or text, got " ..
+                "'bpe'", data.pairs, "x", {source = "bpe"})
   end)
 
   it("are words and tags", function()

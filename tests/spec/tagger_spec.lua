@@ -366,6 +366,10 @@ describe("train_tagger", function()
     local first, long, last = out:match "^(a/X b/%u)\n\n([^\n]*)\n(c/%u)\n$"
     assert.truthy(first and last, out:sub(1, 20))
     assert.equal(read(typed):match "\n([d ]+d)", (long:gsub("/%u", "")))
+    code, out, err = shell("tag.lua", model, "--split unicode",
+                           quote(write("raw", "a,b (c)\n")))
+    assert.equal(0, code, err)
+    assert.equal("a , b ( c )\n", (out:gsub("/%u", "")))
     code, out, err = shell("tag.lua", model, "--output json", quote(typed))
     assert.equal(0, code, err)
     assert.same({"X", "Y"}, json.decode(out:match "[^\n]*").tags)

@@ -69,6 +69,57 @@ local function fit(s, opts)
   return assert(text.tokenizer("word", opts):fit(s))
 end
 
+describe("words apart", function()
+  local function apart(s) return core.apart(s) end
+
+  it("are letters and digits, punctuation, ideographs", function()
+    for s, want in pairs {
+      ['She said: "Don\'t go, e.g. to 3.14,5."'] =
+        'She said : " Don\'t go , e.g . to 3.14,5 . "',
+      ["it\u{2019}s a:b x-y 10:30 50% $5"] =
+        "it\u{2019}s a:b x - y 10 : 30 50 % $ 5",
+      ["\u{65E5}\u{672C}and\u{4E2D} \u{30AB}"] =
+        "\u{65E5} \u{672C} and \u{4E2D} \u{30AB}",
+      ["\u{1F1E9}\u{1F1EA}\u{1F1EB}\u{1F1F7}!"] =
+        "\u{1F1E9}\u{1F1EA} \u{1F1EB}\u{1F1F7} !",
+      ["\u{1F468}\u{200D}\u{1F469}ok"] = "\u{1F468}\u{200D}\u{1F469} ok",
+      ["e\u{301}t."] = "e\u{301}t .", ["a\xFFb"] = "a \xFF b",
+      ["-- --- .,..."] = "-- --- . , ...", ["  a ,b  "] = "  a , b  ",
+      ["'a' b."] = "' a ' b .", [""] = "", ["1.a a.1"] = "1 . a a . 1",
+    } do
+      assert.equal(want, apart(s))
+    end
+  end)
+
+  it("are the text but for spaces, and stay as they are", function()
+    local rand = new_random(11)
+    local parts = {"a", "B", "1", "'", ".", ",", " ", "\n", "\u{E9}",
+                   "\u{301}", "\u{4E2D}", "\u{200D}", "\u{1F600}", "\xFF",
+                   "\xE4", "\u{1F1E9}", "-", "\0"}
+    for _ = 1, 2000 do
+      local list = {}
+      for i = 1, rand:int(0, 12) do list[i] = parts[rand:int(1, #parts)] end
+      local s = table.concat(list)
+      local once = apart(s)
+      assert.equal((s:gsub(" ", "")), (once:gsub(" ", "")))
+      local a, b = s .. " ", table.concat(list, "", 1, #list // 2)
+      assert.equal(apart(a) .. apart(b), apart(a .. b))   -- may be cut
+    end
+  end)
+
+  it("are learnt when asked for", function()
+    local s = "Don't go, go!\nGo."
+    local tok = assert(text.tokenizer("word", {split = "unicode"}):fit(s))
+    assert.equal(8, #tok:encode(s))
+    assert.equal(" Don't go , go !\nGo .", tok:decode(tok:encode(s)))
+    assert.truthy(tok:spec():find "^word unicode lines : ")
+    assert.truthy(tok:describe():find("punctuation apart", 1, true))
+    local same = assert(text.tokenizer_from(tok:spec()))
+    assert.same(tok:encode(s):totable(), same:encode(s):totable())
+    assert.equal(tok:spec(), same:spec())
+  end)
+end)
+
 describe("words", function()
   it("stand between white space, the frequent ones first", function()
     local random = new_random(1)

@@ -1,14 +1,15 @@
----Text cut into words or characters.
+---Text cut into words, tokens or characters.
 local check = require "rnn.check"
+local core = require "rnn.core"
 
 local units = {}
 
-local UNITS = {"words", "chars", "text"}
+local UNITS = {"words", "chars", "tokens", "text"}
 
 ---@param what string the function, for the message
 ---@param name string of the option
 ---@param value any
----@return "words"|"chars"|"text"
+---@return "words"|"chars"|"tokens"|"text"
 function units.check(what, name, value)
   return check.word(what, name, value, UNITS)
 end
@@ -42,10 +43,13 @@ function units.words(s)
 end
 
 ---@param s string
----@param unit "words"|"chars"|"text" characters without white space around
+---@param unit "words"|"chars"|"tokens"|"text" tokens: words, punctuation and
+---ideographs, in the manner of Unicode's word boundaries; characters without
+---white space around
 ---@return string[]|string
 function units.of(s, unit)
   if unit == "words" then return units.words(s) end
+  if unit == "tokens" then return units.words(core.apart(s)) end
   s = s:match "^%s*(.-)%s*$"
   return unit == "chars" and units.chars(s) or s
 end

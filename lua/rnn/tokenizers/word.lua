@@ -1,19 +1,23 @@
 ---The tokenizer "word": the ids are words, which white space (Unicode's) stands
----between, the frequent ones first. Words that it has not learnt, and those of
----more than 4096 bytes, are "<unk>", id 1; with `lines` the end of a line is
----the word "<eos>", id 2, as is the custom for the Penn Treebank.
+---between, the frequent ones first. With `split` = "unicode" punctuation and
+---ideographs are words of their own, though nothing stands between them
+---(src/text/apart.c). Words that it has not learnt, and those of more than 4096
+---bytes, are "<unk>", id 1; with `lines` the end of a line is the word "<eos>",
+---id 2, as is the custom for the Penn Treebank.
 local base = require "rnn.tokenizers.base"
 local core = require "rnn.core"
 
 ---@class rnn.WordTokenizer: rnn.Tokenizer
 ---@field words rnn.Words
 ---@field lines boolean
+---@field split "space"|"unicode"
 ---@field min_count integer of a word that is learnt
 ---@field max_size integer of words in all
 local Word = base.class "word"
 Word.__len = function(self) return #self.words end
 
-Word.options = {normal = true, lines = true, min_count = 1, max_size = 100000}
+Word.options = {normal = true, lines = true, split = true, min_count = 1,
+                max_size = 100000}
 
 ---What core.words calls such a list.
 local function kind_of(lines)
@@ -26,7 +30,7 @@ local function symbols_of(lines)
 end
 
 local function new_word(o, words)
-  return setmetatable({normal = o.normal, lines = o.lines,
+  return setmetatable({normal = o.normal, lines = o.lines, split = o.split,
                        min_count = o.min_count, max_size = o.max_size,
                        words = words}, Word)
 end
@@ -35,6 +39,12 @@ end
 ---@return rnn.WordTokenizer
 function Word.new(o)
   return new_word(o, core.words(kind_of(o.lines)))
+end
+
+---The text with white space between words.
+function Word:prepare(s)
+  s = base.prepare(self, s)
+  return self.split == "unicode" and core.apart(s) or s
 end
 
 -- {== Learning ==
@@ -136,13 +146,14 @@ end
 
 -- {== Description ==
 
----The tokenizer as one line: "word"; the normal form if there is one; "lines"
----if line ends are words; ":"; the words by their ids, without the symbols. For
----example "word lines : the cat".
+---The tokenizer as one line: "word"; the normal form if there is one; "unicode"
+---if it splits so; "lines" if line ends are words; ":"; the words by their ids,
+---without the symbols. For example "word lines : the cat".
 ---@return string
 function Word:spec()
   local parts = {"word"}
   if self.normal then parts[#parts + 1] = self.normal end
+  if self.split == "unicode" then parts[#parts + 1] = "unicode" end
   if self.lines then parts[#parts + 1] = "lines" end
   parts[#parts + 1] = ":"
   local list = self.words:list()
@@ -152,7 +163,8 @@ end
 
 ---@return string one line for people
 function Word:describe()
-  return ("words, %d symbols%s%s"):format(#self.words,
+  return ("words, %d symbols%s%s%s"):format(#self.words,
+         self.split == "unicode" and ", punctuation apart" or "",
          self.lines and ", line ends are words" or "",
          self.normal and ", " .. self.normal:upper() or "")
 end
@@ -164,9 +176,10 @@ end
 function Word.read(spec)
   local options, list = spec:match "^word([%l ]*):(.*)$"
   if not options then return nil end
-  local o = {lines = false, min_count = 1, max_size = #spec}
+  local o = {lines = false, split = "space", min_count = 1, max_size = #spec}
   for word in options:gmatch "%S+" do
     if word == "lines" then o.lines = true
+    elseif word == "unicode" then o.split = word
     elseif base.IS_FORM[word] then o.normal = word
     else return nil, ("unknown option '%s'"):format(word) end
   end
