@@ -6,6 +6,8 @@ VARIANT   = release
 DATA      =
 OPT       = -O3
 BENCH     =
+RESULTS   =
+CORPORA   =
 SOAK      =
 NATIVE    =
 
@@ -175,6 +177,13 @@ bench:
 	@$(MAKE) --no-print-directory -s -j2 all $(B)/stream
 	@$(B)/rnnlua scripts/bench/bench.lua $(BENCH)
 
+# what the programs reach on real data (RESULTS="ewt atis", CORPORA=folder)
+.PHONY: results
+results:
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(B)/rnnlua scripts/bench/results.lua $(RESULTS) \
+	  $(if $(CORPORA),--corpora '$(CORPORA)')
+
 LUA_CDIR  = $(DESTDIR)$(PREFIX)/lib/lua/5.4
 SHARE     = $(DESTDIR)$(PREFIX)/share/rnnlua
 INSTALLED = $(DESTDIR)$(PREFIX)/bin/rnnlua $(LUA_CDIR)/rnn.so \
@@ -208,6 +217,7 @@ help:
 	@echo 'make test       the whole test suite'
 	@echo 'make bench      speed next to the limits of this machine'
 	@echo '                BENCH=--peer next to PyTorch, BENCH=--help'
+	@echo 'make results    what the programs reach on real data (CORPORA=folder)'
 	@echo 'make asan       the suite under ASan and UBSan'
 	@echo 'make soak       many random stops of training runs'
 	@echo 'make lint       style and layering'

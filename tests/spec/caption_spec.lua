@@ -21,6 +21,25 @@ local function scores(name)
   return list
 end
 
+describe("the table of results", function()
+  it("has rows that are trained anew", function()
+    local code, text, err = sandbox.shell(table.concat({
+      quote(sandbox.program), "scripts/bench/results.lua captions-small",
+      out "results"}, " "))
+    assert.equal(0, code, err)
+    local share = text:match "\n| captions.-| ([%d.]+) %% exact | >= 30 |"
+    assert.truthy(share, text)
+    code, text, err = sandbox.shell(quote(sandbox.program) ..
+      " scripts/bench/results.lua ewt --corpora " .. quote(dir))
+    assert.equal(3, code, text)
+    assert.truthy(err:find("ud-english-ewt: is not there", 1, true), err)
+    code, text, err = sandbox.shell(quote(sandbox.program) ..
+                                    " scripts/bench/results.lua nothing")
+    assert.equal(2, code, text)
+    assert.truthy(err:find("there is no row 'nothing'", 1, true), err)
+  end)
+end)
+
 describe("caption", function()
   for _, condition in ipairs {"state", "steps", "both"} do
     it("learns from pictures as " .. condition, function()

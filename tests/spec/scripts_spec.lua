@@ -657,7 +657,8 @@ describe("help", function()
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
                            "inspect.lua",
-                           "bench/bench.lua", "bench/variants.lua"} do
+                           "bench/bench.lua", "bench/variants.lua",
+                           "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
