@@ -1,6 +1,6 @@
 ---What the programs reach on real data: trains them, prints the results as the
 ---rows of README's table.
----Usage: rnnlua bench/results.lua [ROWS] [options]   (--help)
+---Usage: rnnlua results.lua [ROWS] [options]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
 local lfs = require "lfs"
@@ -60,13 +60,13 @@ local names = {}
 for i, row in ipairs(ROWS) do names[i] = row.name end
 
 local opts = cli.parse(arg, {
-  name = "bench/results.lua", usage = "[ROWS] [options]",
+  name = "results.lua", usage = "[ROWS] [options]",
   summary = "Trains the programs on real data, a row of README's table " ..
     "each, and prints what they reach beside what they must. Rows: " ..
     table.concat(names, ", ") .. ". Without any, those whose data are there.",
   notes = "Exit code 1 when a row misses what it must reach.",
-  examples = {"bench/results.lua captions",
-              "bench/results.lua ewt atis --corpora ../corpora --threads 1"},
+  examples = {"results.lua captions",
+              "results.lua ewt atis --corpora ../corpora --threads 1"},
   {"rows", positional = true, type = "string", list = true, many = true,
    help = "names of rows"},
   {"corpora", type = "file", metavar = "DIR", default = "corpora",
