@@ -32,6 +32,13 @@ local ROWS = {
   {name = "captions-small", task = "captions, a quarter of the steps",
    train = "caption.lua --show 0 --steps 750", unit = "% exact", least = 30,
    result = "done +([%d.]+) %%"},
+  {name = "shakespeare", task = "Tiny-shakespeare characters, last tenth",
+   needs = "charlm/tinyshakespeare", most = 1.5, unit = "nats",
+   train = "train_charlm.lua --data {d}/input.txt --hidden 384 --embed 64 " ..
+     "--dropout 0.4 --batch 32 --seq 100 --epochs 20 --schedule cosine " ..
+     "--warmup 100 --optim adamw --weight-decay 0.01 --clip 1 " ..
+     "--precision bf16 --eval-every 313 --sample-length 0",
+   result = "best validation loss ([%d.]+) nats"},
   {name = "ptb", task = "Penn Treebank words, LSTM 2x200, no dropout",
    needs = "wordlm/ptb", train = WORD .. "--preset plain",
    result = PERPLEXITY, unit = "perplexity", most = 120},
@@ -48,6 +55,10 @@ local ROWS = {
    needs = "tagging/conll2000", result = F1, unit = "F1", least = 93,
    train = "train_tagger.lua --data {d}/train.txt.gz --test-data " ..
      "{d}/test.txt.gz --features 2 --hidden 200 --lr 2e-3 --epochs 25"},
+  {name = "sxu", task = "SXU, Chinese words", needs = "cws/sxu-sighan2008",
+   train = "train_segmenter.lua --data {d}/train.txt.gz --test-data " ..
+     "{d}/test.txt.gz --hidden 160 --lr 2e-3 --epochs 12",
+   result = F1, unit = "F1", least = 95},
   {name = "atis", task = "ATIS, slots", needs = "tagging/atis",
    train = "train_tagger.lua --format parallel --data {d}/train/seq.in.gz " ..
      "--tags {d}/train/seq.out.gz --valid-data {d}/valid/seq.in " ..
