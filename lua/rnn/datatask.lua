@@ -11,6 +11,7 @@
 ---
 ---A kind is a module in rnn.models with these, as rnn.models.tagger has them:
 ---learn(examples, opts) -> known, notes; build(known, opts) -> model;
+---unseen(known, examples) -> message about labels not learnt, or nil;
 ---describe(known) -> metadata; recall(metadata) -> known; load(path) -> model;
 ---and of the model known(), encode(examples) -> items with `size` and `gold`,
 ---loss(items) -> mean loss, count; predict(items) -> guesses, summed loss,
@@ -34,6 +35,8 @@ local datatask = {}
 ---perplexity is told of
 ---@field read fun(path: string, opts: table, option: string, index: integer):
 ---table[]|nil, string? the examples of one of the files of an option
+---@field draw? fun(items: table[], opts: table): table[] the examples of an
+---epoch, some of them more than once; default all
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
 ---@field score fun(guesses: any[], examples: table[], model: table): table<
@@ -59,6 +62,9 @@ local function read(self, option)
   for i, path in ipairs(paths) do
     local list, wrong = self.def.read(path, self.opts, option, i)
     if not list then cli.fail(3, "%s", wrong) end
+    for _, note in ipairs(list.notes or {}) do
+      self.notes[#self.notes + 1] = path .. ": " .. note
+    end
     table.move(list, 1, #list, #all + 1, all)
   end
   return all
@@ -87,7 +93,18 @@ local function digest(examples)
   return scan:fingerprint()
 end
 
----Reads the data, and cuts off a part to validate with unless there is one.
+---Cuts a part off the examples to train on, drawn at random, at least one.
+local function cut_off(self, part)
+  if part == 0 or #self.train < 2 then return nil end
+  part = math.max(part, 1 / #self.train)
+  local rest
+  part, rest = splitting.split(self.train, {part, 1 - part}, self.opts.seed)
+  self.train = rest
+  return part
+end
+
+---Reads the data, and cuts off parts to test and to validate with unless there
+---are files of them.
 local function open_data(self)
   local opts = self.opts
   self.train = read(self, "data")
@@ -95,10 +112,8 @@ local function open_data(self)
   self.test = opts.test_data and read(self, "test_data")
   self.digest = {hash = digest(self.train),
                  valid = self.valid and digest(self.valid)}
-  if self.valid or opts.val == 0 or #self.train < 2 then return end
-  local part = math.max(opts.val, 1 / #self.train)
-  self.valid, self.train = splitting.split(self.train, {part, 1 - part},
-                                           opts.seed)
+  self.test = self.test or cut_off(self, opts.test)
+  self.valid = self.valid or cut_off(self, opts.val)
 end
 
 -- }==
@@ -108,14 +123,19 @@ end
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
   local kind, from = self.def.kind, self.saved or self.base
-  self.notes = {}
-  if not from then
-    self.known, self.notes = kind.learn(self.train, self.opts)
-    return
+  if from then
+    local known, wrong = kind.recall(from.meta)
+    if not known then cli.fail(3, "%s: %s", from.path, wrong) end
+    self.known = known
+  else
+    local notes
+    self.known, notes = kind.learn(self.train, self.opts)
+    table.move(notes, 1, #notes, #self.notes + 1, self.notes)
   end
-  local known, wrong = kind.recall(from.meta)
-  if not known then cli.fail(3, "%s: %s", from.path, wrong) end
-  self.known = known
+  for _, part in ipairs {"valid", "test"} do
+    local unseen = self[part] and kind.unseen(self.known, self[part])
+    if unseen then self.notes[#self.notes + 1] = part .. ": " .. unseen end
+  end
 end
 
 ---The model to start from: what it is made of are options now.
@@ -172,6 +192,7 @@ local function prepare(self)
     cli.fail(3, "%s: there is nothing to train on",
              table.concat(self.opts.data, ", "))
   end
+  if self.def.draw then items = self.def.draw(items, self.opts) end
   self.items = items
   self.reader = inbatches.reader(items, self.opts.batch, self.opts.seed)
   self.per_epoch = math.max(1, self.reader:per_epoch() // self.opts.accumulate)
@@ -268,7 +289,7 @@ end
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
 function datatask.main(args, spec, def)
-  local self = {spec = spec, def = def, unit = def.unit,
+  local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 opts = cli.given(args, spec)}
   common.settle(self, function()
     if self.opts.init_from then load_base(self) end
