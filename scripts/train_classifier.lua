@@ -11,10 +11,10 @@ local SPEC = options.join({
   saved = "resume",
   summary = "Trains a network that reads a text, in both directions, and " ..
     "gives it a label. Writes log.jsonl, last.safetensors and " ..
-    "best.safetensors (the best accuracy) to DIR. classify.lua labels other " ..
-    "texts.",
-  notes = "Scores are in percent. A label that only the test has is told and " ..
-    "counts as wrong.",
+    "best.safetensors (the best accuracy) to DIR. classify.lua labels " ..
+    "other texts.",
+  notes = "Scores are in percent. A label that only the test has is told, " ..
+    "and counts as wrong.",
   examples = {
     "train_classifier.lua --data train.tsv --test-data test.tsv --out topics",
     "train_classifier.lua --data reviews.csv --format csv --label-column " ..
@@ -26,8 +26,8 @@ local SPEC = options.join({
 }, options.examples, {
   {"format", type = "choice", choices = {"tab", "space", "csv"},
    default = "tab",
-   help = "lines with a label and a text, a tab or white space between them, " ..
-     "or CSV; folders of files or of folders by label are read in any case"},
+   help = "lines with a label and a text, a tab or white space between " ..
+     "them, or CSV; folders of files or of folders by label are read too"},
   {"label", type = "choice", choices = {"first", "last", "file"},
    default = "first",
    help = "where the label is: in the line, or in the name of the file"},
@@ -75,8 +75,8 @@ local SPEC = options.join({
 ---The label that --labels gives a file.
 local function label_of(opts, option, i)
   if #opts.labels ~= #opts[option] then
-    cli.fail(2, "--labels must give a label to each of the %d files of --%s, " ..
-             "got %d", #opts[option], option:gsub("_", "-"), #opts.labels)
+    cli.fail(2, "--labels must give a label to each of the %d files of " ..
+             "--%s, got %d", #opts[option], option:gsub("_", "-"), #opts.labels)
   end
   return opts.labels[i]
 end

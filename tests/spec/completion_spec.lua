@@ -28,7 +28,7 @@ end
 describe("completion", function()
   it("knows scripts, options and choices in bash", function()
     sandbox.write("complete.bash", print_out "bash")
-    assert.equal("train_charlm.lua", offers "train_c")
+    assert.equal("train_charlm.lua", offers "train_ch")
     assert.equal("--hidden", offers("train_charlm.lua", "--hid"))
     assert.equal("lstm", offers("train_charlm.lua", "--cell", "l"))
     assert.equal("--top-k --top-p", offers("sample.lua", "--top"))
@@ -54,7 +54,8 @@ describe("a manual page", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "gradient_flow.lua",
-                           "longterm.lua"} do
+                           "longterm.lua", "train_classifier.lua",
+                           "classify.lua", "nearest.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

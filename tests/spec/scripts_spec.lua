@@ -654,6 +654,8 @@ describe("help", function()
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "completion.lua", "lstm_cell.lua",
                            "gradient_flow.lua", "longterm.lua",
+                           "train_classifier.lua", "classify.lua",
+                           "nearest.lua",
                            "bench/bench.lua", "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")

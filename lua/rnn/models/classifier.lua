@@ -141,8 +141,8 @@ function classifier.learn(texts, o)
     known.counts[id] = known.counts[id] + 1
   end
   if long > 0 then
-    notes[#notes + 1] = ("%d texts are cut to %d tokens (--max-length)")
-                        :format(long, o.max_length)
+    notes[#notes + 1] = ("texts cut to %d tokens (--max-length): %d")
+                        :format(o.max_length, long)
   end
   return known, notes
 end
@@ -380,12 +380,8 @@ end
 
 -- {== Scores ==
 
----How much each step gave to the vectors of a pool, as lists by row: what
----attention says, or the shares of the numbers that are the largest of a step.
----nil for pools that do not choose.
-local function shares(pool, h, lengths, weights)
-  if weights then return weights:totable() end
-  if not pool or pool.config.options.kind ~= "max" then return nil end
+---How much each step gave to the maxima of h (T,N,F), as lists by row.
+local function shares(h, lengths)
   local beyond = lengths_of.beyond(lengths, #h, h.dtype)
   local rows = op.masked_fill(h, beyond, -math.huge):argmax(1):totable()
   for n, chosen in ipairs(rows) do
@@ -397,7 +393,8 @@ local function shares(pool, h, lengths, weights)
   return rows
 end
 
----Vectors (N,F) of rows x (T,N,D).
+---Vectors (N,F) of rows x (T,N,D); if wanted, how much each step gave to them,
+---which a pool of attention or of maxima knows.
 local function summarise(net, pool, x, lengths, want)
   local h, state = net(x, nil, lengths)
   if not pool then
@@ -405,7 +402,8 @@ local function summarise(net, pool, x, lengths, want)
     return op.cat(state.h:select(1, last - 1), state.h:select(1, last), 2)
   end
   local y, weights = pool(h, lengths)
-  return y, want and shares(pool, h, lengths, weights)
+  if not want then return y end
+  return y, weights and weights:totable() or shares(h, lengths)
 end
 
 ---The embedded tokens of rows (T,R,D), and their numbers.
@@ -478,6 +476,17 @@ function Classifier:predict(items)
   return self[KNOWN].labels:decode(y:argmax(2):totable()), loss:item(), count
 end
 
+---Whether its pools tell what each token gave.
+---@return boolean
+function Classifier:chooses()
+  local function does(pool)
+    return pool ~= nil and pool.config.options.kind ~= "mean" and
+           pool.config.options.kind ~= "last"
+  end
+  return does(self.pool) and (not self.sentence_rnn or
+                              does(self.sentence_pool))
+end
+
 ---@class rnn.Classified
 ---@field label string the likeliest
 ---@field probabilities number[] of each label, in the order of known().labels
@@ -525,7 +534,7 @@ function Classifier:classify(texts, o)
   o = o or {}
   local items = self:encode(map(texts, function(s) return {text = s} end))
   return inbatches.each(items, o.batch or 32, function(part)
-    return classify(self, part, o.weights)
+    return classify(self, part, o.weights and self:chooses())
   end)
 end
 
@@ -536,9 +545,7 @@ end
 function Classifier:vectors(texts, batch)
   local items = self:encode(map(texts, function(s) return {text = s} end))
   return inbatches.each(items, batch or 32, function(part)
-    local y, list = vectors(self, part), {}
-    for n = 1, #part do list[n] = y[n] end
-    return list
+    return inbatches.rows((vectors(self, part)))
   end)
 end
 

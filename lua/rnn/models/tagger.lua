@@ -267,8 +267,8 @@ function Tagger:encode(sentences)
   return items
 end
 
----Scores of the tags (T,N,K), and the lengths of the N sentences.
-local function scores(self, items)
+---What the last layer makes of words (T,N,F), and the lengths of N sentences.
+local function states(self, items)
   local known = self[KNOWN]
   local ids, lengths = data.padded(items, {field = "words", pad = 1})
   local parts = {self.embed(regularise.word_dropout(ids, known.word_dropout,
@@ -283,7 +283,12 @@ local function scores(self, items)
   end
   local x = #parts > 1 and op.cat(parts, 3) or parts[1]
   if self.drop_in then x = self.drop_in(x) end
-  local h = self.rnn(x, nil, lengths)
+  return self.rnn(x, nil, lengths), lengths
+end
+
+---Scores of the tags (T,N,K), and the lengths of the N sentences.
+local function scores(self, items)
+  local h, lengths = states(self, items)
   return self.out(self.drop and self.drop(h) or h), lengths
 end
 
@@ -348,6 +353,16 @@ end
 function Tagger:tag(sentences, batch)
   return inbatches.each(self:encode(sentences), batch or 32, function(items)
     return (self:predict(items))
+  end)
+end
+
+---Vectors of sentences, the means of the states of their words.
+---@param sentences {words: string[]}[] as tag takes them
+---@param batch? integer sentences at once; default 32
+---@return rnn.Tensor[] vectors (F)
+function Tagger:vectors(sentences, batch)
+  return inbatches.each(self:encode(sentences), batch or 32, function(items)
+    return inbatches.rows(layer("Pool", "mean")(states(self, items)))
   end)
 end
 
