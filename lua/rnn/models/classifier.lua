@@ -4,10 +4,11 @@
 ---    characters of words -> char_rnn, cnn --> drop_in -> rnn -> pool (R,F)
 ---                                                -> drop -> out (N,K) logits
 ---
----The R rows are the N texts. A hierarchical model (Yang et al. 2016) reads
----sentences as rows, and their vectors (S,N,F) by sentence_rnn and
----sentence_pool, whose result goes to drop. Without a pool a text is the last
----state of either direction.
+---The R rows are the N texts. A pool gets the states of rnn and what rnn read,
+---side by side (Lai et al. 2015): words matter by themselves, too. Without a
+---pool a text is the last state of either direction. A hierarchical model (Yang
+---et al. 2016) reads sentences as rows, and their vectors (S,N,F) likewise by
+---sentence_rnn and sentence_pool, whose result goes to drop.
 local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
@@ -233,15 +234,17 @@ end
 ---@field weight_drop number
 ---@field precision "full"|"bf16"
 
-local function new_pool(o)
-  if o.pool == "attention" then return layer("AttentionPool", 2 * o.hidden) end
-  if o.pool ~= "last" then return layer("Pool", o.pool) end
-end
-
-local function new_rnn(D, o)
-  return layer(CELLS[o.cell], D, o.hidden, {
+---A network that reads vectors of D numbers, its pool, and how many numbers
+---come of them.
+local function new_reader(D, o)
+  local net = layer(CELLS[o.cell], D, o.hidden, {
     num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
     weight_drop = o.weight_drop, precision = o.precision})
+  local F = 2 * o.hidden
+  if o.pool == "last" then return net, nil, F end
+  F = F + D
+  return net, o.pool == "attention" and layer("AttentionPool", F) or
+              layer("Pool", o.pool), F
 end
 
 ---A new classifier.
@@ -249,12 +252,12 @@ end
 ---@param o rnn.ClassifierConfig
 ---@return rnn.Classifier
 function classifier.build(known, o)
-  local m, F = {embed = layer("Embedding", #known.words, o.embed)}, 2 * o.hidden
+  local m = {embed = layer("Embedding", #known.words, o.embed)}
   core.fill_uniform(m.embed.weight, -0.1, 0.1)   -- rare words weigh little
-  local D = o.embed + words.add_chars(m, known.chars, o)
-  m.rnn, m.pool = new_rnn(D, o), new_pool(o)
+  local F
+  m.rnn, m.pool, F = new_reader(o.embed + words.add_chars(m, known.chars, o), o)
   if known.hierarchical then
-    m.sentence_rnn, m.sentence_pool = new_rnn(F, o), new_pool(o)
+    m.sentence_rnn, m.sentence_pool, F = new_reader(F, o)
   end
   if o.head > 0 then
     m.out = layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
@@ -286,7 +289,7 @@ local function reads(net, pool, D)
      options.batch_first or (options.proj_size or 0) > 0 then
     return nil
   end
-  local F = 2 * own[2]
+  local F = 2 * own[2] + (pool and D or 0)
   local fits = pool == nil or sizes(pool, "Pool") or
                (sizes(pool, "AttentionPool") or {})[1] == F
   return fits and F or nil
@@ -401,6 +404,7 @@ local function summarise(net, pool, x, lengths, want)
     local last = #state.h
     return op.cat(state.h:select(1, last - 1), state.h:select(1, last), 2)
   end
+  h = op.cat(h, x, 3)
   local y, weights = pool(h, lengths)
   if not want then return y end
   return y, weights and weights:totable() or shares(h, lengths)
