@@ -6,6 +6,17 @@ local options = require "rnn.options"
 
 local data, metrics = rnn.data, rnn.metrics
 
+local PRESETS = {
+  sentences = {hidden = 64, epochs = 8, word_dropout = 0.3,
+    help = "short texts read by words; thousands of them"},
+  documents = {hierarchical = true, pool = "attention", hidden = 64, epochs = 8,
+    word_dropout = 0.2, batch = 16,
+    help = "texts of many sentences, which are read first"},
+  chars = {tokens = "chars", embed = 32, hidden = 96, epochs = 8,
+    dropout = 0.2, word_dropout = 0.0, lr = 2e-3, max_length = 200,
+    help = "names, languages, scripts without spaces"},
+}
+
 local SPEC = options.join({
   name = "train_classifier.lua", usage = "--data FILE --out DIR [options]",
   saved = "resume",
@@ -21,7 +32,7 @@ local SPEC = options.join({
       "stars --out stars",
     "train_classifier.lua --data bad.txt good.txt --labels bad good " ..
       "--test 0.1 --out opinion",
-    "train_classifier.lua --data names/ --tokens chars --out names",
+    "train_classifier.lua --data names/ --preset chars --out names",
   },
 }, options.examples, {
   {"format", type = "choice", choices = {"tab", "space", "csv"},
@@ -38,6 +49,9 @@ local SPEC = options.join({
   {"text-column", type = "string",
    help = "likewise of the text (csv: default text)"},
   {group = "Model"},
+  {"preset", type = "choice", choices = {"sentences", "documents", "chars"},
+   default = "sentences", presets = PRESETS,
+   help = "sizes and schedule that go together"},
   {"tokens", type = "choice", choices = {"words", "chars"}, default = "words",
    help = "what a text is read by"},
   {"max-length", type = "int", min = 1, default = 1000,
