@@ -253,7 +253,9 @@ end
 ---@return rnn.Classifier
 function classifier.build(known, o)
   local m = {embed = layer("Embedding", #known.words, o.embed)}
-  core.fill_uniform(m.embed.weight, -0.05, 0.05)   -- rare words weigh little
+  if known.tokens == "words" then   -- most are rare, and are to weigh little
+    core.fill_uniform(m.embed.weight, -0.05, 0.05)
+  end
   local F
   m.rnn, m.pool, F = new_reader(o.embed + words.add_chars(m, known.chars, o), o)
   if known.hierarchical then
