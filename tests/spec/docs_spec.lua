@@ -23,6 +23,9 @@ end
 
 write("corpus.txt",
       ("It was the best of times, it was the worst of times.\n"):rep(60))
+for _, name in ipairs {"neg", "pos", "new", "texts"} do
+  write(name .. ".txt", ("a %s film\na %s story\n"):format(name, name):rep(9))
+end
 
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
