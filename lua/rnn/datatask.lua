@@ -11,11 +11,11 @@
 ---
 ---A kind is a module in rnn.models with these, as rnn.models.tagger has them:
 ---learn(examples, opts) -> known, notes; build(known, opts) -> model;
----unseen(known, examples) -> message about labels not learnt, or nil;
 ---describe(known) -> metadata; recall(metadata) -> known; load(path) -> model;
 ---and of the model known(), encode(examples) -> items with `size` and `gold`,
 ---loss(items) -> mean loss, count; predict(items) -> guesses, summed loss,
----count.
+---count. It may have unseen(known, examples) -> message about labels that were
+---not learnt, or nil.
 local cli = require "rnn.cli"
 local common = require "rnn.task"
 local core = require "rnn.core"
@@ -133,7 +133,8 @@ local function learn(self)
     table.move(notes, 1, #notes, #self.notes + 1, self.notes)
   end
   for _, part in ipairs {"valid", "test"} do
-    local unseen = self[part] and kind.unseen(self.known, self[part])
+    local unseen = self[part] and kind.unseen and
+                   kind.unseen(self.known, self[part])
     if unseen then self.notes[#self.notes + 1] = part .. ": " .. unseen end
   end
 end
