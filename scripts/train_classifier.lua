@@ -7,13 +7,16 @@ local options = require "rnn.options"
 local data, metrics = rnn.data, rnn.metrics
 
 local PRESETS = {
-  sentences = {hidden = 64, epochs = 8, word_dropout = 0.3,
-    help = "short texts read by words; thousands of them"},
-  documents = {hierarchical = true, pool = "attention", hidden = 64, epochs = 8,
-    word_dropout = 0.2, batch = 16,
+  plain = {hidden = 64, pool = "attention", epochs = 10, word_dropout = 0.3,
+    help = "texts of any kind, read by words"},
+  sentences = {hidden = 64, pool = "attention", epochs = 10, ema = 0.998,
+    word_dropout = 0.3,
+    help = "the same with averages of the weights: thousands of short texts"},
+  documents = {hierarchical = true, pool = "attention", hidden = 64,
+    epochs = 10, batch = 16, word_dropout = 0.2,
     help = "texts of many sentences, which are read first"},
-  chars = {tokens = "chars", embed = 32, hidden = 96, epochs = 8,
-    dropout = 0.2, word_dropout = 0.0, lr = 2e-3, max_length = 200,
+  chars = {tokens = "chars", max_length = 200, embed = 32, hidden = 96,
+    epochs = 4, dropout = 0.2, word_dropout = 0.0, lr = 2e-3,
     help = "names, languages, scripts without spaces"},
 }
 
@@ -31,7 +34,7 @@ local SPEC = options.join({
     "train_classifier.lua --data reviews.csv --format csv --label-column " ..
       "stars --out stars",
     "train_classifier.lua --data bad.txt good.txt --labels bad good " ..
-      "--test 0.1 --out opinion",
+      "--preset sentences --out opinion",
     "train_classifier.lua --data names/ --preset chars --out names",
   },
 }, options.examples, {
@@ -49,8 +52,8 @@ local SPEC = options.join({
   {"text-column", type = "string",
    help = "likewise of the text (csv: default text)"},
   {group = "Model"},
-  {"preset", type = "choice", choices = {"sentences", "documents", "chars"},
-   default = "sentences", presets = PRESETS,
+  {"preset", type = "choice", default = "plain",
+   choices = {"plain", "sentences", "documents", "chars"}, presets = PRESETS,
    help = "sizes and schedule that go together"},
   {"tokens", type = "choice", choices = {"words", "chars"}, default = "words",
    help = "what a text is read by"},

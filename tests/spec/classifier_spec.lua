@@ -252,7 +252,8 @@ describe("train_classifier", function()
   it("learns, tests the best model, and tells how to use it", function()
     local code, out, err = train("run", "--data", data, "--test-data",
                                  test_data, "--epochs", "15", "--lr", "0.02",
-                                 "--dropout", "0", "--batch", "8")
+                                 "--dropout", "0", "--batch", "8", "--pool",
+                                 "max")
     assert.equal(0, code, err)
     assert.truthy(out:find "accuracy 100.00 %%", out)
     assert.truthy(out:find "truth \\ guess +neg +pos", out)
