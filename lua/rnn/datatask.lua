@@ -15,6 +15,8 @@
 ---    describe(known)          metadata of its file
 ---    recall(metadata)         what is known; or nil, message
 ---    load(path)               a model; or nil, message
+---    unseen(known, examples)  a message about labels not learnt, or nil; need
+---                             not be there
 ---and a model has
 ---    encode(examples)         items with `size` and `gold`
 ---    loss(items)              mean loss, count
@@ -38,8 +40,10 @@ local datatask = {}
 ---perplexity is told of
 ---@field read fun(path: string, opts: table, option: string, index: integer):
 ---table[]|nil, string? the examples of one of the files of an option
----@field shorten fun(list: table[], most: integer): table[], integer examples
+---@field shorten? fun(list: table[], most: integer): table[], integer examples
 ---to train on with no more than so many tokens, and how many were too long
+---@field draw? fun(items: table[], opts: table): table[] the examples of an
+---epoch, some of them more than once; default all
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
 ---@field score fun(guesses: any[], examples: table[], model: table): table<
@@ -65,6 +69,9 @@ local function read(self, option)
   for i, path in ipairs(paths) do
     local list, wrong = self.def.read(path, self.opts, option, i)
     if not list then cli.fail(3, "%s", wrong) end
+    for _, note in ipairs(list.notes or {}) do
+      self.notes[#self.notes + 1] = path .. ": " .. note
+    end
     table.move(list, 1, #list, #all + 1, all)
   end
   return all
@@ -93,18 +100,35 @@ local function digest(examples)
   return scan:fingerprint()
 end
 
----Reads the data, and cuts off a part to validate with unless there is one.
+---Cuts a part off the examples to train on, drawn at random, at least one.
+local function cut_off(self, part)
+  if part == 0 or #self.train < 2 then return nil end
+  part = math.max(part, 1 / #self.train)
+  local rest
+  part, rest = splitting.split(self.train, {part, 1 - part}, self.opts.seed)
+  self.train = rest
+  return part
+end
+
+---Reads the data, and cuts off parts to test and to validate with unless there
+---are files of them.
 local function open_data(self)
   local opts = self.opts
-  self.train, self.cut = self.def.shorten(read(self, "data"), opts.max_length)
+  self.train = read(self, "data")
+  if self.def.shorten then
+    local cut
+    self.train, cut = self.def.shorten(self.train, opts.max_length)
+    if cut > 0 then
+      self.notes[#self.notes + 1] = ("%d examples are longer than %d tokens " ..
+        "(--max-length) and were cut"):format(cut, opts.max_length)
+    end
+  end
   self.valid = opts.valid_data and read(self, "valid_data")
   self.test = opts.test_data and read(self, "test_data")
   self.digest = {hash = digest(self.train),
                  valid = self.valid and digest(self.valid)}
-  if self.valid or opts.val == 0 or #self.train < 2 then return end
-  local part = math.max(opts.val, 1 / #self.train)
-  self.valid, self.train = splitting.split(self.train, {part, 1 - part},
-                                           opts.seed)
+  self.test = self.test or cut_off(self, opts.test)
+  self.valid = self.valid or cut_off(self, opts.val)
 end
 
 -- }==
@@ -114,15 +138,21 @@ end
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
   local kind, from = self.def.kind, self.saved or self.base
-  self.notes = {}
-  if not from then
-    self.known, self.notes = kind.learn(self.train, self.opts)
-    if not self.known then cli.fail(3, "%s", self.notes) end
-    return
+  if from then
+    local known, wrong = kind.recall(from.meta)
+    if not known then cli.fail(3, "%s: %s", from.path, wrong) end
+    self.known = known
+  else
+    local notes
+    self.known, notes = kind.learn(self.train, self.opts)
+    if not self.known then cli.fail(3, "%s", notes) end
+    table.move(notes, 1, #notes, #self.notes + 1, self.notes)
   end
-  local known, wrong = kind.recall(from.meta)
-  if not known then cli.fail(3, "%s: %s", from.path, wrong) end
-  self.known = known
+  for _, part in ipairs {"valid", "test"} do
+    local unseen = self[part] and kind.unseen and
+                   kind.unseen(self.known, self[part])
+    if unseen then self.notes[#self.notes + 1] = part .. ": " .. unseen end
+  end
 end
 
 ---The model to start from: what it is made of are options now.
@@ -142,7 +172,7 @@ end
 ---Pretrained vectors, in the place of the embedding.
 local function use_vectors(self)
   local opts = self.opts
-  if not opts.vectors or self.saved then return end
+  if not opts.vectors or self.saved or self.base then return end
   local words = self.known.words.names
   local v, wrong = vectors.load(opts.vectors, {words = words})
   if not v then cli.fail(3, "%s", wrong) end
@@ -159,10 +189,8 @@ local function make_model(self)
   self.model = self.def.kind.build(self.known, opts)
   if self.vectors then self.model.embed = self.vectors end
   if not self.base then return end
-  local tensors = {}
-  local theirs = model_of.parameters(self.base.model)
-  for i, p in ipairs(theirs) do tensors[theirs.names[i]] = p end
-  local ok, wrong = model_of.restore(self.model, tensors)
+  local ok, wrong = model_of.restore(self.model,
+                                     model_of.tensors(self.base.model))
   if not ok then cli.fail(3, "%s: %s", opts.init_from, wrong) end
 end
 
@@ -172,10 +200,6 @@ local function prepare(self)
   for _, item in ipairs(self.model:encode(self.train)) do
     if item.gold then items[#items + 1] = item else without = without + 1 end
   end
-  if self.cut > 0 then
-    self.notes[#self.notes + 1] = ("%d examples are longer than %d tokens " ..
-      "(--max-length) and were cut"):format(self.cut, self.opts.max_length)
-  end
   if without > 0 then
     self.notes[#self.notes + 1] = ("%d examples are passed over, their " ..
                                    "labels are not known"):format(without)
@@ -184,6 +208,7 @@ local function prepare(self)
     cli.fail(3, "%s: there is nothing to train on",
              table.concat(self.opts.data, ", "))
   end
+  if self.def.draw then items = self.def.draw(items, self.opts) end
   self.items = items
   self.reader = inbatches.reader(items, self.opts.batch, self.opts.seed)
   self.per_epoch = math.max(1, self.reader:per_epoch() // self.opts.accumulate)
@@ -279,7 +304,7 @@ end
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
 function datatask.main(args, spec, def)
-  local self = {spec = spec, def = def, unit = def.unit,
+  local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 opts = cli.given(args, spec)}
   common.settle(self, function()
     if self.opts.init_from then load_base(self) end

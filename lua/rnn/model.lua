@@ -77,6 +77,15 @@ local function kept(m)
   end)
 end
 
+---What a model file keeps of a model, by its names.
+---@param m table
+---@return table<string, rnn.Tensor>
+function model.tensors(m)
+  local found, by_name = kept(m), {}
+  for i, t in ipairs(found) do by_name[found.names[i]] = t end
+  return by_name
+end
+
 ---The outermost layers of a model: path -> {class, sizes, options}.
 local function layers_of(m)
   local found = {}

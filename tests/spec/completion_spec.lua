@@ -28,7 +28,7 @@ end
 describe("completion", function()
   it("knows scripts, options and choices in bash", function()
     sandbox.write("complete.bash", print_out "bash")
-    assert.equal("train_charlm.lua", offers "train_c")
+    assert.equal("train_charlm.lua", offers "train_ch")
     assert.equal("--hidden", offers("train_charlm.lua", "--hid"))
     assert.equal("lstm", offers("train_charlm.lua", "--cell", "l"))
     assert.equal("--top-k --top-p", offers("sample.lua", "--top"))
@@ -56,7 +56,9 @@ describe("a manual page", function()
                            "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
                            "caption.lua", "inspect.lua",
-                           "train_segmenter.lua", "segment.lua"} do
+                           "train_segmenter.lua", "segment.lua",
+                           "train_classifier.lua", "classify.lua",
+                           "nearest.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

@@ -411,6 +411,8 @@ describe("labelled", function()
     assert.same(expected, data.labelled(folder))
     assert.same(expected, data.labelled {Greek = folder .. "/Greek.txt",
                                          Czech = folder .. "/Czech.txt"})
+    assert.same({expected[1], notes = {}},
+                data.labelled(folder .. "/Czech.txt", {label = "file"}))
     write("classes/Greek.dev", "x\n")
     refuses("classes: classes/Greek.dev and classes/Greek.txt are both of " ..
             "the label 'Greek'; give the paths as {label = path}", "EFORMAT",
@@ -422,6 +424,9 @@ describe("labelled", function()
     assert.same({{label = "pos", text = "good\nfilm", line = 1},
                  {label = "pos", text = "fine", line = 1}, notes = {}},
                 data.labelled(sandbox.dir .. "/texts"))
+    write("texts/\xff.txt", "x\n")
+    refuses("texts/\xff.txt: its name, a label, is not valid UTF-8", "EFORMAT",
+            data.labelled(sandbox.dir .. "/texts"))
     refuses("none: No such file or directory", "EIO",
             data.labelled {x = sandbox.dir .. "/none"})
     refuses("texts/none: No such file or directory", "EIO",

@@ -23,6 +23,9 @@ end
 
 write("corpus.txt",
       ("It was the best of times, it was the worst of times.\n"):rep(60))
+for _, name in ipairs {"neg", "pos", "new", "texts"} do
+  write(name .. ".txt", ("a %s film\na %s story\n"):format(name, name):rep(9))
+end
 
 write("tagged.txt", ("She PRP\nsees VBZ\nit PRP\n\nStop VB\n\n"):rep(9))
 write("cut.txt", ("他  来到  上海  交通  大学\n她  的  大学\n"):rep(9))

@@ -656,7 +656,8 @@ describe("help", function()
                            "gradient_flow.lua", "longterm.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
-                           "inspect.lua",
+                           "train_classifier.lua", "classify.lua",
+                           "nearest.lua", "inspect.lua",
                            "bench/bench.lua", "bench/variants.lua",
                            "bench/results.lua"} do
     it("of " .. script .. " names every option", function()

@@ -349,6 +349,15 @@ describe("train_tagger", function()
     code, _, err = shell("train_tagger.lua", "--out",
       quote(dir .. "/vectors"), "--resume --steps 5")
     assert.equal(0, code, err)
+    os.remove(vectors)
+    code, _, err = shell("train_tagger.lua", "--threads 1 --steps 2 --data",
+      quote(train_file), "--out", quote(dir .. "/from-vectors"),
+      "--init-from", quote(dir .. "/vectors/best.safetensors"))
+    assert.equal(0, code, err)
+    local before = rnn.load(dir .. "/vectors/best.safetensors")
+    local after = rnn.load(dir .. "/from-vectors/best.safetensors")
+    assert.same(before["embed.weight"]:totable(),
+                after["embed.weight"]:totable())
   end)
 
   it("takes sentences with tags beside them, and plain tags", function()

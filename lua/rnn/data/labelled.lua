@@ -31,7 +31,8 @@ local labelled = {}
 ---@field separator? "tab"|"space"|"csv" between label and text: a tab, or the
 ---first white space (the last, for a label that comes last), or as data.csv
 ---reads; default tab
----@field label? "first"|"last" default first
+---@field label? "first"|"last"|"file" where the label is: in the line, default
+---first, or in the name of the file, whose lines are texts
 ---@field columns? table<string, integer|string> in place of `label`, with tabs:
 ---numbers, negative from the last; of csv: names; default of csv {label =
 ---"label", text = "text"}
@@ -40,7 +41,7 @@ local labelled = {}
 local OPTIONS = {separator = true, label = true, columns = true,
                  invalid = true}
 local SEPARATORS = {"tab", "space", "csv"}
-local PLACES = {"first", "last"}
+local PLACES = {"first", "last", "file"}
 local DEFAULT = {first = {label = 1, text = 2}, last = {label = 2, text = 1}}
 local NAMES = {"label", "text"}
 
@@ -57,8 +58,11 @@ local function check_options(opts)
   if given and (type(given) ~= "table" or not (given.label and given.text)) then
     error("labelled: 'columns' must be a table of label and text", 3)
   end
-  if given and o.separator == "space" then
-    error("labelled: 'columns' need the separator tab or csv", 3)
+  if given and (o.separator == "space" or o.label == "file") then
+    error("labelled: 'columns' need the separator tab or csv, and labels in " ..
+          "the lines", 3)
+  elseif o.label == "file" then
+    return o
   elseif o.separator == "tab" then
     o.columns = given or DEFAULT[o.label]
     columns.check("labelled", o.columns, NAMES)
@@ -144,9 +148,9 @@ end
 
 -- {== A file or a folder for each label ==
 
----The label that a file name stands for: "Greek" of "Greek.txt.gz".
-local function label_of(name)
-  name = name:gsub("%.gz$", "")
+---The label that a file name stands for: "Greek" of "names/Greek.txt.gz".
+local function label_of(path)
+  local name = path:match "[^/]*$":gsub("%.gz$", "")
   return name:match "^(.+)%.[^.]*$" or name
 end
 
@@ -210,6 +214,9 @@ local function read_labels(paths, o, add)
   table.sort(labels)
   for _, label in ipairs(labels) do
     local path = paths[label]
+    if not utf8.len(label) then
+      return nil, path .. ": its name, a label, is not valid UTF-8", "EFORMAT"
+    end
     local read = is_folder(path) and read_texts or read_texts_of_lines
     local name, wrong, code = read(path, label, o, add)
     if not name then return nil, wrong, code end
@@ -231,13 +238,16 @@ end
 function labelled.labelled(path, opts)
   local o = check_options(opts or {})
   local add, finish = collector()
-  if type(path) == "table" then return finish(read_labels(path, o, add)) end
-  if is_folder(path) then
+  if type(path) == "string" and is_folder(path) then
     local paths, wrong, code = find_labels(path)
     if not paths then return nil, wrong, code end
     local _, why, what = read_labels(paths, o, add)
     return finish(not why and path, why, what)
   end
+  if o.label == "file" and type(path) == "string" then
+    path = {[label_of(path)] = path}
+  end
+  if type(path) == "table" then return finish(read_labels(path, o, add)) end
   local read = o.separator == "csv" and read_csv or read_lines
   return finish(read(path, o, add))
 end

@@ -47,4 +47,13 @@ function inbatches.each(items, batch, visit)
   return results
 end
 
+---The rows of a result, for inbatches.each.
+---@param y rnn.Tensor (N,...)
+---@return rnn.Tensor[]
+function inbatches.rows(y)
+  local list = {}
+  for n = 1, #y do list[n] = y[n] end
+  return list
+end
+
 return inbatches

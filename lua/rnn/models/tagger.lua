@@ -7,7 +7,6 @@
 ---BiLSTM-CRF with words and characters (Lample et al. 2016; Ma and Hovy 2016).
 ---Words are looked up with case folded and digits as 0, the characters see them
 ---as they are. Tags of spans are learnt as BIOES and given back as they came.
----The characters of a word are read once for all its places in a batch.
 local CRF = require "rnn.layers.crf"
 local core = require "rnn.core"
 local data = require "rnn.data"
@@ -15,7 +14,7 @@ local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
 local model = require "rnn.model"
 local regularise = require "rnn.regularise"
-local units = require "rnn.data.units"
+local words = require "rnn.models.words"
 
 local op = core.op
 
@@ -38,7 +37,6 @@ local tagger = {KIND = "tagger", methods = Tagger}
 
 local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 
-local LONGEST = 100    -- characters of a word that are read
 local MOST = 2000      -- words that are tagged together
 
 ---@class rnn.TaggerKnown
@@ -51,18 +49,6 @@ local MOST = 2000      -- words that are tagged together
 ---@field word_dropout number
 
 -- {== What is known of words and tags ==
-
----A word as it is looked up.
-local function fold(word)
-  return (core.normalise(word, "fold"):gsub("%d", "0"))
-end
-
----The characters of a word that are read.
-local function spell(word)
-  if #word <= LONGEST then return units.chars(word) end
-  local chars = units.chars(word:sub(1, 4 * LONGEST))
-  return table.move(chars, 1, math.min(#chars, LONGEST), 1, {})
-end
 
 local function map(list, f)
   local out = {}
@@ -79,16 +65,18 @@ end
 ---@return rnn.TaggerKnown|nil
 ---@return string[]|string notes, or the message
 function tagger.learn(sentences, o)
-  local words, spelt, tags = {}, {}, {}
+  local folded, spelt, tags = {}, {}, {}
   for i, s in ipairs(sentences) do
-    words[i], tags[i] = map(s.words, fold), s.tags
-    for _, word in ipairs(s.words) do spelt[#spelt + 1] = spell(word) end
+    folded[i], tags[i] = map(s.words, words.fold), s.tags
+    for _, word in ipairs(s.words) do
+      spelt[#spelt + 1] = words.spell(word)
+    end
   end
   local known = {columns = map(o.features or {}, tostring), features = {},
                  scheme = data.scheme(tags), word_dropout = o.word_dropout}
   local wrong, warning
-  known.words, wrong = data.vocabulary(words, nil, {min_count = o.min_count,
-                                                    max_size = o.max_vocab})
+  known.words, wrong = data.vocabulary(folded, nil, {min_count = o.min_count,
+                                                     max_size = o.max_vocab})
   if wrong then return nil, wrong end
   known.chars = o.chars ~= "none" and assert(data.vocabulary(spelt)) or nil
   known.tags, warning = data.labels(known.scheme and map(tags, data.bioes) or
@@ -99,6 +87,15 @@ function tagger.learn(sentences, o)
     if wrong then return nil, wrong end
   end
   return known, {warning}
+end
+
+---What people should know of tags that were not learnt.
+---@param known rnn.TaggerKnown
+---@param sentences rnn.Sentence[]
+---@return string|nil
+function tagger.unseen(known, sentences)
+  local tags = map(sentences, function(s) return s.tags end)
+  return known.tags:unseen(known.scheme and map(tags, data.bioes) or tags)
 end
 
 ---What a model file says of a tagger, beside its layers.
@@ -170,19 +167,6 @@ local function layer(name, ...)
   return require("rnn.layers." .. name:lower())(...)
 end
 
----The layers that read characters; returns what they give for a word.
-local function add_chars(m, known, o)
-  if not known.chars then return 0 end
-  m.char_embed = layer("Embedding", #known.chars, o.char_embed)
-  if o.chars == "cnn" then
-    m.char_cnn = layer("Conv1d", o.char_embed, o.char_hidden, 3, {padding = 1})
-    return o.char_hidden
-  end
-  m.char_rnn = layer("LSTM", o.char_embed, o.char_hidden,
-                     {bidirectional = true})
-  return 2 * o.char_hidden
-end
-
 ---@class rnn.TaggerConfig
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer of words
@@ -207,7 +191,7 @@ end
 function tagger.build(known, o)
   local m = {embed = layer("Embedding", #known.words, o.embed,
                            {freeze = o.freeze})}
-  local D = o.embed + add_chars(m, known, o)
+  local D = o.embed + words.add_chars(m, known.chars, o)
   if #known.features > 0 then m.features = {} end
   for i, vocabulary in ipairs(known.features) do
     m.features[i] = layer("Embedding", #vocabulary, o.feature_embed)
@@ -281,7 +265,7 @@ function Tagger:encode(sentences)
   local known, items = self[KNOWN], {}
   for i, s in ipairs(sentences) do
     local item = {size = #s.words, spelt = s.words, features = {},
-                  words = known.words:encode(map(s.words, fold))}
+                  words = known.words:encode(map(s.words, words.fold))}
     for k, name in ipairs(known.columns) do
       item.features[k] = known.features[k]:encode(s[name])
     end
@@ -294,42 +278,6 @@ function Tagger:encode(sentences)
     items[i] = item
   end
   return items
-end
-
----The different words of items, and the number of each at every place (T,N).
-local function different(items, T)
-  local words, number, places = {}, {}, {}
-  for t = 1, T do
-    local row = {}
-    for n, item in ipairs(items) do
-      local word = item.spelt[t] or item.spelt[1]
-      if not number[word] then
-        words[#words + 1] = word
-        number[word] = #words
-      end
-      row[n] = number[word]
-    end
-    places[t] = row
-  end
-  return words, core.ids(places)
-end
-
----What the characters of all words say (T,N,F).
-local function read_chars(self, items, T)
-  local chars = self[KNOWN].chars
-  local words, places = different(items, T)
-  local ids, lengths = data.padded(map(words, function(word)
-    return (chars:encode(spell(word)))
-  end), {pad = 1})
-  local x = self.char_embed(ids)
-  local y
-  if self.char_cnn then
-    y = layer("Pool", "max")(self.char_cnn(x, lengths), lengths)
-  else
-    local _, state = self.char_rnn(x, nil, lengths)
-    y = op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
-  end
-  return op.embedding(y, places)
 end
 
 ---Scores with those of tags that an item does not allow at -inf. Each place of
@@ -349,13 +297,15 @@ local function allowed_scores(self, y, items)
   return mask and y:masked_fill(mask, -math.huge) or y
 end
 
----Scores of the tags (T,N,K), and the lengths of the N sentences.
-local function scores(self, items)
+---What the last layer makes of words (T,N,F), and the lengths of N sentences.
+local function states(self, items)
   local known = self[KNOWN]
   local ids, lengths = data.padded(items, {field = "words", pad = 1})
   local parts = {self.embed(regularise.word_dropout(ids, known.word_dropout,
                                                     1))}
-  if known.chars then parts[2] = read_chars(self, items, #ids) end
+  if known.chars then
+    parts[2] = words.read_chars(self, known.chars, items, #ids)
+  end
   for k, embed in ipairs(self.features or {}) do
     parts[#parts + 1] = embed((data.padded(map(items, function(item)
       return item.features[k]
@@ -363,7 +313,12 @@ local function scores(self, items)
   end
   local x = #parts > 1 and op.cat(parts, 3) or parts[1]
   if self.drop_in then x = self.drop_in(x) end
-  local h = self.rnn(x, nil, lengths)
+  return self.rnn(x, nil, lengths), lengths
+end
+
+---Scores of the tags (T,N,K), and the lengths of the N sentences.
+local function scores(self, items)
+  local h, lengths = states(self, items)
   return self.out(self.drop and self.drop(h) or h), lengths
 end
 
@@ -440,6 +395,16 @@ function Tagger:tag(sentences, batch)
     end
   end
   return all
+end
+
+---Vectors of sentences, the means of the states of their words.
+---@param sentences {words: string[]}[] as tag takes them
+---@param batch? integer sentences at once; default 32
+---@return rnn.Tensor[] vectors (F)
+function Tagger:vectors(sentences, batch)
+  return inbatches.each(self:encode(sentences), batch or 32, function(items)
+    return inbatches.rows(layer("Pool", "mean")(states(self, items)))
+  end)
 end
 
 return tagger

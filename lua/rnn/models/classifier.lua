@@ -1,0 +1,563 @@
+---The model kind "classifier": a label for a text.
+---
+---    token ids (T,R) -> embed (T,R,D) -----.
+---    characters of words -> char_rnn, cnn --> drop_in -> rnn -> pool (R,F)
+---                                                -> drop -> out (N,K) logits
+---
+---The R rows are the N texts. A pool gets the states of rnn and what rnn read,
+---side by side (Lai et al. 2015): words matter by themselves, too. Without a
+---pool a text is the last state of either direction. A hierarchical model (Yang
+---et al. 2016) reads sentences as rows, and their vectors (S,N,F) likewise by
+---sentence_rnn and sentence_pool, whose result goes to drop.
+local core = require "rnn.core"
+local data = require "rnn.data"
+local inbatches = require "rnn.models.inbatches"
+local json = require "rnn.json"
+local lengths_of = require "rnn.lengths"
+local model = require "rnn.model"
+local regularise = require "rnn.regularise"
+local units = require "rnn.data.units"
+local words = require "rnn.models.words"
+
+local op = core.op
+local classifier = {}
+
+classifier.KIND = "classifier"
+
+local KNOWN = {}   -- the key of what a classifier knows, which no walk visits
+local LONGEST = 64 -- tokens of a sentence; more begin another one
+
+---@class rnn.ClassifierKnown
+---@field tokens "words"|"chars"
+---@field words rnn.Labels of tokens
+---@field chars rnn.Labels|nil
+---@field labels rnn.Labels
+---@field counts integer[] texts of each label
+---@field weighted boolean whether labels count in the loss by how rare they are
+---@field smoothing number of labels
+---@field word_dropout number
+---@field hierarchical boolean
+---@field max_length integer tokens of a text that are read
+
+---@class rnn.Classifier
+---@field embed rnn.Embedding
+---@field char_embed rnn.Embedding|nil
+---@field char_rnn rnn.LSTM|nil
+---@field char_cnn rnn.Conv1d|nil
+---@field drop_in rnn.Dropout|nil
+---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
+---@field pool rnn.Pool|rnn.AttentionPool|nil
+---@field sentence_rnn rnn.LSTM|rnn.GRU|rnn.RNN|nil
+---@field sentence_pool rnn.Pool|rnn.AttentionPool|nil
+---@field drop rnn.Dropout|nil
+---@field out rnn.Linear|rnn.MLP
+local Classifier = {}
+
+local META = {__index = Classifier, __name = "rnn.Classifier"}
+
+-- {== Text as tokens ==
+
+---Words are what white space and punctuation stand between; apostrophes and
+---hyphens are parts of words, other punctuation is tokens of its own.
+local CUT = {
+  words = function(text)
+    return units.words((text:gsub("[^%w%s'\x80-\xFF-]", " %0 ")))
+  end,
+  chars = function(text) return units.chars((text:gsub("%s+", " "))) end,
+}
+
+---As a token is looked up.
+local FOLD = {words = words.fold, chars = function(char) return char end}
+
+---The sentences of a text: lines, and what ends in . ! ? or their like.
+local function sentences_of(text)
+  local list = {}
+  text = text:gsub("([.!?]+[\"')%]]*%s)", "%1\n")
+             :gsub("\u{3002}", "%0\n"):gsub("\u{FF01}", "%0\n")
+             :gsub("\u{FF1F}", "%0\n")
+  for sentence in text:gmatch "[^\n]*%S[^\n]*" do
+    list[#list + 1] = sentence
+  end
+  return list
+end
+
+---The tokens of a text by rows: sentences, or all of them; at most so many.
+---@return string[][] rows each of one token or more; none of an empty text
+---@return boolean cut whether there were more
+local function rows_of(text, o)
+  local rows, left, most = {}, o.max_length,
+                           o.hierarchical and LONGEST or math.maxinteger
+  for _, part in ipairs(o.hierarchical and sentences_of(text) or {text}) do
+    local tokens = CUT[o.tokens](part)
+    local kept = math.min(#tokens, left)
+    for first = 1, kept, most do
+      local last = math.min(kept, first + most - 1)
+      rows[#rows + 1] = table.move(tokens, first, last, 1, {})
+    end
+    if kept < #tokens then return rows, true end
+    left = left - kept
+  end
+  return rows, false
+end
+
+-- }==
+
+-- {== What is known of words and labels ==
+
+local function map(list, f)
+  local out = {}
+  for i, x in ipairs(list) do out[i] = f(x) end
+  return out
+end
+
+---Learns tokens and labels of texts.
+---@param texts rnn.Labelled[] with `text` and `label`
+---@param o {tokens: string, chars: string, min_count: integer, max_vocab:
+---integer, max_length: integer, hierarchical: boolean?, balance: string,
+---label_smoothing: number, word_dropout: number}
+---@return rnn.ClassifierKnown|nil
+---@return string[]|string notes, or the message
+function classifier.learn(texts, o)
+  local folded, spelt, notes, long = {}, {}, {}, 0
+  for _, one in ipairs(texts) do
+    local rows, cut = rows_of(one.text, o)
+    if cut then long = long + 1 end
+    for _, row in ipairs(rows) do
+      folded[#folded + 1] = map(row, FOLD[o.tokens])
+      for _, word in ipairs(o.chars ~= "none" and row or {}) do
+        spelt[#spelt + 1] = words.spell(word)
+      end
+    end
+  end
+  local known = {
+    tokens = o.tokens, hierarchical = o.hierarchical or false,
+    max_length = o.max_length, word_dropout = o.word_dropout,
+    smoothing = o.label_smoothing, weighted = o.balance == "weights",
+    chars = o.chars ~= "none" and assert(data.vocabulary(spelt)) or nil,
+    counts = {},
+  }
+  local wrong
+  known.words, wrong = data.vocabulary(folded, nil, {min_count = o.min_count,
+                                                     max_size = o.max_vocab})
+  if wrong then return nil, wrong end
+  known.labels, notes[1] = data.labels(texts, "label")
+  for i = 1, #known.labels do known.counts[i] = 0 end
+  for _, one in ipairs(texts) do
+    local id = known.labels:id(one.label)
+    known.counts[id] = known.counts[id] + 1
+  end
+  if long > 0 then
+    notes[#notes + 1] = ("texts cut to %d tokens (--max-length): %d")
+                        :format(o.max_length, long)
+  end
+  return known, notes
+end
+
+---What people should know of labels that were not learnt.
+---@param known rnn.ClassifierKnown
+---@param texts rnn.Labelled[]
+---@return string|nil
+function classifier.unseen(known, texts)
+  local report = known.labels:unseen(texts, "label")
+  return report and report .. "; guesses for them count as wrong"
+end
+
+local FIELDS = {tokens = "string", counts = "table", weighted = "boolean",
+                smoothing = "number", word_dropout = "number",
+                hierarchical = "boolean", max_length = "number"}
+
+---What a model file says of a classifier, beside its layers.
+---@param known rnn.ClassifierKnown
+---@return table<string, any> meta for rnn.save
+function classifier.describe(known)
+  local own = {}
+  for name in pairs(FIELDS) do own[name] = known[name] end
+  return {["rnnlua.kind"] = classifier.KIND, words = known.words,
+          chars = known.chars, labels = known.labels,
+          classifier = json.encode(own)}
+end
+
+---Does a description, which is not trusted, make sense?
+local function is_sound(o)
+  for name, kind in pairs(FIELDS) do
+    if type(o) ~= "table" or type(o[name]) ~= kind then return false end
+  end
+  for _, count in ipairs(o.counts) do
+    if math.type(count) ~= "integer" or count < 1 then return false end
+  end
+  return CUT[o.tokens] and o.smoothing >= 0 and o.smoothing < 1 and
+         o.word_dropout >= 0 and o.word_dropout <= 1 and
+         math.type(o.max_length) == "integer" and o.max_length >= 1
+end
+
+---What classifier.describe described; nothing in it is trusted.
+---@param meta table<string, string>
+---@return rnn.ClassifierKnown|nil
+---@return string? message
+function classifier.recall(meta)
+  if meta["rnnlua.kind"] ~= classifier.KIND then
+    return nil, ("is not a classifier: its kind is '%s'"):format(
+                meta["rnnlua.kind"] or "unknown")
+  end
+  local known = json.decode(meta.classifier or "null")
+  if not is_sound(known) then return nil, "its description is damaged" end
+  local wrong
+  known.words, wrong = data.vocabulary_from(meta.words)
+  if not known.words then return nil, wrong end
+  known.labels, wrong = data.labels_from(meta.labels or "")
+  if not known.labels then return nil, wrong end
+  if #known.counts ~= #known.labels then
+    return nil, "its description is damaged"
+  end
+  if meta.chars then
+    known.chars, wrong = data.vocabulary_from(meta.chars)
+    if not known.chars then return nil, wrong end
+  end
+  return known
+end
+
+-- }==
+
+-- {== Layers ==
+
+local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
+
+local function layer(name, ...)
+  return require("rnn.layers." .. name:lower())(...)
+end
+
+---@class rnn.ClassifierConfig: rnn.SpellingConfig
+---@field cell "lstm"|"gru"|"rnn"
+---@field embed integer of tokens
+---@field hidden integer units in each direction
+---@field layers integer
+---@field pool "last"|"mean"|"max"|"attention"
+---@field head integer units between the vector of a text and the scores; 0
+---without
+---@field dropout number of inputs, between layers and of texts, one mask for
+---all steps
+---@field weight_drop number
+---@field precision "full"|"bf16"
+
+---A network that reads vectors of D numbers, its pool, and how many numbers
+---come of them.
+local function new_reader(D, o)
+  local net = layer(CELLS[o.cell], D, o.hidden, {
+    num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
+    weight_drop = o.weight_drop, precision = o.precision})
+  local F = 2 * o.hidden
+  if o.pool == "last" then return net, nil, F end
+  F = F + D
+  return net, o.pool == "attention" and layer("AttentionPool", F) or
+              layer("Pool", o.pool), F
+end
+
+---A new classifier.
+---@param known rnn.ClassifierKnown
+---@param o rnn.ClassifierConfig
+---@return rnn.Classifier
+function classifier.build(known, o)
+  local m = {embed = layer("Embedding", #known.words, o.embed)}
+  if known.tokens == "words" then   -- most are rare, and are to weigh little
+    core.fill_uniform(m.embed.weight, -0.05, 0.05)
+  end
+  local F
+  m.rnn, m.pool, F = new_reader(o.embed + words.add_chars(m, known.chars, o), o)
+  if known.hierarchical then
+    m.sentence_rnn, m.sentence_pool, F = new_reader(F, o)
+  end
+  if o.head > 0 then
+    m.out = layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
+  else
+    m.out = layer("Linear", F, #known.labels)
+  end
+  if o.dropout > 0 then
+    m.drop_in = layer("Dropout", {p = o.dropout, locked = true})
+    m.drop = layer("Dropout", {p = o.dropout})
+  end
+  m[KNOWN] = known
+  return setmetatable(m, META)
+end
+
+---Whether a layer of a file is of a class, and the sizes it has.
+local function sizes(value, ...)
+  local config = type(value) == "table" and value.config
+  for _, name in ipairs {...} do
+    if config and config.class == name then return config.sizes end
+  end
+end
+
+---Does net read vectors of D numbers in both directions, for a pool? Returns
+---how many it gives.
+local function reads(net, pool, D)
+  local own = sizes(net, "LSTM", "GRU", "RNN")
+  local options = own and net.config.options
+  if not own or own[1] ~= D or not options.bidirectional or
+     options.batch_first or (options.proj_size or 0) > 0 then
+    return nil
+  end
+  local F = 2 * own[2] + (pool and D or 0)
+  local fits = pool == nil or sizes(pool, "Pool") or
+               (sizes(pool, "AttentionPool") or {})[1] == F
+  return fits and F or nil
+end
+
+---What the characters of a word give; nil when their layers do not fit.
+local function spelling(m, known)
+  if not known.chars then return 0 end
+  local table_of = sizes(m.char_embed, "Embedding")
+  if not table_of or table_of[1] ~= #known.chars then return nil end
+  local cnn = sizes(m.char_cnn, "Conv1d")
+  if cnn then return cnn[1] == table_of[2] and cnn[2] or nil end
+  return reads(m.char_rnn, nil, table_of[2])
+end
+
+---What keeps the layers of a file from being those of a classifier.
+local function fault(m, known)
+  local embed, more = sizes(m.embed, "Embedding"), spelling(m, known)
+  local F = embed and more and reads(m.rnn, m.pool, embed[2] + more)
+  if F and known.hierarchical then
+    F = reads(m.sentence_rnn, m.sentence_pool, F)
+  end
+  local out = sizes(m.out, "Linear", "MLP")
+  local fits = F and out and embed[1] == #known.words and out[1] == F and
+               out[#out] == #known.labels
+  for _, name in ipairs {"drop_in", "drop"} do
+    fits = fits and (m[name] == nil or sizes(m[name], "Dropout"))
+  end
+  return not fits and "its layers do not fit its words and labels" or nil
+end
+
+---Rebuilds a classifier from its file.
+---@param path string
+---@return rnn.Classifier|nil
+---@return table<string, string>|string meta or the message "path: reason"
+---@return string? code "EIO" or "EFORMAT"
+function classifier.load(path)
+  local m, meta, code = model.load_model(path)
+  if not m then return nil, meta, code end
+  local known, wrong = classifier.recall(meta)
+  wrong = wrong or fault(m, known)
+  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  m[KNOWN] = known
+  return setmetatable(m, META), meta
+end
+
+---@return rnn.ClassifierKnown
+function Classifier:known() return self[KNOWN] end
+
+-- }==
+
+-- {== Texts as ids ==
+
+---Texts made ready.
+---@param texts {text: string, label: string?}[] each of one token or more
+---@return table[] items with `rows` of ids, `size`, and `gold` where the label
+---is known
+function Classifier:encode(texts)
+  local known, items = self[KNOWN], {}
+  for i, one in ipairs(texts) do
+    local rows, cut = rows_of(one.text, known)
+    local item, longest = {rows = {}, cut = cut}, 0
+    for k, tokens in ipairs(rows) do
+      longest = math.max(longest, #tokens)
+      item.rows[k] = {spelt = tokens,
+                      ids = known.words:encode(map(tokens,
+                                                   FOLD[known.tokens]))}
+    end
+    item.size = #rows * longest
+    item.label = one.label and known.labels:id(one.label) or 0
+    item.gold = item.label > 0
+    items[i] = item
+  end
+  return items
+end
+
+---The rows of all items, and which are whose (S,N), with their numbers.
+local function gather(items)
+  local rows, places = {}, {}
+  for n, item in ipairs(items) do
+    places[n] = {}
+    for k, row in ipairs(item.rows) do
+      rows[#rows + 1] = row
+      places[n][k] = #rows
+    end
+  end
+  return rows, data.padded(places, {pad = 1})
+end
+
+-- }==
+
+-- {== Scores ==
+
+---How much each step gave to the maxima of h (T,N,F), as lists by row.
+local function shares(h, lengths)
+  local beyond = lengths_of.beyond(lengths, #h, h.dtype)
+  local rows = op.masked_fill(h, beyond, -math.huge):argmax(1):totable()
+  for n, chosen in ipairs(rows) do
+    local share = {}
+    for t = 1, lengths[n] do share[t] = 0.0 end
+    for _, t in ipairs(chosen) do share[t] = share[t] + 1 / #chosen end
+    rows[n] = share
+  end
+  return rows
+end
+
+---Vectors (N,F) of rows x (T,N,D); if wanted, how much each step gave to them,
+---which a pool of attention or of maxima knows.
+local function summarise(net, pool, x, lengths, want)
+  local h, state = net(x, nil, lengths)
+  if not pool then
+    local last = #state.h
+    return op.cat(state.h:select(1, last - 1), state.h:select(1, last), 2)
+  end
+  h = op.cat(h, x, 3)
+  local y, weights = pool(h, lengths)
+  if not want then return y end
+  return y, weights and weights:totable() or shares(h, lengths)
+end
+
+---The embedded tokens of rows (T,R,D), and their numbers.
+local function read(self, rows)
+  local known = self[KNOWN]
+  local ids, lengths = data.padded(rows, {field = "ids", pad = 1})
+  local x = self.embed(regularise.word_dropout(ids, known.word_dropout, 1))
+  if known.chars then
+    x = op.cat(x, words.read_chars(self, known.chars, rows, #ids), 3)
+  end
+  return self.drop_in and self.drop_in(x) or x, lengths
+end
+
+---Vectors (N,F) of items; if wanted, what their rows gave, and the tokens of
+---these.
+local function vectors(self, items, want)
+  local rows, places, counts = gather(items)
+  local x, lengths = read(self, rows)
+  local y, by_token = summarise(self.rnn, self.pool, x, lengths, want)
+  local by_row
+  if self.sentence_rnn then
+    y, by_row = summarise(self.sentence_rnn, self.sentence_pool,
+                          op.embedding(y, places), counts, want)
+  end
+  return y, by_token, by_row
+end
+
+local function scores(self, items)
+  local y = vectors(self, items)
+  return self.out(self.drop and self.drop(y) or y)
+end
+
+-- }==
+
+---Weights of labels, 1 on average over the texts that were learnt from.
+local function weights_of(known, dtype)
+  if not known.weighted then return nil end
+  local total = 0
+  for _, n in ipairs(known.counts) do total = total + n end
+  return core.tensor(map(known.counts, function(n)
+    return total / (#known.counts * n)
+  end), dtype)
+end
+
+local function labels_of(items)
+  return core.ids(map(items, function(item) return item.label end))
+end
+
+---What training makes small.
+---@param items table[] from encode, all gold
+---@return rnn.Tensor loss nats per text
+---@return integer texts
+function Classifier:loss(items)
+  local known, y = self[KNOWN], scores(self, items)
+  return op.cross_entropy(y, labels_of(items), {
+    weight = weights_of(known, y.dtype), label_smoothing = known.smoothing,
+  }), #items
+end
+
+---The likeliest labels of items.
+---@param items table[] from encode
+---@return string[] labels
+---@return number loss nats of the labels that are known, summed
+---@return integer count of these
+function Classifier:predict(items)
+  local y, count = scores(self, items), 0
+  for _, item in ipairs(items) do count = count + (item.gold and 1 or 0) end
+  local loss = op.cross_entropy(y, labels_of(items), {ignore = 0,
+                                                      reduction = "sum"})
+  return self[KNOWN].labels:decode(y:argmax(2):totable()), loss:item(), count
+end
+
+---Whether its pools tell what each token gave.
+---@return boolean
+function Classifier:chooses()
+  local function does(pool)
+    return pool ~= nil and pool.config.options.kind ~= "mean" and
+           pool.config.options.kind ~= "last"
+  end
+  return does(self.pool) and (not self.sentence_rnn or
+                              does(self.sentence_pool))
+end
+
+---@class rnn.Classified
+---@field label string the likeliest
+---@field probabilities number[] of each label, in the order of known().labels
+---@field cut boolean whether the text was longer than what is read
+---@field tokens? string[] with `weights`
+---@field weights? number[] how much each token gave, 1 in all
+
+---What the tokens of an item gave: of a hierarchical model, times what their
+---sentence did.
+local function explain(item, by_token, by_row, at, n)
+  local tokens, weights = {}, {}
+  for k, row in ipairs(item.rows) do
+    for t, token in ipairs(row.spelt) do
+      tokens[#tokens + 1] = token
+      weights[#weights + 1] = by_token[at + k][t] * (by_row and by_row[n][k] or
+                                                     1)
+    end
+  end
+  return tokens, weights
+end
+
+local function classify(self, items, want)
+  local y, by_token, by_row = vectors(self, items, want)
+  local p, at, list = self.out(y):softmax(2):totable(), 0, {}
+  for n, item in ipairs(items) do
+    local best = 1
+    for k, x in ipairs(p[n]) do if x > p[n][best] then best = k end end
+    local one = {label = self[KNOWN].labels.names[best], probabilities = p[n],
+                 cut = item.cut}
+    if by_token then
+      one.tokens, one.weights = explain(item, by_token, by_row, at, n)
+    end
+    list[n], at = one, at + #item.rows
+  end
+  return list
+end
+
+---Classifies texts.
+---@param texts string[] each of one token or more: not empty, not white space
+---@param o? {batch: integer?, weights: boolean?} texts at once, default 32;
+---whether to tell what each token gave, which a pool of attention or of maxima
+---knows
+---@return rnn.Classified[]
+function Classifier:classify(texts, o)
+  o = o or {}
+  local items = self:encode(map(texts, function(s) return {text = s} end))
+  return inbatches.each(items, o.batch or 32, function(part)
+    return classify(self, part, o.weights and self:chooses())
+  end)
+end
+
+---Vectors of texts, what the labels are chosen by.
+---@param texts string[] as classify takes them
+---@param batch? integer texts at once; default 32
+---@return rnn.Tensor[] vectors (F)
+function Classifier:vectors(texts, batch)
+  local items = self:encode(map(texts, function(s) return {text = s} end))
+  return inbatches.each(items, batch or 32, function(part)
+    return inbatches.rows((vectors(self, part)))
+  end)
+end
+
+return classifier
