@@ -2,6 +2,7 @@
 ---Usage: rnnlua train_classifier.lua --data FILE --out DIR [options]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
+local classifier = require "rnn.models.classifier"
 local options = require "rnn.options"
 
 local data, metrics = rnn.data, rnn.metrics
@@ -72,6 +73,8 @@ local SPEC = options.join({
    default = "max", help = "what makes the steps of a text one vector"},
   {"hierarchical", type = "flag",
    help = "read words of sentences, then sentences: for long texts"},
+  {"bayes", type = "flag",
+   help = "go by a naive Bayes of words and pairs of words as well"},
   {"head", type = "int", min = 0, max = 65536, default = 0,
    help = "units between that vector and the labels; 0 = none"},
   {"word-dropout", type = "number", min = 0, below = 1, default = 0.1,
@@ -162,7 +165,7 @@ end
 -- }==
 
 rnn.datatask.main(arg, SPEC, {
-  kind = require "rnn.models.classifier", unit = "text", read = read,
+  kind = classifier, unit = "text", read = read, mark = classifier.mark,
   draw = repeated, score = score, show = show,
   metric = function(_, opts) return opts.metric end,
   use = function(path)

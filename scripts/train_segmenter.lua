@@ -44,7 +44,6 @@ local function read(path, opts, option)
   for _, one in ipairs(list) do
     for _, word in ipairs(one.words) do train_words[word] = true end
   end
-  if opts.dictionary == "learn" then segmenter.mark(list) end
   return list
 end
 
@@ -56,7 +55,7 @@ end
 
 rnn.datatask.main(arg, SPEC, {
   kind = segmenter, unit = "character", read = read,
-  shorten = segmenter.shortened,
+  shorten = segmenter.shortened, mark = segmenter.mark,
   score = function(guesses, examples)
     local r = report_of(guesses, examples)
     return {f1 = 100 * r.f1, oov_recall = 100 * (r.oov_recall or 0)}

@@ -42,6 +42,8 @@ local datatask = {}
 ---table[]|nil, string? the examples of one of the files of an option
 ---@field shorten? fun(list: table[], most: integer): table[], integer examples
 ---to train on with no more than so many tokens, and how many were too long
+---@field mark? fun(train: table[], opts: table) adds to the examples to train
+---on what the others say of them
 ---@field draw? fun(items: table[], opts: table): table[] the examples of an
 ---epoch, some of them more than once; default all
 ---@field metric fun(known: table, opts: table): string? the score that the best
@@ -129,6 +131,7 @@ local function open_data(self)
                  valid = self.valid and digest(self.valid)}
   self.test = self.test or cut_off(self, opts.test)
   self.valid = self.valid or cut_off(self, opts.val)
+  if self.def.mark then self.def.mark(self.train, opts) end
 end
 
 -- }==

@@ -32,7 +32,12 @@ end
 
 local function new(o, texts)
   o = options(o)
-  local known, notes = classifier.learn(texts or TEXTS, o)
+  local list = {}
+  for i, one in ipairs(texts or TEXTS) do
+    list[i] = {text = one.text, label = one.label}
+  end
+  classifier.mark(list, o)
+  local known, notes = classifier.learn(list, o)
   return classifier.build(known, o), notes
 end
 
@@ -49,6 +54,9 @@ local function each_kind(f)
   f("characters of words", {chars = "lstm", pool = "mean"})
   f("characters by convolution", {chars = "cnn", cell = "gru"})
   f("characters", {tokens = "chars", cell = "rnn", layers = 2})
+  f("a naive Bayes", {bayes = true})
+  f("a naive Bayes, sentences, a head", {bayes = true, hierarchical = true,
+                                         head = 2})
   f("a head", {head = 3, balance = "weights", label_smoothing = 0.1})
 end
 
@@ -102,6 +110,36 @@ describe("a classifier", function()
       assert.same(a, b)
       assert.same(m:known().counts, again:known().counts)
     end)
+  end)
+
+  it("goes by the naive Bayes of other texts in training", function()
+    local texts = {}
+    for i = 1, 16 do
+      texts[i] = {text = i % 2 == 0 and "good film" or "bad film",
+                  label = i % 2 == 0 and "pos" or "neg"}
+    end
+    local o = options {bayes = true}
+    classifier.mark(texts, o)
+    assert.same({"bad", "bad film", "film"}, texts[1].grams)
+    -- without texts 1 and 9: 6 of neg, 8 of pos; 5 grams, as many and one more
+    local function log_p(n, all) return math.log((n + 1) / (3 * all + 5)) end
+    local neg = log_p(6, 6) * 2 + log_p(6, 6)
+    local pos = log_p(0, 8) * 2 + log_p(8, 8)
+    local b = (neg - pos) / 2 / math.sqrt(3)
+    assert.near(b, texts[1].bayes.neg, 1e-12)
+    assert.near(-b, texts[1].bayes.pos, 1e-12)
+    local before = texts[1].bayes
+    texts[1].label = "pos"
+    classifier.mark(texts, o)
+    assert.same(before, texts[1].bayes)
+    -- for other texts: of all, and nothing for what is not known
+    local m = new({bayes = true}, texts)
+    local items = m:encode {{text = "bad film"}, {text = "what"}}
+    rnn.seed(2)
+    local y = require("rnn.models.bayes").features(m.bayes, items):totable()
+    local neg_all, pos_all = log_p(7, 7) * 3, log_p(1, 9) * 2 + log_p(9, 9)
+    assert.near((neg_all - pos_all) / 2 / math.sqrt(3), y[1][1], 1e-5)
+    assert.same({0, 0}, y[2])
   end)
 
   it("weighs labels by how rare they are", function()
@@ -263,7 +301,8 @@ describe("train_classifier", function()
   it("goes on in the same bytes as a run that was never stopped", function()
     local o = {"--data", data, "--dropout", "0.3", "--balance", "sample",
                "--word-dropout", "0.2", "--eval-every", "2", "--pool",
-               "attention", "--test", "0.1", "--schedule", "constant"}
+               "attention", "--test", "0.1", "--schedule", "constant",
+               "--bayes"}
     assert.equal(0, (train("whole", "--steps", "9", table.unpack(o))))
     assert.equal(0, (train("parts", "--steps", "4", table.unpack(o))))
     local code, _, err = run("train_classifier.lua", "--out", dir .. "/parts",

@@ -50,7 +50,7 @@ local function build(more)
   for k, v in pairs(CONFIG) do o[k] = v end
   for k, v in pairs(more or {}) do o[k] = v end
   local list = examples()
-  if o.dictionary == "learn" then segmenter.mark(list) end
+  segmenter.mark(list, o)
   local known = assert(segmenter.learn(list, o))
   return segmenter.build(known, o), known, list
 end
@@ -127,7 +127,7 @@ describe("a segmenter", function()
 
   it("cuts long sentences between words, to train on", function()
     local list = examples()
-    segmenter.mark(list)
+    segmenter.mark(list, {dictionary = "learn"})
     local short, cut = segmenter.shortened(list, 5)
     assert.truthy(cut > 10 and #short > #list)
     local function joined(all, name)
@@ -154,7 +154,7 @@ describe("a segmenter", function()
       local chars, tags = data.bmes(words)
       list[i] = {words = words, chars = chars, tags = tags}
     end
-    segmenter.mark(list)
+    segmenter.mark(list, {dictionary = "learn"})
     assert.same({"Bw", "Ew"}, {list[1].marks[1], list[1].marks[2]})
     assert.not_same({"Bw", "Ew"}, {list[3].marks[1], list[3].marks[2]})
   end)

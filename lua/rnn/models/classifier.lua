@@ -6,9 +6,11 @@
 ---
 ---The R rows are the N texts. A pool gets the states of rnn and what rnn read,
 ---side by side (Lai et al. 2015): words matter by themselves, too. Without a
----pool a text is the last state of either direction. A hierarchical model (Yang
+---pool a text is the last state of either direction. With `bayes` the scores go
+---by what rnn.models.bayes says of the text as well. A hierarchical model (Yang
 ---et al. 2016) reads sentences as rows, and their vectors (S,N,F) likewise by
 ---sentence_rnn and sentence_pool, whose result goes to drop.
+local bayes = require "rnn.models.bayes"
 local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
@@ -32,6 +34,8 @@ local LONGEST = 64 -- tokens of a sentence; more begin another one
 ---@field words rnn.Labels of tokens
 ---@field chars rnn.Labels|nil
 ---@field labels rnn.Labels
+---@field grams rnn.Labels|nil of the naive Bayes
+---@field ratios rnn.Tensor|nil (G,K) of it, when it has just been learnt
 ---@field counts integer[] texts of each label
 ---@field weighted boolean whether labels count in the loss by how rare they are
 ---@field smoothing number of labels
@@ -50,6 +54,7 @@ local LONGEST = 64 -- tokens of a sentence; more begin another one
 ---@field sentence_rnn rnn.LSTM|rnn.GRU|rnn.RNN|nil
 ---@field sentence_pool rnn.Pool|rnn.AttentionPool|nil
 ---@field drop rnn.Dropout|nil
+---@field bayes rnn.Embedding|nil of grams
 ---@field out rnn.Linear|rnn.MLP
 local Classifier = {}
 
@@ -100,6 +105,26 @@ local function rows_of(text, o)
   return rows, false
 end
 
+---The grams of a text.
+local function grams_of(text, o)
+  local all = {}
+  for _, tokens in ipairs((rows_of(text, o))) do
+    for _, token in ipairs(tokens) do all[#all + 1] = FOLD[o.tokens](token) end
+  end
+  return bayes.grams(all)
+end
+
+---Gives texts to train on what their naive Bayes says of them, if there is to
+---be one.
+---@param texts rnn.Labelled[] get the fields `grams` and `bayes`
+---@param o {bayes: boolean, tokens: string, max_length: integer,
+---hierarchical: boolean?}
+function classifier.mark(texts, o)
+  if not o.bayes then return end
+  for _, one in ipairs(texts) do one.grams = grams_of(one.text, o) end
+  bayes.mark(texts)
+end
+
 -- }==
 
 -- {== What is known of words and labels ==
@@ -114,7 +139,8 @@ end
 ---@param texts rnn.Labelled[] with `text` and `label`
 ---@param o {tokens: string, chars: string, min_count: integer, max_vocab:
 ---integer, max_length: integer, hierarchical: boolean?, balance: string,
----label_smoothing: number, word_dropout: number}
+---label_smoothing: number, word_dropout: number, bayes: boolean} with bayes the
+---texts come from classifier.mark
 ---@return rnn.ClassifierKnown|nil
 ---@return string[]|string notes, or the message
 function classifier.learn(texts, o)
@@ -141,6 +167,10 @@ function classifier.learn(texts, o)
                                                      max_size = o.max_vocab})
   if wrong then return nil, wrong end
   known.labels, notes[1] = data.labels(texts, "label")
+  if o.bayes then
+    known.grams, known.ratios = bayes.learn(texts, known.labels)
+    if not known.grams then return nil, known.ratios end
+  end
   for i = 1, #known.labels do known.counts[i] = 0 end
   for _, one in ipairs(texts) do
     local id = known.labels:id(one.label)
@@ -173,7 +203,7 @@ function classifier.describe(known)
   local own = {}
   for name in pairs(FIELDS) do own[name] = known[name] end
   return {["rnnlua.kind"] = classifier.KIND, words = known.words,
-          chars = known.chars, labels = known.labels,
+          chars = known.chars, labels = known.labels, grams = known.grams,
           classifier = json.encode(own)}
 end
 
@@ -206,6 +236,10 @@ function classifier.recall(meta)
   if not known.words then return nil, wrong end
   known.labels, wrong = data.labels_from(meta.labels or "")
   if not known.labels then return nil, wrong end
+  if meta.grams then
+    known.grams, wrong = data.vocabulary_from(meta.grams)
+    if not known.grams then return nil, wrong end
+  end
   if #known.counts ~= #known.labels then
     return nil, "its description is damaged"
   end
@@ -266,10 +300,19 @@ function classifier.build(known, o)
   if known.hierarchical then
     m.sentence_rnn, m.sentence_pool, F = new_reader(F, o)
   end
+  if known.grams then
+    m.bayes = layer("Embedding", #known.grams, #known.labels, {freeze = true})
+    if known.ratios then m.bayes.weight:copy(known.ratios) end
+    F = F + #known.labels
+  end
   if o.head > 0 then
     m.out = layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
   else
     m.out = layer("Linear", F, #known.labels)
+  end
+  if m.bayes and o.head == 0 then   -- begins as one that is trusted
+    local K = #known.labels
+    for k = 1, K do core.set(m.out.weight, k * F - K + k, 1) end
   end
   if o.dropout > 0 then
     m.drop_in = layer("Dropout", {p = o.dropout, locked = true})
@@ -319,6 +362,12 @@ local function fault(m, known)
   if F and known.hierarchical then
     F = reads(m.sentence_rnn, m.sentence_pool, F)
   end
+  local table_of = sizes(m.bayes, "Embedding") or {0, 0}
+  if F and (table_of[1] ~= (known.grams and #known.grams or 0) or
+            table_of[2] ~= (known.grams and #known.labels or 0)) then
+    F = nil
+  end
+  F = F and F + table_of[2]
   local out = sizes(m.out, "Linear", "MLP")
   local fits = F and out and embed[1] == #known.words and out[1] == F and
                out[#out] == #known.labels
@@ -366,6 +415,12 @@ function Classifier:encode(texts)
                                                    FOLD[known.tokens]))}
     end
     item.size = #rows * longest
+    if known.grams then
+      item.grams = known.grams:encode(one.grams or grams_of(one.text, known))
+      item.bayes = one.bayes and map(known.labels.names, function(name)
+        return one.bayes[name] or 0.0
+      end)
+    end
     item.label = one.label and known.labels:id(one.label) or 0
     item.gold = item.label > 0
     items[i] = item
@@ -442,9 +497,17 @@ local function vectors(self, items, want)
   return y, by_token, by_row
 end
 
+---Logits (N,K) of the vectors (N,F) of items.
+local function logits(self, y, items)
+  if self.drop then y = self.drop(y) end
+  if self.bayes then
+    y = op.cat(y, bayes.features(self.bayes, items), 2)
+  end
+  return self.out(y)
+end
+
 local function scores(self, items)
-  local y = vectors(self, items)
-  return self.out(self.drop and self.drop(y) or y)
+  return logits(self, (vectors(self, items)), items)
 end
 
 -- }==
@@ -521,7 +584,7 @@ end
 
 local function classify(self, items, want)
   local y, by_token, by_row = vectors(self, items, want)
-  local p, at, list = self.out(y):softmax(2):totable(), 0, {}
+  local p, at, list = logits(self, y, items):softmax(2):totable(), 0, {}
   for n, item in ipairs(items) do
     local best = 1
     for k, x in ipairs(p[n]) do if x > p[n][best] then best = k end end

@@ -66,8 +66,10 @@ end
 ---What the dictionary of a model says of the text that it is trained on: for a
 ---part of it, what one says that was made of the other parts. By its own, no
 ---word would be unknown.
----@param examples rnn.Segmented[] get the field `marks`
-function segmenter.mark(examples)
+---@param examples rnn.Segmented[] get the field `marks` if one is learnt
+---@param o {dictionary: string}
+function segmenter.mark(examples, o)
+  if o.dictionary ~= "learn" then return end
   for k = 1, FOLDS do
     local from = (k - 1) * #examples // FOLDS + 1
     local to = k * #examples // FOLDS
