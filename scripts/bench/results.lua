@@ -47,6 +47,20 @@ local ROWS = {
    train = WORD .. "--preset awd --hidden 650 --precision bf16 " ..
      "--dropout-embed 0.1 --dropout-in 0.3 --dropout-hidden 0.25 " ..
      "--dropout-out 0.4 --weight-drop 0.4"},
+  {name = "sst2", task = "SST-2, opinions", needs = "classify/sst2",
+   train = "train_classifier.lua --preset sentences --bayes --format space " ..
+     "--data {d}/stsa.binary.train.gz --valid-data {d}/stsa.binary.dev " ..
+     "--test-data {d}/stsa.binary.test",
+   result = ACCURACY, unit = "%", least = 82.5},
+  {name = "polarity", task = "rt-polarity, a tenth held out",
+   needs = "classify/rt-polarity", result = ACCURACY, unit = "%", least = 77,
+   train = "train_classifier.lua --preset sentences --bayes --invalid " ..
+     "replace --labels neg pos --test 0.1 --data {d}/rt-polarity.neg " ..
+     "{d}/rt-polarity.pos"},
+  {name = "languages", task = "12 languages of fortune cookies, a tenth " ..
+     "held out", needs = "classify/languages", least = 97, unit = "%",
+   train = "train_classifier.lua --preset chars --invalid replace --test " ..
+     "0.1 --data {d}/languages.tsv", result = ACCURACY},
   {name = "ewt", task = "UD English EWT, parts of speech",
    needs = "tagging/ud-english-ewt", result = ACCURACY, unit = "% UPOS",
    train = "train_tagger.lua " .. EWT .. "--hidden 200 --lr 2e-3 --epochs 25",
