@@ -181,7 +181,7 @@ describe("a segmenter", function()
     end)
     refused("its dictionary: ", function(meta) meta.dictionary = "a b c d" end)
     refused("damaged", function(meta) meta.dictionary = nil end)
-    refused("damaged", function(meta)
+    refused("'crf' does not keep to the scheme", function(meta)
       meta.tags = data.labels {"B", "E", "M", "X"}
     end)
   end)

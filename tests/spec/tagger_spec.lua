@@ -139,6 +139,10 @@ describe("a tagger", function()
     local m, known = build()
     assert.equal("BIO", known.scheme)
     assert.same(words_of "B-NP E-NP I-NP O S-NP S-VP", known.tags.names)
+    local two = {{words = {"a", "b"}, tags = {"B-X", "I-X"},
+                  ["2"] = {"N", "N"}}}
+    local small = tagger.build(assert(tagger.learn(two, SMALL)), SMALL)
+    assert.same({{"O"}}, small:tag {{words = {"a"}, ["2"] = {"N"}}})
     for _, tags in ipairs(m:tag(SENTENCES)) do
       for _, tag in ipairs(tags) do assert.truthy(tag:find "^[BIO]%f[%-\0]") end
       assert.same(tags, data.bio(tags))   -- the CRF keeps to the scheme
@@ -184,9 +188,20 @@ describe("a tagger", function()
     local items = m:encode {{words = {"dog"}, tags = {"B-XX"},
                              ["2"] = {"N"}}}
     assert.falsy(items[1].gold)
-    local tags, loss = m:predict(items)
+    local tags, loss, n = m:predict(items)
     assert.equal(1, #tags[1])
     assert.is_nil(loss)
+    assert.equal(0, n)
+    local more = m:encode(SENTENCES)
+    local _, want = m:predict(more)
+    for _, tag in ipairs {"B-XX", "NOUN", ""} do
+      more[4] = m:encode {{words = {"a", "dog"}, tags = {"O", tag},
+                           ["2"] = {"N", "N"}}}[1]
+      tags, loss, n = m:predict(more)
+      assert.equal(4, #tags)
+      assert.near(want, loss, 1e-10)   -- of the others
+      assert.equal(14, n)
+    end
   end)
 
   it("comes back from its file", function()
@@ -219,9 +234,17 @@ describe("a tagger", function()
       refused("damaged", function(meta) meta[name] = nil end)
       refused("damaged", function(meta) meta[name] = "[1]" end)
     end
-    for _, text in ipairs {"", "[]", '{"columns":[1]}', "{"} do
+    for _, text in ipairs {"", "[]", '{"columns":[1]}', "{",
+      '{"columns":["2"],"word_dropout":2}', '{"columns":["a"]}',
+      '{"columns":["2"],"scheme":"X"}', '{"columns":["02"]}'} do
       refused("damaged", function(meta) meta.tagger = text end)
     end
+    refused("not those of its scheme", function(meta)
+      meta.tags = data.labels {"B-NP", "NOUN", "O"}
+    end)
+    refused("keep to the scheme", function(meta)
+      meta.tagger = '{"columns":["2"]}'
+    end)
     refused("do not fit", function(meta)
       meta.words = data.vocabulary {{"a"}}
     end)
@@ -230,6 +253,61 @@ describe("a tagger", function()
       meta["feature.1"] = data.vocabulary {{"a"}}
     end)
     refused("do not fit", function() end, {embed = m.embed, out = m.out})
+    refused("'rnn' is of another class", function() end,
+            {embed = m.embed, out = m.out, rnn = rnn.Linear(6, 6)})
+    refused("both directions", function() end, {
+      embed = m.embed, out = m.out, features = m.features,
+      char_embed = m.char_embed, char_rnn = m.char_rnn,
+      rnn = rnn.LSTM(10, 6)})
+    refused("do not fit each other", function() end, {
+      embed = m.embed, out = m.out, features = m.features,
+      char_embed = m.char_embed, char_rnn = m.char_rnn,
+      rnn = rnn.LSTM(11, 3, {bidirectional = true})})
+  end)
+
+  it("in a file changed at random is refused, or tags", function()
+    local path, rand = dir .. "/fuzz.safetensors", new_random(11)
+    local LAYERS = {rnn.LSTM(10, 3), rnn.Linear(6, 6), rnn.Embedding(9, 4),
+                    rnn.GRU(10, 3, {bidirectional = true}), rnn.Dropout(0.5),
+                    rnn.Conv1d(3, 4, 5), rnn.CRF(6), rnn.Linear(10, 6)}
+    local refused, tagged = 0, 0
+    for _ = 1, 200 do
+      local m, known = build {
+        chars = ({"lstm", "cnn", "none"})[rand:int(1, 3)],
+        output = ({"crf", "softmax"})[rand:int(1, 2)],
+        dropout = rand:int(0, 1) / 2, features = rand:int(0, 1) == 0 and {2} or
+                                                 {}}
+      local meta, names, parts = tagger.describe(known), {}, {}
+      for name, part in pairs(m) do
+        if type(name) == "string" then
+          names[#names + 1], parts[name] = name, part
+        end
+      end
+      table.sort(names)
+      if rand:int(0, 1) == 0 then
+        local value = LAYERS[rand:int(0, #LAYERS)]
+        parts[names[rand:int(1, #names)]] = value
+      else
+        local keys = {"words", "chars", "tags", "tagger", "feature.1"}
+        local key = keys[rand:int(1, #keys)]
+        local text = meta[key] and (meta[key].spec and meta[key]:spec() or
+                                    meta[key]) or "[]"
+        local at = rand:int(1, #text)
+        meta[key] = text:sub(1, at - 1) .. ('"[]{},01aO-'):sub(
+                    rand:int(1, 11)):sub(1, 1) .. text:sub(at + rand:int(0, 1))
+      end
+      assert(rnn.save(path, parts, meta))
+      local got, _, code = tagger.load(path)
+      if got then
+        tagged = tagged + 1
+        local list = got:tag(SENTENCES)
+        for i, s in ipairs(SENTENCES) do assert.equal(#s.words, #list[i]) end
+      else
+        refused = refused + 1
+        assert.equal("EFORMAT", code)
+      end
+    end
+    assert.truthy(refused > 20 and tagged > 20, refused .. " " .. tagged)
   end)
 end)
 
