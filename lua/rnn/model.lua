@@ -70,7 +70,9 @@ end
 
 ---What a model file keeps: the parameters, what else layers hold (running
 ---statistics), and plain tensors at the top of the table.
-local function kept(m)
+---@param m table
+---@return rnn.Tensor[] tensors with the paths in `tensors.names`
+function model.kept(m)
   return collect(m, function(value, owner)
     return core.is_param(value) or
            core.is_tensor(value) and (owner == m or is_layer(owner))
@@ -136,7 +138,7 @@ end
 ---@return string? message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function model.save(path, m, meta)
-  local tensors = kept(m)
+  local tensors = model.kept(m)
   local strings = {format = "rnnlua", ["rnnlua.version"] = core.version,
                    ["rnnlua.layers"] = json.encode(layers_of(m))}
   for key, value in pairs(meta or {}) do
@@ -299,7 +301,7 @@ function model.load_model(path)
   local m = {}
   for _, one in ipairs(list) do
     local made = layer.make(one.class, one.sizes, one.options)
-    local own = kept(made)
+    local own = model.kept(made)
     for i, t in ipairs(own) do
       t:copy(tensors[(one.path == "" and "" or one.path .. ".") ..
                      own.names[i]])
@@ -326,7 +328,7 @@ function model.restore(m, from, opts)
     if not tensors then return nil, meta, code end
   end
   local strict = not (opts and opts.strict == false)
-  local own = kept(m)
+  local own = model.kept(m)
   local lines = mismatches(own, tensors, strict)
   if #lines > 0 then
     local where = type(from) == "string" and from .. ": " or ""

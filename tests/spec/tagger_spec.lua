@@ -419,7 +419,7 @@ describe("train_tagger", function()
       "--steps 3 --freeze --chars cnn --output softmax --vectors",
       quote(vectors))
     assert.equal(0, code, err)
-    assert.truthy(err:find("2 of %d+ words have a vector"), err)
+    assert.truthy(err:find "2 of %d+ words have .* decides %-%-embed 3", err)
     local _, meta = rnn.load(dir .. "/vectors/best.safetensors")
     local layers = json.decode(meta["rnnlua.layers"])
     assert.equal(3, layers.embed.sizes[2])
@@ -486,6 +486,82 @@ describe("train_tagger", function()
     assert.equal(0, code, err)
     assert.truthy(err:find("all 16 labels are 'O'", 1, true) or
                   err:find("all 17 labels are 'O'", 1, true), err)
+  end)
+
+  it("takes the options of a run or a model again, and no others", function()
+    local data_of = "--data " .. quote(train_file)
+    assert.equal(0, (train("again", data_of, "--features 2 --steps 2")))
+    local function resume(...)
+      return shell("train_tagger.lua", "--resume --out",
+                   quote(dir .. "/again"), ...)
+    end
+    assert.equal(0, (resume("--features 2 --steps 3")))
+    local code, _, err = resume("--features 3")
+    assert.equal(2, code)
+    assert.truthy(err:find("--features [3] does not fit", 1, true), err)
+    local base = "--init-from " .. quote(dir .. "/again/best.safetensors")
+    code, _, err = train("from2", data_of, base, "--steps 1")
+    assert.equal(0, code, err)
+    for option, message in pairs {
+      ["--features 3"] = "--features [3] does not fit",
+      ["--chars none"] = "--chars none does not fit",
+      ["--min-count 2"] = "--min-count is for new tokens"} do
+      code, _, err = train("from3", data_of, base, "--steps 1", option)
+      assert.equal(2, code, err)
+      assert.truthy(err:find(message, 1, true), err)
+    end
+    code, _, err = shell("train_tagger.lua", data_of, "--steps 1 --threads 1",
+      "--out", quote(dir .. "/from5"), "--init-from",
+      quote(dir .. "/vectors/best.safetensors"))   -- its vectors are frozen
+    assert.equal(0, code, err)
+    local was = rnn.load(dir .. "/vectors/best.safetensors")["embed.weight"]
+    local is = rnn.load(dir .. "/from5/best.safetensors")["embed.weight"]
+    assert.same(was:totable(), is:totable())
+    code, _, err = train("both", data_of, "--epochs 1 --steps 100")
+    assert.equal(0, code, err)
+    assert.equal(17, events("both", "end")[1].step)
+  end)
+
+  it("has no option that says nothing", function()
+    local path = "--data " .. quote(train_file)
+    local words, tags = quote(dir .. "/seq.in"), quote(dir .. "/seq.out")
+    for _, case in ipairs {
+      {"--tags is for --format parallel", path, "--tags", tags},
+      {"--features is not for --format parallel", "--format parallel --data",
+       words, "--tags", tags, "--features 2"},
+      {"a file for each", "--format parallel --data", words, "--tags", tags,
+       tags},
+    } do
+      local code, _, err = train("mute", table.unpack(case, 2))
+      assert.equal(2, code, err)
+      assert.truthy(err:find(case[1], 1, true), err)
+    end
+  end)
+
+  it("has scores of texts without spans, and without known tags", function()
+    local none = quote(write("none.txt", "10 O\n11 O\n"))
+    local code, _, err = train("none", "--data", quote(write("two.txt",
+      "x1 B-L\ny2 I-L\n10 O\n\nx1 B-L\n\n10 O\n")), "--valid-data", none,
+      "--steps 2 --test-data", quote(write("odd2.txt", "x1 B-NEW\n")))
+    assert.equal(0, code, err)
+    assert.equal("number", type(events("none", "val")[1].f1))
+    assert.truthy(err:find("test    all labels that matter are", 1, true), err)
+    code, _, err = train("none2", "--data", quote(dir .. "/two.txt"),
+      "--valid-data", quote(write("pos.txt", "a O\n\nb NOUN\n")), "--steps 2")
+    assert.equal(3, code, err)
+    assert.truthy(err:find("pos.txt: the tags of the sentence in line 3", 1,
+                           true), err)
+    local iob1 = ("x1 I-L\ny2 I-L\n10 O\n\n"):rep(30)
+    code, _, err = train("iob1", "--data", quote(write("iob1.txt", iob1)),
+                         "--epochs 20")
+    assert.equal(0, code, err)
+    local val = events("iob1", "val")
+    assert.equal(100, val[#val].f1)
+    assert.equal(100, val[#val].accuracy)
+    code, _, err = train("one", "--data", quote(write("one.txt", "a O\n")),
+                         "--steps 1")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("no example is left for validation", 1, true), err)
   end)
 
   it("is not put off by tags that it has not learnt", function()
