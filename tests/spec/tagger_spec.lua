@@ -183,6 +183,22 @@ describe("a tagger", function()
     assert.same(tags[1], tags[2])
   end)
 
+  it("reads the characters of any number of words", function()
+    local m, list = build(), {}
+    for i = 1, 1500 do
+      list[i] = {words = {("%dx"):format(i):rep(1 + i % 5)}, tags = {"O"},
+                 ["2"] = {"N"}}
+    end
+    local items, sum = m:encode(list), 0
+    local tags, loss = m:predict(items)
+    for from = 1, 1500, 100 do
+      local some, one = m:predict(table.move(items, from, from + 99, 1, {}))
+      assert.same(tags[from + 99], some[100])
+      sum = sum + one
+    end
+    assert.near(sum, loss, 1e-8)
+  end)
+
   it("has no loss for tags it does not know", function()
     local m = build()
     local items = m:encode {{words = {"dog"}, tags = {"B-XX"},

@@ -42,6 +42,7 @@ local KNOWN = {}   -- the key of what a tagger knows, which no walk visits
 
 local LONGEST = 100    -- characters of a word that are read
 local MOST = 2000      -- words that are tagged together
+local TOGETHER = 1024  -- words whose characters are read together
 
 ---@class rnn.TaggerKnown
 ---@field words rnn.Labels
@@ -394,22 +395,29 @@ local function different(items, T)
   return words, core.ids(places)
 end
 
----What the characters of all words say (T,N,F).
-local function read_chars(self, items, T)
+---What the characters of words say (words,F).
+local function read_words(self, words)
   local chars = self[KNOWN].chars
-  local words, places = different(items, T)
   local ids, lengths = data.padded(map(words, function(word)
     return (chars:encode(spell(word)))
   end), {pad = 1})
   local x = self.char_embed(ids)
-  local y
   if self.char_cnn then
-    y = layer("Pool", "max")(self.char_cnn(x, lengths), lengths)
-  else
-    local _, state = self.char_rnn(x, nil, lengths)
-    y = op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
+    return layer("Pool", "max")(self.char_cnn(x, lengths), lengths)
   end
-  return op.embedding(y, places)
+  local _, state = self.char_rnn(x, nil, lengths)
+  return op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
+end
+
+---What the characters of all words say (T,N,F).
+local function read_chars(self, items, T)
+  local words, places = different(items, T)
+  local parts = {}
+  for from = 1, #words, TOGETHER do
+    local to = math.min(#words, from + TOGETHER - 1)
+    parts[#parts + 1] = read_words(self, table.move(words, from, to, 1, {}))
+  end
+  return op.embedding(#parts > 1 and op.cat(parts, 1) or parts[1], places)
 end
 
 ---Scores with those of tags that an item does not allow at -inf. Each place of
