@@ -2,11 +2,13 @@
 ---Usage: rnnlua caption.lua --out DIR [options]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
+local json = require "rnn.json"
+local options = require "rnn.options"
 
 local op = rnn.op
 
-local opts = cli.parse(arg, {
-  name = "caption.lua", usage = "--out DIR [options]",
+local SPEC = {
+  name = "caption.lua", usage = "--out DIR [options]", saved = "resume",
   summary = "Draws pictures of one or two shapes, learns to describe them, " ..
     "and shows pictures it has never seen beside what it says of them. " ..
     "The pixels (or the features of pictures of your own) condition a " ..
@@ -35,7 +37,22 @@ local opts = cli.parse(arg, {
   {"threads", type = "int", min = 0, max = 256, default = 0,
    help = "worker threads; 0 = all cores this process may use"},
   {"quiet", type = "flag", help = "no progress on stderr"},
-})
+}
+
+---What a run is: its options that are not of the moment.
+local LASTING = {"condition", "cell", "hidden", "noise", "steps", "batch",
+                 "lr", "seed"}
+
+local opts = cli.given(arg, SPEC)
+local saved
+if opts.resume and opts.out then
+  local wrong
+  saved, wrong = rnn.run.find(opts.out, "last")
+  if not saved then cli.fail(3, "cannot resume: %s", wrong) end
+  local config = json.decode(saved.meta["rnnlua.config"] or "null")
+  options.resume(SPEC, opts, config, saved.path)
+end
+cli.complete(SPEC, opts)
 
 local SIDE <const> = 16      -- pixels of a picture's side
 local TESTS <const> = 500    -- pictures that are only tested on
@@ -175,7 +192,7 @@ local function describe(model, x, most)
       if not captions[n] and (id == END or #words[n] == most) then
         captions[n], ended = table.concat(words[n], " "), ended + 1
       end
-      table.insert(words[n], WORDS[id])
+      table.insert(words[n], WORDS[id] or "?")   -- a file may have more
     end
   until ended == N
   return captions
@@ -197,13 +214,14 @@ local function train()
     return loss, {exact = 100 * rnn.metrics.accuracy(captions, truth),
                   bleu = rnn.metrics.bleu(captions, truth)}
   end
+  local config = {}
+  for _, name in ipairs(LASTING) do config[name] = opts[name] end
   local run, wrong = rnn.run.open {
-    dir = opts.out, model = model, steps = opts.steps,
-    config = {condition = opts.condition, cell = opts.cell},
+    dir = opts.out, model = model, steps = opts.steps, config = config,
     optim = rnn.Adam(rnn.parameters(model), {lr = opts.lr, clip_norm = 1}),
     schedule = rnn.schedule.cosine(opts.lr, opts.steps), evaluate = evaluate,
     metric = "exact", quiet = opts.quiet, overwrite = opts.overwrite,
-    resume = opts.resume and "last" or nil,
+    resume = saved,
   }
   if not run then cli.fail(3, "%s", wrong) end
   run:train(function()
@@ -226,13 +244,12 @@ local BLOCK = {[0] = " ", "\u{2580}", "\u{2584}", "\u{2588}"}
 local function show(path)
   local model, wrong = rnn.load_model(path)
   if not model then cli.fail(3, "%s", wrong) end
-  if not (model.see and model.features and model.embed) then
-    cli.fail(3, "%s: is not a model of caption.lua", path)
-  end
   if opts.show == 0 then return end
   rnn.seed(opts.seed + 1)
   local x, _, _, truth = pictures(opts.show)
-  local captions, pixels = describe(model, x, 20), x:totable()
+  local fits, captions = pcall(describe, model, x, 20)
+  if not fits then cli.fail(3, "%s: is not a model of caption.lua", path) end
+  local pixels = x:totable()
   for n, caption in ipairs(captions) do
     for y = 0, SIDE - 1, 2 do
       local line = {}

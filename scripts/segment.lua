@@ -47,6 +47,9 @@ local opts = cli.parse(arg, {
   {"config", type = "config", help = "file with a table of options"},
 })
 
+if (opts.gold or opts.json) and opts.tags or opts.gold and opts.json then
+  cli.fail(2, "--gold, --json and --tags are three ways to print: take one")
+end
 rnn.threads(opts.threads)
 
 ---The words that are never cut, as dictionaries.
@@ -57,7 +60,12 @@ local function user_words()
     if not d then cli.fail(3, "%s", wrong) end
     list[i] = d
   end
-  for _, word in ipairs(opts.word or {}) do list[#list + 1] = word end
+  local own = rnn.dict.new()
+  for _, word in ipairs(opts.word or {}) do
+    local ok, wrong = own:add(word)
+    if not ok then cli.fail(2, "--word: %s", wrong) end
+  end
+  if opts.word then list[#list + 1] = own end
   return #list > 0 and list or nil
 end
 
@@ -68,9 +76,9 @@ local user = user_words()
 local function load_segmenter()
   local model, wrong = segmenter.load(opts.model)
   if not model then cli.fail(3, "%s", wrong) end
-  if opts.tags or opts.mode ~= "best" then
-    cli.fail(2, "--tags and --mode are for dictionaries, %s is a model",
-             opts.model)
+  if opts.tags or opts.mode ~= "best" or opts.new_words ~= "guess" then
+    cli.fail(2, "--tags, --mode and --new-words are for dictionaries, %s is " ..
+             "a model", opts.model)
   end
   return function(lines)
     return model:segment(lines, {user = user, batch = opts.batch})
@@ -90,8 +98,18 @@ local function load_dictionary()
   end, d
 end
 
+---Is it a model, not a dictionary, that a path leads to? Models begin with the
+---length of a JSON object. The folder of a run is one, to be told so.
+local function is_model(path)
+  local file <close> = io.open(path, "rb")
+  local inside <close> = io.open(path .. "/best.safetensors", "rb")
+  local head = file and file:read(9)
+  return path:find "%.safetensors$" or inside or
+         head and head:sub(5) == "\0\0\0\0{"
+end
+
 local cut, dictionary
-if opts.model:find "%.safetensors$" then
+if is_model(opts.model) then
   cut, dictionary = load_segmenter()
 else
   cut, dictionary = load_dictionary()

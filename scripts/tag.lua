@@ -41,6 +41,11 @@ local opts = cli.parse(arg, {
   {"config", type = "config", help = "file with a table of options"},
 })
 
+if opts.format == "text" and opts.word_column then
+  cli.fail(2, "--word-column needs --format columns or conllu")
+elseif opts.format ~= "text" and opts.split ~= "space" then
+  cli.fail(2, "--split is for --format text: lines of columns are split")
+end
 rnn.threads(opts.threads)
 local model, wrong = tagger.load(opts.model)
 if not model then cli.fail(3, "%s", wrong) end
@@ -72,8 +77,11 @@ function WRITE.spans(words, tags)
 end
 
 function WRITE.json(words, tags)
-  return json.encode {words = words, tags = tags,
-                      spans = known.scheme and rnn.data.spans(tags)} .. "\n"
+  local spans = known.scheme and rnn.data.spans(tags)
+  local line = json.encode {tags = tags, words = words}
+  if not spans then return line .. "\n" end
+  return ('{"spans":%s,%s\n'):format(
+         #spans > 0 and json.encode(spans) or "[]", line:sub(2))
 end
 
 local write = WRITE[opts.output]

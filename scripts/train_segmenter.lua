@@ -21,10 +21,10 @@ local SPEC = options.join({
     "train_segmenter.lua --data train.txt --dictionary dict.txt --out words",
   },
 }, options.examples, {
+  {group = "Model"},
   {"dictionary", type = "string", default = "learn",
    help = "a file of words to go by, \"WORD FREQUENCY TAG\" a line; learn: " ..
      "the words of --data; or none"},
-  {group = "Model"},
   {"embed", type = "int", min = 1, max = 65536, default = 100,
    help = "size of the vectors of characters"},
   {"pair-embed", type = "int", min = 1, max = 65536, default = 50,
@@ -58,7 +58,8 @@ rnn.datatask.main(arg, SPEC, {
   shorten = segmenter.shortened, mark = segmenter.mark,
   score = function(guesses, examples)
     local r = report_of(guesses, examples)
-    return {f1 = 100 * r.f1, oov_recall = 100 * (r.oov_recall or 0)}
+    return {f1 = 100 * r.f1, oov_recall = r.oov_recall and
+                                          100 * r.oov_recall}
   end,
   show = function(guesses, examples)
     return tostring(report_of(guesses, examples))

@@ -21,7 +21,8 @@ local SPEC = options.join({
       "--format conllu --out pos",
     "train_tagger.lua --data train.txt --test-data test.txt --features 2 " ..
       "--out chunks",
-    "train_tagger.lua --data seq.in --tags seq.out --out slots",
+    "train_tagger.lua --format parallel --data seq.in --tags seq.out " ..
+      "--out slots",
     "train_tagger.lua --out pos --resume --epochs 40",
   },
 }, options.examples, {
@@ -33,8 +34,6 @@ local SPEC = options.join({
    help = "column of the words (default 1, of CoNLL-U 2)"},
   {"tag-column", type = "int",
    help = "column of the tags (default -1, the last; of CoNLL-U 4, UPOS)"},
-  {"features", type = "int", list = true, many = true,
-   help = "other columns to go by; new text must have them too"},
   {"tags", type = "file", list = true, many = true,
    help = "parallel: the tags of --data, a file for each"},
   {"valid-tags", type = "file", list = true, many = true,
@@ -42,6 +41,8 @@ local SPEC = options.join({
   {"test-tags", type = "file", list = true, many = true,
    help = "parallel: the tags of --test-data"},
   {group = "Model"},
+  {"features", type = "int", list = true, many = true,
+   help = "other columns to go by; new text must have them too"},
   {"embed", type = "int", min = 1, max = 65536, default = 100,
    help = "size of the vectors of words"},
   {"vectors", type = "file", metavar = "FILE",
@@ -66,17 +67,32 @@ local SPEC = options.join({
 local TAGS_OF = {data = "tags", valid_data = "valid_tags",
                  test_data = "test_tags"}
 
+local COLUMNS = {"word_column", "tag_column", "features"}
+
+---Refuses options of the other format.
+local function check_format(opts, parallel)
+  for _, name in ipairs(parallel and COLUMNS or {"tags", "valid_tags",
+                                                 "test_tags"}) do
+    if opts[name] then
+      cli.fail(2, "--%s is %s --format parallel", name:gsub("_", "-"),
+               parallel and "not for" or "for")
+    end
+  end
+end
+
 ---The sentences of a file, and of that with their tags.
 local function read_parallel(path, opts, option, i)
   local name = TAGS_OF[option]
-  local tags = (opts[name] or {})[i]
-  if not tags then
-    cli.fail(2, "--%s must name the tags of %s", name:gsub("_", "-"), path)
+  local tags = opts[name] or {}
+  if #tags ~= #opts[option] then
+    cli.fail(2, "--%s must name the tags of %s: a file for each",
+             name:gsub("_", "-"), table.concat(opts[option], ", "))
   end
-  return data.tagged(path, tags, {invalid = opts.invalid})
+  return data.tagged(path, tags[i], {invalid = opts.invalid})
 end
 
 local function read(path, opts, option, i)
+  check_format(opts, opts.format == "parallel")
   if opts.format == "parallel" then
     return read_parallel(path, opts, option, i)
   end
@@ -94,9 +110,23 @@ end
 
 -- {== Scores ==
 
-local function gold(sentences)
+---What is said of tags that are none of a span, if those learnt are.
+local function fits(known, sentences)
+  for _, s in ipairs(known.scheme and sentences or {}) do
+    if not data.scheme {s.tags, {"B-X"}} then
+      return ("the tags of the sentence in line %d are not all those of " ..
+              "spans, such as B-X and O, as in --data"):format(s.line)
+    end
+  end
+end
+
+---The true tags, those of spans in the scheme of the guesses.
+local function gold(sentences, scheme)
+  local rewrite = {BIO = data.bio, BIOES = data.bioes}
   local tags = {}
-  for i, s in ipairs(sentences) do tags[i] = s.tags end
+  for i, s in ipairs(sentences) do
+    tags[i] = scheme and rewrite[scheme](s.tags) or s.tags
+  end
   return tags
 end
 
@@ -110,19 +140,17 @@ local function flat(list)
 end
 
 local function score(guesses, sentences, tagger)
-  local truth = gold(sentences)
-  local scores = {accuracy = 100 * metrics.accuracy(flat(guesses),
-                                                    flat(truth))}
-  if tagger:known().scheme and data.scheme(truth) then
-    scores.f1 = 100 * metrics.span_f1(guesses, truth)
-  end
-  return scores
+  local scheme = tagger:known().scheme
+  local truth = gold(sentences, scheme)
+  return {accuracy = 100 * metrics.accuracy(flat(guesses), flat(truth)),
+          f1 = scheme and 100 * metrics.span_f1(guesses, truth)}
 end
 
 ---Precision, recall and F1 by type.
 local function show(guesses, sentences, tagger)
-  local truth = gold(sentences)
-  if tagger:known().scheme and data.scheme(truth) then
+  local scheme = tagger:known().scheme
+  local truth = gold(sentences, scheme)
+  if scheme then
     return tostring(select(2, metrics.span_f1(guesses, truth)))
   end
   return tostring(select(2, metrics.f1(flat(guesses), flat(truth))))
@@ -132,7 +160,7 @@ end
 
 rnn.datatask.main(arg, SPEC, {
   kind = require "rnn.models.tagger", unit = "word", read = read,
-  shorten = data.shortened, score = score, show = show,
+  shorten = data.shortened, fits = fits, score = score, show = show,
   metric = function(known) return known.scheme and "f1" or "accuracy" end,
   use = function(path)
     return {"tag", rnn.run.command("tag.lua", path, "FILE")}

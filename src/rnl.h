@@ -740,7 +740,8 @@ RNL_API int rnl_text_save (rnl_Context *ctx, const char *path, const char *s,
 /*
 ** Puts a space between words that have none: letters and digits, punctuation,
 ** ideographs, in the manner of Unicode's word boundaries (UAX #29): don't, 3.14
-** and ... stay whole. '*out' as in rnl_utf8_normalise.
+** and ... stay whole. White space that is not ASCII becomes a space. '*out' as
+** in rnl_utf8_normalise.
 */
 RNL_API int rnl_text_apart (rnl_Context *ctx, const char *s, size_t n,
                             char **out, size_t *nout);

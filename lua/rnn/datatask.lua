@@ -48,6 +48,8 @@ local datatask = {}
 ---epoch, some of them more than once; default all
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
+---@field fits? fun(known: table, examples: table[]): string? what keeps scores
+---of examples from being told
 ---@field score fun(guesses: any[], examples: table[], model: table): table<
 ---string, number> scores by name
 ---@field show? fun(guesses: any[], examples: table[], model: table): string
@@ -138,6 +140,13 @@ end
 
 -- {== Model ==
 
+---Ends the program when there will be no scores.
+local function check_fits(self, examples, paths)
+  local wrong = examples and self.def.fits and
+                self.def.fits(self.known, examples)
+  if wrong then cli.fail(3, "%s: %s", table.concat(paths, ", "), wrong) end
+end
+
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
   local kind, from = self.def.kind, self.saved or self.base
@@ -158,18 +167,43 @@ local function learn(self)
   end
 end
 
+---Options of a model that another one that starts from it need not have.
+local LOOSE = {dropout = true, weight_drop = true, word_dropout = true,
+               precision = true, freeze = true}
+
+---Takes over the options that the model of a file was made with, which are not
+---trusted.
+local function take_over(self, config, path)
+  local all, group = {}, nil
+  for _, option in ipairs(self.spec) do
+    group = option.group or group
+    local name = group == "Model" and option[1] and option[1]:gsub("-", "_")
+    if name and name ~= "vectors" then
+      all[name] = config[name]
+      if not LOOSE[name] then
+        options.must_fit(self.opts, name, all[name], path)
+      end
+    end
+  end
+  local wrong = cli.merge(self.spec, all, self.opts)
+  if wrong then cli.fail(3, "%s: %s", path, wrong) end
+end
+
 ---The model to start from: what it is made of are options now.
 local function load_base(self)
   local opts = self.opts
-  local m, meta = self.def.kind.load(opts.init_from)
+  local path = opts.init_from
+  local m, meta = self.def.kind.load(path)
   if not m then cli.fail(3, "%s", meta) end
-  self.base = {model = m, meta = meta, path = opts.init_from}
-  local config, group = json.decode(meta["rnnlua.config"] or "null"), nil
-  for _, option in ipairs(type(config) == "table" and self.spec or {}) do
-    group = option.group or group
-    local name = group == "Model" and option[1] and option[1]:gsub("-", "_")
-    if name and opts[name] == nil then opts[name] = config[name] end
+  self.base = {model = m, meta = meta, path = path}
+  for _, name in ipairs {"min_count", "max_vocab", "vectors"} do
+    if opts[name] then
+      cli.fail(2, "--%s is for new tokens, --init-from takes those of %s: " ..
+               "leave it out", name:gsub("_", "-"), path)
+    end
   end
+  local config = json.decode(meta["rnnlua.config"] or "null")
+  if type(config) == "table" then take_over(self, config, path) end
 end
 
 ---Pretrained vectors, in the place of the embedding.
@@ -182,8 +216,9 @@ local function use_vectors(self)
   opts.embed = v.weight:shape()[2]
   local found
   self.vectors, found = v:embedding(words, {freeze = opts.freeze})
-  self.notes[#self.notes + 1] = ("%d of %d words have a vector"):format(
-                                found.count, #words)
+  self.notes[#self.notes + 1] = ("%d of %d words have a vector of " ..
+    "--vectors, which decides --embed %d"):format(found.count, #words,
+                                                  opts.embed)
 end
 
 local function make_model(self)
@@ -215,15 +250,17 @@ local function prepare(self)
   self.items = items
   self.reader = inbatches.reader(items, self.opts.batch, self.opts.seed)
   self.per_epoch = math.max(1, self.reader:per_epoch() // self.opts.accumulate)
-  self.total = self.opts.steps or self.opts.epochs and
-               self.opts.epochs * self.per_epoch
+  local steps, epochs = self.opts.steps, self.opts.epochs
+  self.total = steps and epochs and math.min(steps, epochs * self.per_epoch) or
+               steps or epochs and epochs * self.per_epoch
 end
 
 -- }==
 
 -- {== The run ==
 
----Mean loss and scores of examples; nil when it was broken off.
+---Mean loss (nan when it can be told of none) and scores of examples; nil when
+---it was broken off.
 local function evaluate(self, model, examples)
   local sum, count = 0.0, 0
   local guesses = inbatches.each(model:encode(examples), self.opts.batch,
@@ -234,8 +271,7 @@ local function evaluate(self, model, examples)
     return list
   end)
   if not guesses then return nil end
-  return count > 0 and sum / count or 0.0,
-         self.def.score(guesses, examples, model), guesses
+  return sum / count, self.def.score(guesses, examples, model), guesses
 end
 
 local function open_run(self)
@@ -247,7 +283,7 @@ local function open_run(self)
     optim = opt, parts = parts, unit = self.def.predicts and self.unit or nil,
     meta = self.def.kind.describe(self.known),
     steps = opts.steps, start = {corpus = self.digest},
-    finished = not opts.steps and opts.epochs and
+    finished = opts.epochs and
                function() return reader:finished(opts.epochs) end or nil,
     metric = self.metric,
     evaluate = valid and function()
@@ -295,8 +331,9 @@ local function test(self)
     parts[#parts + 1] = ("%s %.2f"):format(name, score)
   end
   table.sort(parts)
-  r:note("test    loss %.3f nats per %s, %s", loss, self.unit,
-         table.concat(parts, ", "))
+  table.insert(parts, 1, loss == loss and ("loss %.3f nats per %s"):format(
+               loss, self.unit) or "all labels that matter are unknown")
+  r:note("test    %s", table.concat(parts, ", "))
   if def.show then print(def.show(guesses, self.test, best)) end
 end
 
@@ -314,13 +351,15 @@ function datatask.main(args, spec, def)
   end)
   local opts = self.opts
   options.slots(opts)   -- checks them
-  if opts.freeze and not opts.vectors then
+  if opts.freeze and not (opts.vectors or self.base or self.saved) then
     cli.fail(2, "--freeze needs --vectors FILE")
   end
   core.threads(opts.threads)
   core.seed(opts.seed)
   open_data(self)
   learn(self)
+  check_fits(self, self.valid, opts.valid_data or opts.data)
+  check_fits(self, self.test, opts.test_data)
   make_model(self)
   prepare(self)
   if opts.dry_run then
@@ -332,6 +371,10 @@ function datatask.main(args, spec, def)
   open_run(self)
   introduce(self, function(line) self.run:note("%s", line) end)
   common.announce_resumed(self)
+  if not self.valid and opts.val > 0 and not self.saved then
+    self.run:warn("no example is left for validation: only the training " ..
+                  "loss is told")
+  end
   train(self)
   common.conclude(self, function() test(self) end,
                   def.use(self.run:path "best"))

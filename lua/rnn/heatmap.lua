@@ -18,6 +18,17 @@ local quote = gnuplot.quote
 ---@field xlabel? string
 ---@field ylabel? string
 
+---The largest number, which is the darkest; 1 when none is positive.
+local function largest(rows)
+  local most = 0
+  for _, row in ipairs(rows) do
+    for _, value in ipairs(row) do
+      if value > most and value < math.huge then most = value end
+    end
+  end
+  return most > 0 and most or 1
+end
+
 -- {== By gnuplot ==
 
 local CELL, MARGIN = 34, 190     -- pixels
@@ -30,12 +41,13 @@ set border lc rgb '#444444'
 unset key
 ]]
 
+---Labels of an axis; without any there are no numbers instead.
 local function tics(axis, labels, count)
   local parts = {}
   for i = 1, labels and math.min(#labels, count) or 0 do
     parts[i] = ("%s %d"):format(quote(show.text(labels[i])), i - 1)
   end
-  if #parts == 0 then return "" end
+  if #parts == 0 then return ("unset %stics\n"):format(axis) end
   return ("set %stics noenhanced (%s)%s\n"):format(axis,
          table.concat(parts, ", "),
          axis == "x" and " rotate by 45 right" or "")
@@ -52,11 +64,16 @@ local function commands(o, rows, X)
   parts[#parts + 1] = "$data << EOD\n"
   for _, row in ipairs(rows) do
     local cells = {}
-    for x, value in ipairs(row) do cells[x] = ("%.6g"):format(value) end
-    parts[#parts + 1] = table.concat(cells, " ") .. "\n"
+    for x, value in ipairs(row) do   -- twice: one row alone is no image
+      local cell = value == value and ("%.6g"):format(value) or "NaN"
+      cells[x] = cell .. " " .. cell
+    end
+    parts[#parts + 1] = (table.concat(cells, " ") .. "\n"):rep(2)
   end
-  parts[#parts + 1] = ("EOD\nset xrange [-0.5:%g]\nset yrange [%g:-0.5]\n" ..
-    "plot $data matrix with image\n"):format(X - 0.5, #rows - 0.5)
+  parts[#parts + 1] = ("EOD\nset cbrange [0:%g]\nset xrange [-0.5:%g]\n" ..
+    "set yrange [%g:-0.5]\nplot $data matrix using ($1 / 2 - 0.25):" ..
+    "($2 / 2 - 0.25):3 with image\n"):format(largest(rows), X - 0.5,
+                                             #rows - 0.5)
   return table.concat(parts)
 end
 
@@ -84,6 +101,7 @@ end
 
 local SHADES = {"  ", "\u{2591}\u{2591}", "\u{2592}\u{2592}",
                 "\u{2593}\u{2593}", "\u{2588}\u{2588}"}
+local NAN = "??"
 local TALLEST = 12     -- letters of a column's label
 
 ---A text with spaces before it, as wide as 'width'.
@@ -129,11 +147,10 @@ end
 ---@param X integer
 ---@return string
 local function as_text(o, rows, X)
-  local names, indent, most = {}, 0, 1e-30
-  for y, row in ipairs(rows) do
+  local names, indent, most = {}, 0, largest(rows)
+  for y = 1, #rows do
     names[y] = o.ylabels and show.text(o.ylabels[y] or "") or ""
     indent = math.max(indent, core.utf8_width(names[y]) + 1)
-    for _, value in ipairs(row) do most = math.max(most, value) end
   end
   local lines = o.xlabels and header(o.xlabels, X, indent) or {}
   if o.title then table.insert(lines, 1, show.text(o.title)) end
@@ -141,7 +158,7 @@ local function as_text(o, rows, X)
     local cells = {}
     for x, value in ipairs(row) do
       local level = math.max(0, math.min(1, value / most)) * (#SHADES - 1)
-      cells[x] = SHADES[math.floor(level + 0.5) + 1]
+      cells[x] = value ~= value and NAN or SHADES[math.floor(level + 0.5) + 1]
     end
     lines[#lines + 1] = (right(names[y], indent - 1) .. " " ..
                          table.concat(cells, " ")):gsub(" +$", "")

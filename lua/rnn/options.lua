@@ -5,6 +5,7 @@
 ---                              options.training, options.control)
 local cli = require "rnn.cli"
 local core = require "rnn.core"
+local json = require "rnn.json"
 local lm = require "rnn.models.lm"
 local optim = require "rnn.optim"
 local plot = require "rnn.plot"
@@ -205,10 +206,11 @@ local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "quiet", "dry_run", "sample_length"}
 
 ---Options that may change when a run goes on; the others are what it is.
-local FREE = {"data", "valid_data", "test_data", "steps", "epochs", "time",
-              "lr", "clip", "schedule", "warmup", "lr_every", "lr_factor",
-              "lr_patience", "lr_final", "weight_decay", "eval_every",
-              "save_every", "keep", "patience", "nan"}
+local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",
+              "test_tags", "steps", "epochs", "time", "lr", "clip", "schedule",
+              "warmup", "lr_every", "lr_factor", "lr_patience", "lr_final",
+              "weight_decay", "eval_every", "save_every", "keep", "patience",
+              "nan"}
 
 local function without(t, names)
   local copy = {}
@@ -353,6 +355,25 @@ function options.lasting(opts)
   return without(opts, PASSING)
 end
 
+---A value as text, by which lists are compared.
+local function shown(value)
+  return type(value) == "table" and json.encode(value) or value
+end
+
+---Refuses an option given that is another one than that of a file.
+---@param opts table<string, any> from cli.given
+---@param name string
+---@param value any of the file, so not trusted; nil: it has none
+---@param what string the file, or what is in it
+---@param advice? string what else to do
+function options.must_fit(opts, name, value, what, advice)
+  if opts[name] ~= nil and shown(opts[name]) ~= shown(value) then
+    cli.fail(2, "--%s %s does not fit %s, which has %s: leave it out%s",
+             tostring(name):gsub("_", "-"), shown(opts[name]), what,
+             value == nil and "none" or shown(value), advice or "")
+  end
+end
+
 ---Completes the options given for a run that goes on by those it was saved
 ---with. What the run is may not change.
 ---@param spec table
@@ -364,11 +385,8 @@ function options.resume(spec, opts, saved, path)
     cli.fail(3, "%s: holds no training to go on with", path)
   end
   for name, value in pairs(without(saved, FREE)) do
-    if opts[name] ~= nil and opts[name] ~= value then
-      cli.fail(2, "--%s %s does not fit the run in %s, which has %s: leave " ..
-               "it out, or choose another --out",
-               tostring(name):gsub("_", "-"), opts[name], opts.out, value)
-    end
+    options.must_fit(opts, name, value, "the run in " .. tostring(opts.out),
+                     ", or choose another --out")
   end
   saved = without(saved, PASSING)
   if opts.epochs or opts.time then saved.steps = nil end

@@ -100,8 +100,10 @@ end
 local function set_best(self, t)
   local function number(x) return type(x) == "number" and x or nil end
   self.best, self.best_step = number(t.best), math.tointeger(t.best_step)
-  if not self.best_step then self.best = nil end
   self.bad = math.tointeger(t.bad) or 0
+  if t.metric ~= self.o.metric or not self.best_step then
+    self.best, self.best_step, self.bad = nil, nil, 0
+  end
   self.val_loss, self.val_score = number(t.val_loss), number(t.val_score)
   self.val_step = math.min(math.tointeger(t.val_step) or 0, self.at.step)
 end

@@ -6,7 +6,8 @@
 ** after the joiner U+200D; around one of ' . : and U+2019 between two letters,
 ** or one of , . ; ' between two digits (don't, e.g, 3.14); between two regional
 ** indicators (a flag), or two that are the same (..., --). An ideograph is a
-** word of its own. Bytes that are no UTF-8 are apart from all else.
+** word of its own. Bytes that are no UTF-8 are apart from all else. White space
+** that is not ASCII becomes a space, for words end at ASCII alone elsewhere.
 */
 #include <string.h>
 
@@ -93,6 +94,12 @@ static int put (Out *o, const char *s, size_t n) {
 }
 
 
+static int put_point (Out *o, const char *s, const Point *p) {
+  if (p->class == RNLI_SPACE && p->len > 1) return put(o, " ", 1);
+  return put(o, s + p->at, p->len);
+}
+
+
 /* Copies 's' with spaces where words end. */
 static int copy_apart (Out *o, const char *s, size_t n) {
   Point before = {-1, NONE, 0, 0}, a = before, b = point_at(s, n, 0);
@@ -103,7 +110,7 @@ static int copy_apart (Out *o, const char *s, size_t n) {
               b.class == RNLI_SPACE;
     int part = !gap && parts(&before, &a, &b, &after, joined);
     if (part) status = put(o, " ", 1);
-    if (status == RNL_OK) status = put(o, s + b.at, b.len);
+    if (status == RNL_OK) status = put_point(o, s, &b);
     joined = b.code == 0x200D;
     if (b.class != RNLI_JOINER || gap || a.class == NONE) {
       before = part ? (Point){-1, NONE, 0, 0} : a;

@@ -234,6 +234,9 @@ describe("a heat map", function()
       "\u{4E2D}\u{6587} \u{2592}\u{2592}    \u{2593}\u{2593}\n", text)
     assert.equal(" \u{2588}\u{2588}\n", printed "{rows = {{1}}}")
     assert.equal("\n", printed "{rows = {{0}}}")
+    assert.equal(" ?? \u{2588}\u{2588} \u{2588}\u{2588}\n" ..
+                 "       \u{2592}\u{2592}\n",
+                 printed "{rows = {{0/0, 1/0, 2}, {-1/0, 0, 1}}}")
   end)
 
   it("is a picture, or leaves its data", function()
@@ -244,6 +247,12 @@ describe("a heat map", function()
       local svg = sandbox.read(path)
       assert.truthy(svg:find("\u{72D7}", 1, true))
       assert.truthy(svg:find "<image")
+    end
+    if have then   -- a single row, too, and white is 0
+      assert(plot.heatmap(path, {rows = {{0.5, 1, 0/0}}, ylabels = {"a"}}))
+      local svg = sandbox.read(path)
+      assert.truthy(svg:find "<image")
+      assert.truthy(svg:find "> 0<" and not svg:find "> *%-")
     end
     local from = write("none.lua", ([[
       local rnn = require "rnn"

@@ -81,7 +81,7 @@ local function own_loop(o)
     parts = parts, resume = o.resume, save_every = o.save_every,
     nan = o.nan, accumulate = o.accumulate, patience = o.patience,
     eval_every = o.eval_every, evaluate = o.evaluate, keep = o.keep,
-    schedule = o.schedule,
+    schedule = o.schedule, metric = o.metric,
   }
   if not r then return nil, wrong, code end
   local reason = r:train(function(state)
@@ -266,6 +266,33 @@ describe("a loop of one's own", function()
     assert.equal("patience", reason)
     assert.equal(10, r.at.step)
     assert.equal(4, r.best_step)
+  end)
+
+  it("goes by a metric, the more the better, and starts anew with another",
+     function()
+    local told = {}
+    local function go(metric, steps, scores)
+      return own_loop {
+        dir = dir .. "/own-metric", steps = steps, eval_every = 2,
+        resume = "auto", metric = metric, patience = 3,
+        schedule = setmetatable({observe = function(_, cost)
+          told[#told + 1] = cost
+        end}, {__call = function() return 1e-2 end}),
+        evaluate = function(r)
+          return r.at.step, {f1 = scores[r.at.step // 2], bleu = 1 / r.at.step}
+        end}
+    end
+    local r, reason = go("f1", 6, {0.2, 0 / 0, 0.1})
+    assert.equal("done", reason)
+    assert.equal(0.2, r.best)
+    assert.equal(2, r.best_step)
+    assert.same({-0.2, math.huge, -0.1}, told)
+    r = go("f1", 8, {nil, nil, nil, 0.3})
+    assert.equal(0.3, r.best)
+    assert.equal(8, r.best_step)
+    r = go("bleu", 10, {nil, nil, nil, nil, 0.9})
+    assert.equal(0.1, r.best)      -- not less than 0.3 of another thing
+    assert.equal(10, r.best_step)
   end)
 
   it("makes the last validation later if a signal broke it off", function()

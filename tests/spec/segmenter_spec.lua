@@ -181,7 +181,7 @@ describe("a segmenter", function()
     end)
     refused("its dictionary: ", function(meta) meta.dictionary = "a b c d" end)
     refused("damaged", function(meta) meta.dictionary = nil end)
-    refused("damaged", function(meta)
+    refused("'crf' does not keep to the scheme", function(meta)
       meta.tags = data.labels {"B", "E", "M", "X"}
     end)
   end)
@@ -199,6 +199,16 @@ local function train(out, ...)
   return shell("train_segmenter.lua", "--out", quote(dir .. "/" .. out),
     "--threads 1 --hidden 12 --embed 8 --pair-embed 6 --pair-count 2",
     "--lr 0.02 --dropout 0.1 --batch 16", ...)
+end
+
+---The validations of a run.
+local function log_of(out)
+  local list = {}
+  for _, e in ipairs(assert(rnn.run.read_log(dir .. "/" .. out ..
+                                             "/log.jsonl"))) do
+    if e.event == "val" then list[#list + 1] = e end
+  end
+  return list
 end
 
 describe("train_segmenter", function()
@@ -225,6 +235,17 @@ describe("train_segmenter", function()
     code, out, err = shell("segment.lua", model, "--mode max", quote(typed))
     assert.equal(2, code, out)
     assert.truthy(err:find("are for dictionaries", 1, true), err)
+    local same = quote(write("model", read(dir .. "/run/best.safetensors")))
+    code, out, err = shell("segment.lua", same, quote(write("typed2",
+      "他的大北京上海\n")), "--word 他的大 --word 京上")
+    assert.equal(0, code, err)
+    assert.truthy(out:find("他的大  北  京上  海", 1, true), out)
+    code, out, err = shell("segment.lua", quote(dir .. "/run"), quote(typed))
+    assert.equal(3, code, out)
+    assert.truthy(err:find("is a folder; take", 1, true), err)
+    for _, e in ipairs(log_of "run") do
+      assert.is_nil(e.oov_recall)   -- of what is cut off, all is in --data
+    end
   end)
 
   it("goes on exactly where it stopped", function()
@@ -284,6 +305,12 @@ describe("segment by a dictionary", function()
     local code, _, err = shell("segment.lua", quote(bad), quote(path))
     assert.equal(3, code)
     assert.truthy(err:find("bad.txt:2: ", 1, true), err)
+    code, _, err = shell("segment.lua", quote(path), "--word ''", quote(path))
+    assert.equal(2, code)
+    assert.truthy(err:find("the word is empty", 1, true), err)
+    code, _, err = shell("segment.lua", quote(path), "--tags --json")
+    assert.equal(2, code)
+    assert.truthy(err:find("three ways to print", 1, true), err)
     local text = write("text2", "上\xFF海\n")
     local out
     code, out, err = shell("segment.lua", quote(path), quote(text))

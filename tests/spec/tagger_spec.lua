@@ -139,6 +139,10 @@ describe("a tagger", function()
     local m, known = build()
     assert.equal("BIO", known.scheme)
     assert.same(words_of "B-NP E-NP I-NP O S-NP S-VP", known.tags.names)
+    local two = {{words = {"a", "b"}, tags = {"B-X", "I-X"},
+                  ["2"] = {"N", "N"}}}
+    local small = tagger.build(assert(tagger.learn(two, SMALL)), SMALL)
+    assert.same({{"O"}}, small:tag {{words = {"a"}, ["2"] = {"N"}}})
     for _, tags in ipairs(m:tag(SENTENCES)) do
       for _, tag in ipairs(tags) do assert.truthy(tag:find "^[BIO]%f[%-\0]") end
       assert.same(tags, data.bio(tags))   -- the CRF keeps to the scheme
@@ -179,14 +183,41 @@ describe("a tagger", function()
     assert.same(tags[1], tags[2])
   end)
 
+  it("reads the characters of any number of words", function()
+    local m, list = build(), {}
+    for i = 1, 1500 do
+      list[i] = {words = {("%dx"):format(i):rep(1 + i % 5)}, tags = {"O"},
+                 ["2"] = {"N"}}
+    end
+    local items, sum = m:encode(list), 0
+    local tags, loss = m:predict(items)
+    for from = 1, 1500, 100 do
+      local some, one = m:predict(table.move(items, from, from + 99, 1, {}))
+      assert.same(tags[from + 99], some[100])
+      sum = sum + one
+    end
+    assert.near(sum, loss, 1e-8)
+  end)
+
   it("has no loss for tags it does not know", function()
     local m = build()
     local items = m:encode {{words = {"dog"}, tags = {"B-XX"},
                              ["2"] = {"N"}}}
     assert.falsy(items[1].gold)
-    local tags, loss = m:predict(items)
+    local tags, loss, n = m:predict(items)
     assert.equal(1, #tags[1])
     assert.is_nil(loss)
+    assert.equal(0, n)
+    local more = m:encode(SENTENCES)
+    local _, want = m:predict(more)
+    for _, tag in ipairs {"B-XX", "NOUN", ""} do
+      more[4] = m:encode {{words = {"a", "dog"}, tags = {"O", tag},
+                           ["2"] = {"N", "N"}}}[1]
+      tags, loss, n = m:predict(more)
+      assert.equal(4, #tags)
+      assert.near(want, loss, 1e-10)   -- of the others
+      assert.equal(14, n)
+    end
   end)
 
   it("comes back from its file", function()
@@ -219,9 +250,17 @@ describe("a tagger", function()
       refused("damaged", function(meta) meta[name] = nil end)
       refused("damaged", function(meta) meta[name] = "[1]" end)
     end
-    for _, text in ipairs {"", "[]", '{"columns":[1]}', "{"} do
+    for _, text in ipairs {"", "[]", '{"columns":[1]}', "{",
+      '{"columns":["2"],"word_dropout":2}', '{"columns":["a"]}',
+      '{"columns":["2"],"scheme":"X"}', '{"columns":["02"]}'} do
       refused("damaged", function(meta) meta.tagger = text end)
     end
+    refused("not those of its scheme", function(meta)
+      meta.tags = data.labels {"B-NP", "NOUN", "O"}
+    end)
+    refused("keep to the scheme", function(meta)
+      meta.tagger = '{"columns":["2"]}'
+    end)
     refused("do not fit", function(meta)
       meta.words = data.vocabulary {{"a"}}
     end)
@@ -230,6 +269,61 @@ describe("a tagger", function()
       meta["feature.1"] = data.vocabulary {{"a"}}
     end)
     refused("do not fit", function() end, {embed = m.embed, out = m.out})
+    refused("'rnn' is of another class", function() end,
+            {embed = m.embed, out = m.out, rnn = rnn.Linear(6, 6)})
+    refused("both directions", function() end, {
+      embed = m.embed, out = m.out, features = m.features,
+      char_embed = m.char_embed, char_rnn = m.char_rnn,
+      rnn = rnn.LSTM(10, 6)})
+    refused("do not fit each other", function() end, {
+      embed = m.embed, out = m.out, features = m.features,
+      char_embed = m.char_embed, char_rnn = m.char_rnn,
+      rnn = rnn.LSTM(11, 3, {bidirectional = true})})
+  end)
+
+  it("in a file changed at random is refused, or tags", function()
+    local path, rand = dir .. "/fuzz.safetensors", new_random(11)
+    local LAYERS = {rnn.LSTM(10, 3), rnn.Linear(6, 6), rnn.Embedding(9, 4),
+                    rnn.GRU(10, 3, {bidirectional = true}), rnn.Dropout(0.5),
+                    rnn.Conv1d(3, 4, 5), rnn.CRF(6), rnn.Linear(10, 6)}
+    local refused, tagged = 0, 0
+    for _ = 1, 200 do
+      local m, known = build {
+        chars = ({"lstm", "cnn", "none"})[rand:int(1, 3)],
+        output = ({"crf", "softmax"})[rand:int(1, 2)],
+        dropout = rand:int(0, 1) / 2, features = rand:int(0, 1) == 0 and {2} or
+                                                 {}}
+      local meta, names, parts = tagger.describe(known), {}, {}
+      for name, part in pairs(m) do
+        if type(name) == "string" then
+          names[#names + 1], parts[name] = name, part
+        end
+      end
+      table.sort(names)
+      if rand:int(0, 1) == 0 then
+        local value = LAYERS[rand:int(0, #LAYERS)]
+        parts[names[rand:int(1, #names)]] = value
+      else
+        local keys = {"words", "chars", "tags", "tagger", "feature.1"}
+        local key = keys[rand:int(1, #keys)]
+        local text = meta[key] and (meta[key].spec and meta[key]:spec() or
+                                    meta[key]) or "[]"
+        local at = rand:int(1, #text)
+        meta[key] = text:sub(1, at - 1) .. ('"[]{},01aO-'):sub(
+                    rand:int(1, 11)):sub(1, 1) .. text:sub(at + rand:int(0, 1))
+      end
+      assert(rnn.save(path, parts, meta))
+      local got, _, code = tagger.load(path)
+      if got then
+        tagged = tagged + 1
+        local list = got:tag(SENTENCES)
+        for i, s in ipairs(SENTENCES) do assert.equal(#s.words, #list[i]) end
+      else
+        refused = refused + 1
+        assert.equal("EFORMAT", code)
+      end
+    end
+    assert.truthy(refused > 20 and tagged > 20, refused .. " " .. tagged)
   end)
 end)
 
@@ -303,6 +397,10 @@ describe("train_tagger", function()
     local _, words = out:gsub("/[BIO]%S*", "")
     local _, lines = read(test_file):gsub("%S+ c%d", "")
     assert.equal(lines, words)
+    code, out, err = shell("tag.lua", model, "--format columns --output json",
+                           quote(write("o.txt", "10 c1\n11 c1\n")))
+    assert.equal(0, code, err)
+    assert.equal('{"spans":[],"tags":["O","O"],"words":["10","11"]}\n', out)
     code, out, err = shell("info.lua", quote(dir .. "/run/last.safetensors"))
     assert.equal(0, code, err)
     assert.truthy(out:find "\ntags        %d: B%-L", out)
@@ -341,7 +439,7 @@ describe("train_tagger", function()
       "--steps 3 --freeze --chars cnn --output softmax --vectors",
       quote(vectors))
     assert.equal(0, code, err)
-    assert.truthy(err:find("2 of %d+ words have a vector"), err)
+    assert.truthy(err:find "2 of %d+ words have .* decides %-%-embed 3", err)
     local _, meta = rnn.load(dir .. "/vectors/best.safetensors")
     local layers = json.decode(meta["rnnlua.layers"])
     assert.equal(3, layers.embed.sizes[2])
@@ -382,6 +480,9 @@ describe("train_tagger", function()
     code, out, err = shell("tag.lua", model, "--output json", quote(typed))
     assert.equal(0, code, err)
     assert.same({"X", "Y"}, json.decode(out:match "[^\n]*").tags)
+    code, out, err = shell("tag.lua", model, "--word-column 2", quote(typed))
+    assert.equal(2, code, out)
+    assert.truthy(err:find("--word-column needs --format", 1, true), err)
     code, out, err = shell("tag.lua", model, "--output spans", quote(typed))
     assert.equal(2, code, out)
     assert.truthy(err:find("not those of spans", 1, true), err)
@@ -417,6 +518,82 @@ describe("train_tagger", function()
     assert.equal(0, code, err)
     assert.truthy(err:find("all 16 labels are 'O'", 1, true) or
                   err:find("all 17 labels are 'O'", 1, true), err)
+  end)
+
+  it("takes the options of a run or a model again, and no others", function()
+    local data_of = "--data " .. quote(train_file)
+    assert.equal(0, (train("again", data_of, "--features 2 --steps 2")))
+    local function resume(...)
+      return shell("train_tagger.lua", "--resume --out",
+                   quote(dir .. "/again"), ...)
+    end
+    assert.equal(0, (resume("--features 2 --steps 3")))
+    local code, _, err = resume("--features 3")
+    assert.equal(2, code)
+    assert.truthy(err:find("--features [3] does not fit", 1, true), err)
+    local base = "--init-from " .. quote(dir .. "/again/best.safetensors")
+    code, _, err = train("from2", data_of, base, "--steps 1")
+    assert.equal(0, code, err)
+    for option, message in pairs {
+      ["--features 3"] = "--features [3] does not fit",
+      ["--chars none"] = "--chars none does not fit",
+      ["--min-count 2"] = "--min-count is for new tokens"} do
+      code, _, err = train("from3", data_of, base, "--steps 1", option)
+      assert.equal(2, code, err)
+      assert.truthy(err:find(message, 1, true), err)
+    end
+    code, _, err = shell("train_tagger.lua", data_of, "--steps 1 --threads 1",
+      "--out", quote(dir .. "/from5"), "--init-from",
+      quote(dir .. "/vectors/best.safetensors"))   -- its vectors are frozen
+    assert.equal(0, code, err)
+    local was = rnn.load(dir .. "/vectors/best.safetensors")["embed.weight"]
+    local is = rnn.load(dir .. "/from5/best.safetensors")["embed.weight"]
+    assert.same(was:totable(), is:totable())
+    code, _, err = train("both", data_of, "--epochs 1 --steps 100")
+    assert.equal(0, code, err)
+    assert.equal(17, events("both", "end")[1].step)
+  end)
+
+  it("has no option that says nothing", function()
+    local path = "--data " .. quote(train_file)
+    local words, tags = quote(dir .. "/seq.in"), quote(dir .. "/seq.out")
+    for _, case in ipairs {
+      {"--tags is for --format parallel", path, "--tags", tags},
+      {"--features is not for --format parallel", "--format parallel --data",
+       words, "--tags", tags, "--features 2"},
+      {"a file for each", "--format parallel --data", words, "--tags", tags,
+       tags},
+    } do
+      local code, _, err = train("mute", table.unpack(case, 2))
+      assert.equal(2, code, err)
+      assert.truthy(err:find(case[1], 1, true), err)
+    end
+  end)
+
+  it("has scores of texts without spans, and without known tags", function()
+    local none = quote(write("none.txt", "10 O\n11 O\n"))
+    local code, _, err = train("none", "--data", quote(write("two.txt",
+      "x1 B-L\ny2 I-L\n10 O\n\nx1 B-L\n\n10 O\n")), "--valid-data", none,
+      "--steps 2 --test-data", quote(write("odd2.txt", "x1 B-NEW\n")))
+    assert.equal(0, code, err)
+    assert.equal("number", type(events("none", "val")[1].f1))
+    assert.truthy(err:find("test    all labels that matter are", 1, true), err)
+    code, _, err = train("none2", "--data", quote(dir .. "/two.txt"),
+      "--valid-data", quote(write("pos.txt", "a O\n\nb NOUN\n")), "--steps 2")
+    assert.equal(3, code, err)
+    assert.truthy(err:find("pos.txt: the tags of the sentence in line 3", 1,
+                           true), err)
+    local iob1 = ("x1 I-L\ny2 I-L\n10 O\n\n"):rep(30)
+    code, _, err = train("iob1", "--data", quote(write("iob1.txt", iob1)),
+                         "--epochs 20")
+    assert.equal(0, code, err)
+    local val = events("iob1", "val")
+    assert.equal(100, val[#val].f1)
+    assert.equal(100, val[#val].accuracy)
+    code, _, err = train("one", "--data", quote(write("one.txt", "a O\n")),
+                         "--steps 1")
+    assert.equal(0, code, err)
+    assert.truthy(err:find("no example is left for validation", 1, true), err)
   end)
 
   it("is not put off by tags that it has not learnt", function()

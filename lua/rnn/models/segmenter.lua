@@ -9,7 +9,6 @@
 ---    local lines = {"他来到网易杭研大厦"}
 ---    print(table.concat(model:segment(lines)[1], "  "))
 ---    model:segment(lines, {user = {"杭研大厦"}})   -- which is never cut
-local CRF = require "rnn.layers.crf"
 local data = require "rnn.data"
 local dict = require "rnn.dict"
 local inbatches = require "rnn.models.inbatches"
@@ -204,7 +203,7 @@ function segmenter.build(known, o)
   for name, value in pairs(o) do config[name] = value end
   config.chars, config.output = "none", "crf"
   config.feature_embed = o.pair_embed
-  config.constraints = CRF.constraints(known.tagger.tags.names, "BMES")
+  config.scheme = "BMES"
   local m = tagger.build(known.tagger, config)
   m[DICT] = known.dict
   return setmetatable(m, META)
@@ -215,7 +214,7 @@ end
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function segmenter.load(path)
-  local m, meta, code = tagger.load(path, segmenter.KIND)
+  local m, meta, code = tagger.load(path, segmenter.KIND, "BMES")
   if not m then return nil, meta, code end
   local known, wrong = segmenter.recall(meta)
   if not known then return nil, path .. ": " .. wrong, "EFORMAT" end

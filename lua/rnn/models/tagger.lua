@@ -6,7 +6,8 @@
 ---
 ---BiLSTM-CRF with words and characters (Lample et al. 2016; Ma and Hovy 2016).
 ---Words are looked up with case folded and digits as 0, the characters see them
----as they are. Tags of spans are learnt as BIOES and given back as they came.
+---as they are. Tags of spans are learnt as BIOES and given back as BIO if they
+---came so.
 local CRF = require "rnn.layers.crf"
 local core = require "rnn.core"
 local data = require "rnn.data"
@@ -14,6 +15,7 @@ local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
 local model = require "rnn.model"
 local regularise = require "rnn.regularise"
+local spans = require "rnn.data.spans"
 local words = require "rnn.models.words"
 
 local op = core.op
@@ -56,6 +58,16 @@ local function map(list, f)
   return out
 end
 
+---The tags as they are learnt; nil when one of them is none of a span, as those
+---of the scheme are.
+local function learnt_tags(tags, scheme)
+  if not scheme then return tags end
+  for _, tag in ipairs(tags) do
+    if not spans.parse(tag) then return nil end
+  end
+  return data.bioes(tags)
+end
+
 ---Learns words, characters and tags of sentences.
 ---@param sentences rnn.Sentence[] with `words`, `tags` and the other columns
 ---@param o {min_count: integer, max_vocab: integer, chars: string,
@@ -79,8 +91,11 @@ function tagger.learn(sentences, o)
                                                      max_size = o.max_vocab})
   if wrong then return nil, wrong end
   known.chars = o.chars ~= "none" and assert(data.vocabulary(spelt)) or nil
-  known.tags, warning = data.labels(known.scheme and map(tags, data.bioes) or
-                                    tags)
+  if known.scheme then
+    tags = map(tags, data.bioes)
+    tags[#tags + 1] = {"O"}   -- a sentence of any length can have these
+  end
+  known.tags, warning = data.labels(tags)
   for i, name in ipairs(known.columns) do
     known.features[i], wrong = data.vocabulary(sentences, name, {
       min_count = o.feature_count, max_size = o.max_vocab})
@@ -94,8 +109,9 @@ end
 ---@param sentences rnn.Sentence[]
 ---@return string|nil
 function tagger.unseen(known, sentences)
-  local tags = map(sentences, function(s) return s.tags end)
-  return known.tags:unseen(known.scheme and map(tags, data.bioes) or tags)
+  return known.tags:unseen(map(sentences, function(s)
+    return learnt_tags(s.tags, known.scheme) or s.tags
+  end))
 end
 
 ---What a model file says of a tagger, beside its layers.
@@ -114,13 +130,22 @@ function tagger.describe(known)
   return meta
 end
 
----The list of names of a description, which is not trusted.
-local function names_in(list)
-  if type(list) ~= "table" then return nil end
-  for _, name in ipairs(list) do
-    if type(name) ~= "string" then return nil end
+---What a description that is not trusted says beside its lists of names; nil
+---when it cannot be one.
+local function details_in(text)
+  local o = json.decode(text)
+  if type(o) ~= "table" or type(o.columns) ~= "table" then return nil end
+  for _, name in ipairs(o.columns) do
+    local n = type(name) == "string" and math.tointeger(tonumber(name))
+    if not n or n == 0 or tostring(n) ~= name then return nil end
   end
-  return list
+  local p, scheme = o.word_dropout or 0, o.scheme
+  if type(p) ~= "number" or not (p >= 0 and p < 1) or
+     scheme ~= nil and scheme ~= "BIO" and scheme ~= "BIOES" then
+    return nil
+  end
+  return {columns = o.columns, features = {}, scheme = scheme,
+          word_dropout = p}
 end
 
 ---What tagger.describe described; nothing in it is trusted.
@@ -134,23 +159,22 @@ function tagger.recall(meta, kind)
     return nil, ("is not a %s: its kind is '%s'"):format(kind,
                 meta["rnnlua.kind"] or "unknown")
   end
-  local o = json.decode(meta.tagger or "null")
-  local columns = type(o) == "table" and names_in(o.columns)
-  if not columns then return nil, "its description is damaged" end
-  local known = {columns = columns, features = {},
-                 scheme = data.scheme {{o.scheme == "BIO" and "B-X" or
-                                        o.scheme and "S-X" or "O"}},
-                 word_dropout = tonumber(o.word_dropout) or 0}
+  local known = details_in(meta.tagger or "")
+  if not known then return nil, "its description is damaged" end
   local wrong
   known.words, wrong = data.vocabulary_from(meta.words)
   if not known.words then return nil, wrong end
   known.tags, wrong = data.labels_from(meta.tags or "")
   if not known.tags then return nil, wrong end
+  if not learnt_tags(known.tags.names, known.scheme) or
+     known.scheme and not known.tags:id "O" then
+    return nil, "its tags are not those of its scheme"
+  end
   if meta.chars then
     known.chars, wrong = data.vocabulary_from(meta.chars)
     if not known.chars then return nil, wrong end
   end
-  for i = 1, #columns do
+  for i = 1, #known.columns do
     known.features[i], wrong = data.vocabulary_from(meta["feature." .. i])
     if not known.features[i] then return nil, wrong end
   end
@@ -182,7 +206,14 @@ end
 ---all steps
 ---@field weight_drop number
 ---@field precision "full"|"bf16"
----@field constraints? rnn.CRFConstraints default those of the scheme of spans
+---@field word_dropout? number
+---@field scheme? "BMES" that the CRF keeps to; default that of the tags
+
+---The steps from tag to tag that no sentence has.
+local function forbidden(known, scheme)
+  scheme = scheme or known.scheme and "BIOES"
+  return scheme and CRF.constraints(known.tags.names, scheme) or {}
+end
 
 ---A new tagger.
 ---@param known rnn.TaggerKnown
@@ -206,49 +237,99 @@ function tagger.build(known, o)
     m.drop = layer("Dropout", {p = o.dropout, locked = true})
   end
   if o.output == "crf" then
-    m.crf = layer("CRF", #known.tags, {
-      constraints = o.constraints or known.scheme and
-        CRF.constraints(known.tags.names, "BIOES") or {}})
+    m.crf = layer("CRF", #known.tags, {constraints = forbidden(known,
+                                                               o.scheme)})
   end
+  known.word_dropout = o.word_dropout or known.word_dropout
   m[KNOWN] = known
   return setmetatable(m, META)
 end
 
----What keeps the layers of a file from being those of a tagger.
-local function fault(m, known)
-  local function sizes(value, name)
-    local config = type(value) == "table" and value.config
-    return config and (not name or config.class == name) and config.sizes or {}
-  end
-  local embed, out, net = sizes(m.embed, "Embedding"), sizes(m.out, "Linear"),
-                          sizes(m.rnn)
-  if embed[1] ~= #known.words or out[2] ~= #known.tags or
-     out[1] ~= 2 * (net[2] or 0) or
-     m.crf and sizes(m.crf, "CRF")[1] ~= #known.tags or
-     known.chars and sizes(m.char_embed, "Embedding")[1] ~= #known.chars then
-    return "its layers do not fit its words and tags"
+local CLASSES = {
+  embed = {Embedding = true}, char_embed = {Embedding = true},
+  char_rnn = {LSTM = true}, char_cnn = {Conv1d = true},
+  drop_in = {Dropout = true}, drop = {Dropout = true}, out = {Linear = true},
+  rnn = {LSTM = true, GRU = true, RNN = true}, crf = {CRF = true},
+}
+
+---The configuration of what may be a layer of one of the classes.
+local function config_of(value, classes)
+  local config = type(value) == "table" and value.config
+  return config and classes[config.class] and config or nil
+end
+
+---Are the tables of a file as many as its vocabularies, and as large?
+local function has_tables(m, known)
+  local embeds = m.features or {}
+  local function holds(embed, vocabulary)
+    local config = config_of(embed, CLASSES.embed)
+    return config and config.sizes[1] == #vocabulary
   end
   for i, vocabulary in ipairs(known.features) do
-    if sizes((m.features or {})[i], "Embedding")[1] ~= #vocabulary then
-      return "its layers do not fit its columns"
+    if not holds(embeds[i], vocabulary) then return false end
+  end
+  return #embeds == #known.features and holds(m.embed, known.words) and
+         (not known.chars or holds(m.char_embed, known.chars))
+end
+
+---Does the CRF of a file forbid what one of this scheme does?
+local function keeps_scheme(crf, known, scheme)
+  local ok, steps = pcall(forbidden, known, scheme)
+  local options = crf.config.options
+  return ok and json.encode(options.constraints) == json.encode(steps)
+end
+
+---What keeps the layers of a file from being those of a tagger.
+local function fault(m, known, scheme)
+  for name, classes in pairs(CLASSES) do
+    if m[name] ~= nil and not config_of(m[name], classes) then
+      return ("its layer '%s' is of another class"):format(name)
     end
   end
+  local out = m.out and m.out.config.sizes
+  if not (m.rnn and out and out[2] == #known.tags) or
+     known.chars and not m.char_rnn == not m.char_cnn or
+     m.crf and m.crf.config.sizes[1] ~= #known.tags or
+     not has_tables(m, known) then
+    return "its layers do not fit its words and tags"
+  elseif m.crf and not keeps_scheme(m.crf, known, scheme) then
+    return "its layer 'crf' does not keep to the scheme of its tags"
+  end
+  for _, net in ipairs {m.rnn, m.char_rnn} do
+    local options = net.config.options
+    if not options.bidirectional or options.batch_first then
+      return "its recurrent layers do not read in both directions"
+    end
+  end
+end
+
+---Tags two short sentences, to see whether the layers fit each other.
+local function try(m)
+  local sentences = {{words = {"a", "b"}}, {words = {"c"}}}
+  for _, name in ipairs(m[KNOWN].columns) do
+    sentences[1][name], sentences[2][name] = {"a", "b"}, {"c"}
+  end
+  return pcall(m.predict, m, tagger.methods.encode(m, sentences))
 end
 
 ---Rebuilds a tagger from its file.
 ---@param path string
 ---@param kind? string that it must be; default "tagger"
+---@param scheme? "BMES" that its CRF must keep to; default that of its tags
 ---@return rnn.Tagger|nil
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
-function tagger.load(path, kind)
+function tagger.load(path, kind, scheme)
   local m, meta, code = model.load_model(path)
   if not m then return nil, meta, code end
   local known, wrong = tagger.recall(meta, kind)
-  wrong = wrong or fault(m, known)
+  wrong = wrong or fault(m, known, scheme)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
   m[KNOWN] = known
-  return setmetatable(m, META), meta
+  if not try(setmetatable(m, META)) then
+    return nil, path .. ": its layers do not fit each other", "EFORMAT"
+  end
+  return m, meta
 end
 
 ---@return rnn.TaggerKnown
@@ -269,10 +350,10 @@ function Tagger:encode(sentences)
     for k, name in ipairs(known.columns) do
       item.features[k] = known.features[k]:encode(s[name])
     end
-    if s.tags then
+    local tags = s.tags and learnt_tags(s.tags, known.scheme)
+    if tags then
       local unseen
-      item.tags, unseen = known.tags:encode(
-        known.scheme and data.bioes(s.tags) or s.tags)
+      item.tags, unseen = known.tags:encode(tags)
       item.gold = unseen == 0
     end
     items[i] = item
@@ -349,32 +430,36 @@ function Tagger:loss(items)
   return sum_loss(self, y, items, lengths) * (1 / n), n
 end
 
----Can the loss of items be told?
-local function all_tagged(items)
+---The loss of the items that have gold tags, with scores of all, and the words
+---of those.
+local function told_loss(self, y, items, lengths)
+  local gold = {}
   for _, item in ipairs(items) do
-    if not item.gold then return false end
+    gold[#gold + 1] = item.gold and item or nil
   end
-  return true
+  if #gold == 0 then return nil, 0 end
+  if #gold < #items then y, lengths = scores(self, gold) end
+  return sum_loss(self, y, gold, lengths):item(), count(gold)
 end
 
 ---The likeliest tags of items.
 ---@param items table[] from encode
 ---@return string[][] tags as the training data have them
----@return number? loss nats, summed; nil when a tag is missing or not known
----@return integer words
+---@return number? loss nats, summed over the items all of whose tags are known;
+---nil when there are none
+---@return integer words of these
 function Tagger:predict(items)
   local known = self[KNOWN]
   local y, lengths = scores(self, items)
-  y = allowed_scores(self, y, items)
-  local best = (self.crf and self.crf:decode(y, lengths) or y:argmax(3))
-               :transpose():totable()
+  local masked = allowed_scores(self, y, items)
+  local best = (self.crf and self.crf:decode(masked, lengths) or
+                masked:argmax(3)):transpose():totable()
   local guesses = {}
   for n, item in ipairs(items) do
     local names = known.tags:decode(table.move(best[n], 1, item.size, 1, {}))
     guesses[n] = known.scheme == "BIO" and data.bio(names) or names
   end
-  return guesses, all_tagged(items) and
-         sum_loss(self, y, items, lengths):item() or nil, count(items)
+  return guesses, told_loss(self, y, items, lengths)
 end
 
 ---Tags sentences.

@@ -10,6 +10,7 @@ local op = core.op
 local words = {}
 
 local LONGEST = 100    -- characters of a word that are read
+local TOGETHER = 1024  -- words whose characters are read together
 
 local function layer(name, ...)
   return require("rnn.layers." .. name:lower())(...)
@@ -72,6 +73,19 @@ local function different(rows, T)
   return list, core.ids(places)
 end
 
+---What the characters of some words say (words,F).
+local function read_words(m, chars, list)
+  local ids = {}
+  for i, word in ipairs(list) do ids[i] = chars:encode(words.spell(word)) end
+  local x, lengths = data.padded(ids, {pad = 1})
+  x = m.char_embed(x)
+  if m.char_cnn then
+    return layer("Pool", "max")(m.char_cnn(x, lengths), lengths)
+  end
+  local _, state = m.char_rnn(x, nil, lengths)
+  return op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
+end
+
 ---What the characters of all words say.
 ---@param m table with the layers of words.add_chars
 ---@param chars rnn.Labels
@@ -80,18 +94,12 @@ end
 ---@return rnn.Tensor (T,N,F)
 function words.read_chars(m, chars, rows, T)
   local list, places = different(rows, T)
-  local ids = {}
-  for i, word in ipairs(list) do ids[i] = chars:encode(words.spell(word)) end
-  local x, lengths = data.padded(ids, {pad = 1})
-  x = m.char_embed(x)
-  local y
-  if m.char_cnn then
-    y = layer("Pool", "max")(m.char_cnn(x, lengths), lengths)
-  else
-    local _, state = m.char_rnn(x, nil, lengths)
-    y = op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
+  local parts = {}
+  for from = 1, #list, TOGETHER do
+    local to = math.min(#list, from + TOGETHER - 1)
+    parts[#parts + 1] = read_words(m, chars, table.move(list, from, to, 1, {}))
   end
-  return op.embedding(y, places)
+  return op.embedding(#parts > 1 and op.cat(parts, 1) or parts[1], places)
 end
 
 return words
