@@ -17,8 +17,8 @@
 ---    load(path)               a model; or nil, message
 ---and a model has
 ---    encode(examples)         items with `size` and `gold`
----    loss(items)              mean loss, count
----    predict(items)           guesses, summed loss, count
+---    loss(items, o)           mean loss, count, loss to tell if another one
+---    predict(items, o)        guesses, summed loss, count
 local cli = require "rnn.cli"
 local common = require "rnn.task"
 local core = require "rnn.core"
@@ -37,7 +37,15 @@ local datatask = {}
 ---@field predicts? boolean whether it is the likelihood of a token, which
 ---perplexity is told of
 ---@field read fun(path: string, opts: table, option: string, index: integer):
----table[]|nil, string? the examples of one of the files of an option
+---table[]|nil, string? the examples of one of the files of an option, with
+---`notes` of what people should know
+---@field check? fun(opts: table): string? what is wrong with the options
+---@field keeps? fun(example: table, opts: table): boolean whether it is trained
+---on; default all are
+---@field loss_options? fun(opts: table, step: integer): table what model:loss
+---is given beside items, after so many steps
+---@field predict_options? fun(opts: table, testing: boolean): table what
+---model:predict is given
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
 ---@field score fun(guesses: any[], examples: table[], model: table): table<
@@ -63,6 +71,9 @@ local function read(self, option)
   for i, path in ipairs(paths) do
     local list, wrong = self.def.read(path, self.opts, option, i)
     if not list then cli.fail(3, "%s", wrong) end
+    for _, note in ipairs(list.notes or {}) do
+      self.notes[#self.notes + 1] = path .. ": " .. note
+    end
     table.move(list, 1, #list, #all + 1, all)
   end
   return all
@@ -91,7 +102,31 @@ local function digest(examples)
   return scan:fingerprint()
 end
 
----Reads the data, and cuts off a part to validate with unless there is one.
+---Cuts a part off the examples to train on, drawn at random, at least one.
+local function cut_off(self, part)
+  if part == 0 or #self.train < 2 then return nil end
+  part = math.max(part, 1 / #self.train)
+  local rest
+  part, rest = splitting.split(self.train, {part, 1 - part}, self.opts.seed)
+  self.train = rest
+  return part
+end
+
+---Leaves out the examples to train on that the task does not keep.
+local function sift(self)
+  local kept = {}
+  for _, example in ipairs(self.train) do
+    if self.def.keeps(example, self.opts) then kept[#kept + 1] = example end
+  end
+  if #kept < #self.train then
+    self.notes[#self.notes + 1] = ("%d of %d examples are too long to train on")
+                                  :format(#self.train - #kept, #self.train)
+  end
+  self.train = kept
+end
+
+---Reads the data, and cuts off parts to test and to validate with unless there
+---are files of them.
 local function open_data(self)
   local opts = self.opts
   self.train = read(self, "data")
@@ -99,10 +134,13 @@ local function open_data(self)
   self.test = opts.test_data and read(self, "test_data")
   self.digest = {hash = digest(self.train),
                  valid = self.valid and digest(self.valid)}
-  if self.valid or opts.val == 0 or #self.train < 2 then return end
-  local part = math.max(opts.val, 1 / #self.train)
-  self.valid, self.train = splitting.split(self.train, {part, 1 - part},
-                                           opts.seed)
+  self.test = self.test or cut_off(self, opts.test)
+  self.valid = self.valid or cut_off(self, opts.val)
+  local most = opts.val_max or 0
+  if self.valid and most > 0 and #self.valid > most then
+    self.valid = splitting.split(self.valid, {most / #self.valid}, opts.seed)
+  end
+  if self.def.keeps then sift(self) end
 end
 
 -- }==
@@ -112,10 +150,11 @@ end
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
   local kind, from = self.def.kind, self.saved or self.base
-  self.notes = {}
   if not from then
-    self.known, self.notes = kind.learn(self.train, self.opts)
-    if not self.known then cli.fail(3, "%s", self.notes) end
+    local notes
+    self.known, notes = kind.learn(self.train, self.opts)
+    if not self.known then cli.fail(3, "%s", notes) end
+    table.move(notes, 1, #notes, #self.notes + 1, self.notes)
     return
   end
   local known, wrong = kind.recall(from.meta)
@@ -190,18 +229,21 @@ end
 -- {== The run ==
 
 ---Mean loss and scores of examples; nil when it was broken off.
-local function evaluate(self, model, examples)
-  local sum, count = 0.0, 0
+local function evaluate(self, model, examples, testing)
+  local def, sum, count = self.def, 0.0, 0
+  local o = def.predict_options and def.predict_options(self.opts, testing)
   local guesses = inbatches.each(model:encode(examples), self.opts.batch,
                                  function(items)
     if self.run:stopping() then return nil end
-    local list, loss, n = model:predict(items)
+    local list, loss, n = model:predict(items, o)
     if loss then sum, count = sum + loss, count + n end
     return list
   end)
   if not guesses then return nil end
-  return count > 0 and sum / count or 0.0,
-         self.def.score(guesses, examples, model), guesses
+  local loss = count > 0 and sum / count or 0.0
+  local scores = def.score(guesses, examples, model)
+  if def.predicts then scores.perplexity = math.exp(loss) end
+  return loss, scores, guesses
 end
 
 local function open_run(self)
@@ -217,7 +259,7 @@ local function open_run(self)
                function() return reader:finished(opts.epochs) end or nil,
     metric = self.metric,
     evaluate = valid and function()
-      local loss, scores = evaluate(self, self.model, valid)
+      local loss, scores = evaluate(self, self.model, valid, false)
       return loss, scores
     end,
     eval_every = opts.eval_every or self.per_epoch,
@@ -235,16 +277,19 @@ local function introduce(self, note)
        self.test and #self.test or 0))
   for _, remark in ipairs(self.notes) do note("        " .. remark) end
   note(("model   %s, %d parameters"):format(
-       tostring(self.model.rnn or self.def.kind.KIND), params))
+       tostring(self.model.rnn or self.model), params))
 end
 
 local function train(self)
-  local reader, model = self.reader, self.model
-  self.run:train(function()
+  local reader, model, r = self.reader, self.model, self.run
+  local options_of = self.def.loss_options
+  r:train(function()
     local items = reader:next()
     local tape <close> = core.tape()
-    local loss, n = model:loss(items)
-    return self.run:backward(tape, loss), nil, n
+    local loss, n, told = model:loss(items, options_of and
+                                     options_of(self.opts, r.at.step))
+    local value = r:backward(tape, loss)
+    return told and told:item() or value, nil, n
   end)
 end
 
@@ -254,7 +299,7 @@ local function test(self)
   if not self.test then return end
   local best, wrong = def.kind.load(r:path "best")
   if not best then return r:warn("no test: %s", wrong) end
-  local loss, scores, guesses = evaluate(self, best, self.test)
+  local loss, scores, guesses = evaluate(self, best, self.test, true)
   if not loss then return end
   local parts = {}
   for name, score in pairs(scores) do
@@ -273,7 +318,7 @@ end
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
 function datatask.main(args, spec, def)
-  local self = {spec = spec, def = def, unit = def.unit,
+  local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 opts = cli.given(args, spec)}
   common.settle(self, function()
     if self.opts.init_from then load_base(self) end
@@ -283,6 +328,8 @@ function datatask.main(args, spec, def)
   if opts.freeze and not opts.vectors then
     cli.fail(2, "--freeze needs --vectors FILE")
   end
+  local wrong = def.check and def.check(opts)
+  if wrong then cli.fail(2, "%s", wrong) end
   core.threads(opts.threads)
   core.seed(opts.seed)
   open_data(self)

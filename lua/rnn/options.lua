@@ -47,6 +47,8 @@ options.examples = {
    help = "files that the best model is tested with at the end"},
   {"val", type = "number", min = 0, below = 1, default = 0.1,
    help = "part of --data, drawn at random, kept for validation"},
+  {"test", type = "number", min = 0, below = 1, default = 0.0,
+   help = "part of --data, drawn at random, kept for the test"},
   {"invalid", type = "choice", choices = {"error", "replace", "skip"},
    default = "error", help = "what to do with bytes that are not UTF-8"},
   {"min-count", type = "int", min = 1, default = 1,

@@ -56,7 +56,8 @@ describe("a manual page", function()
                            "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
                            "caption.lua", "inspect.lua",
-                           "train_segmenter.lua", "segment.lua"} do
+                           "train_segmenter.lua", "segment.lua",
+                           "train_seq2seq.lua", "translate.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

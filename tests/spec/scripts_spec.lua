@@ -656,7 +656,8 @@ describe("help", function()
                            "gradient_flow.lua", "longterm.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
-                           "inspect.lua",
+                           "inspect.lua", "train_seq2seq.lua",
+                           "translate.lua",
                            "bench/bench.lua", "bench/variants.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")

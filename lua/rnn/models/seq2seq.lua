@@ -65,7 +65,13 @@ local UNITS = {"words", "chars"}
 ---@field out rnn.Linear|rnn.TiedLinear
 local Seq2seq = {}
 
-local META = {__index = Seq2seq, __name = "rnn.Seq2seq"}
+local META = {
+  __index = Seq2seq, __name = "rnn.Seq2seq",
+  __tostring = function(self)
+    return ("%s, %s, %s"):format(self.encoder, self.attention or
+                                 "no attention", self.decoder)
+  end,
+}
 
 -- {== What is known of tokens ==
 
@@ -126,8 +132,9 @@ function seq2seq.describe(known)
   return meta
 end
 
----The vocabulary under a key of a description.
+---The vocabulary under a key of a description, or the one for both sides.
 local function vocabulary_of(meta, key)
+  if meta.vocabulary then key = "vocabulary" end
   if not meta[key] then return nil, "has no " .. key end
   return vocabulary.vocabulary_from(meta[key], vocabulary.TEXT)
 end
@@ -152,13 +159,12 @@ function seq2seq.recall(meta)
     return nil, "its description is damaged"
   end
   local known = {source_units = o.source_units, target_units = o.target_units}
-  local shared, wrong = meta.vocabulary and "vocabulary", nil
-  known.source, wrong = vocabulary_of(meta, shared or "vocabulary.source")
-  if not known.source then return nil, wrong end
-  known.target = known.source
-  if shared then return known end
-  known.target, wrong = vocabulary_of(meta, "vocabulary.target")
-  if not known.target then return nil, wrong end
+  local wrong
+  for _, side in ipairs {"source", "target"} do
+    known[side], wrong = vocabulary_of(meta, "vocabulary." .. side)
+    if not known[side] then return nil, wrong end
+  end
+  if meta.vocabulary then known.target = known.source end
   return known
 end
 
