@@ -2,19 +2,20 @@
 ---inflection, summaries, answers.
 ---Usage: rnnlua train_seq2seq.lua --data FILE --out DIR [options]   (--help)
 local rnn = require "rnn"
+local inbatches = require "rnn.models.inbatches"
 local options = require "rnn.options"
 local pairfiles = require "rnn.pairfiles"
 local seq2seq = require "rnn.models.seq2seq"
 local textscores = require "rnn.textscores"
 
 local PRESETS = {
-  sentences = {embed = 256, hidden = 512, encoder_hidden = 256, feed = true,
-    attention = "general", dropout = 0.5, smoothing = 0.1, batch = 64,
-    epochs = 12, lr = 1e-3, min_count = 2,
+  sentences = {embed = 256, hidden = 256, tied = true, attention = "general",
+    dropout = 0.4, smoothing = 0.1, batch = 64, epochs = 15, lr = 1e-3,
+    min_count = 2,
     help = "words to words; tens of thousands of sentences"},
   pronounce = {source_units = "chars", embed = 64, hidden = 128,
-    encoder_hidden = 128, cell = "lstm", feed = true, dropout = 0.4,
-    smoothing = 0.1, batch = 32, epochs = 40, lr = 2e-3, ema = 0.998,
+    cell = "lstm", dropout = 0.4, smoothing = 0.1, batch = 32, epochs = 40,
+    lr = 2e-3, ema = 0.998,
     help = "letters to phonemes; a word a line"},
 }
 
@@ -47,15 +48,17 @@ local SPEC = options.join({
     "train_seq2seq.lua --data turns.tsv --shared-vocab --out talk",
     "train_seq2seq.lua --out de-en --resume --epochs 20",
   },
-}, options.examples, pairfiles.options, {
+}, options.adapt(options.examples, {["max-vocab"] = {min = 4}}),
+pairfiles.options, {
   {"target", type = "file", list = true, many = true,
    help = "the targets of --data, a file for each, when its lines are sources"},
   {"valid-target", type = "file", list = true, many = true,
    help = "the targets of --valid-data"},
   {"test-target", type = "file", list = true, many = true,
    help = "the targets of --test-data"},
-  {"source-units", type = "choice", choices = {"words", "chars"},
-   default = "words", help = "tokens of a source"},
+  {"source-units", type = "choice", choices = {"words", "chars", "jamo"},
+   default = "words",
+   help = "tokens of a source; jamo are the letters of Hangul, and characters"},
   {"target-units", type = "choice", choices = {"words", "chars"},
    default = "words", help = "tokens of a target"},
   {"max-length", type = "int", min = 1, default = 100,
@@ -97,8 +100,8 @@ local SPEC = options.join({
   {"sampling-steps", type = "int", min = 0, default = 2000,
    help = "steps over which that chance rises from 0"},
   {"metric", type = "choice", choices = {"loss", "bleu", "accuracy"},
-   help = "what makes a model the best (default accuracy if sources are " ..
-     "characters, else loss)"},
+   help = "what makes a model the best (default loss if sources are " ..
+     "words, else accuracy)"},
   {"beam", type = "int", min = 1, max = 1000, default = 5,
    help = "width of the search in the test"},
 }, options.example_control)
@@ -110,11 +113,28 @@ local function read(path, opts, option, i)
   return pairfiles.read(path, (opts[TARGETS[option]] or {})[i], opts)
 end
 
+---Tokens of the longest target.
+local function target_length(pair)
+  local most = 0
+  for _, tokens in ipairs(pair.targets) do most = math.max(most, #tokens) end
+  return most
+end
+
 ---Is a pair short enough to train on?
 local function keeps(pair, opts)
-  local most = #pair.source
-  for _, tokens in ipairs(pair.targets) do most = math.max(most, #tokens) end
-  return most <= opts.max_length
+  return math.max(#pair.source, target_length(pair)) <= opts.max_length
+end
+
+local function memory(known, opts, examples, slots)
+  local source, target = 1, 1     -- "</s>"
+  for _, pair in ipairs(examples) do
+    source = math.max(source, #pair.source + 1)
+    target = math.max(target, target_length(pair) + 1)
+  end
+  local batch = math.max(1, inbatches.MOST // math.max(source, target))
+  return (seq2seq.memory(known, opts, {
+    source = source, target = target, batch = math.min(opts.batch, batch)},
+    slots))
 end
 
 ---What is wrong with the files, if all targets have their own or none has.
@@ -131,8 +151,12 @@ end
 
 local function check(opts)
   local wrong = seq2seq.misfit(opts)
-  return wrong and wrong:gsub("'(%l+)'", "--%1") or uneven(opts) or
-         pairfiles.fault(opts, opts.target ~= nil)
+  if wrong then return (wrong:gsub("'(%l+)'", "--%1")) end
+  if opts.metric == "bleu" and opts.source_units ~= "words" and
+     opts.target_units == "words" then
+    return "--metric bleu is not for phonemes: take loss or accuracy"
+  end
+  return uneven(opts) or pairfiles.fault(opts, opts.target ~= nil)
 end
 
 local function loss_options(opts, step)
@@ -149,12 +173,13 @@ end
 
 rnn.datatask.main(arg, SPEC, {
   kind = seq2seq, unit = "token", predicts = true, read = read,
-  keeps = keeps, check = check, score = score, loss_options = loss_options,
+  keeps = keeps, check = check, memory = memory, score = score,
+  loss_options = loss_options,
   predict_options = function(opts, testing)
     return {width = testing and opts.beam or 1}
   end,
   metric = function(known, opts)
-    local metric = opts.metric or known.source_units == "chars" and
+    local metric = opts.metric or known.source_units ~= "words" and
                    "accuracy" or "loss"
     return metric ~= "loss" and metric or nil
   end,

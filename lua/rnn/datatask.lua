@@ -26,6 +26,7 @@ local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
 local model_of = require "rnn.model"
 local options = require "rnn.options"
+local progress = require "rnn.progress"
 local splitting = require "rnn.data.split"
 local vectors = require "rnn.vectors"
 
@@ -42,6 +43,8 @@ local datatask = {}
 ---@field check? fun(opts: table): string? what is wrong with the options
 ---@field keeps? fun(example: table, opts: table): boolean whether it is trained
 ---on; default all are
+---@field memory? fun(known: table, opts: table, examples: table[], slots:
+---integer): integer bytes that training is likely to need
 ---@field loss_options? fun(opts: table, step: integer): table what model:loss
 ---is given beside items, after so many steps
 ---@field predict_options? fun(opts: table, testing: boolean): table what
@@ -190,9 +193,18 @@ local function use_vectors(self)
                                 found.count, #words)
 end
 
+---Ends the program when there is not the memory that training needs.
+local function check_memory(self)
+  if not self.def.memory then return end
+  self.bytes = self.def.memory(self.known, self.opts, self.train,
+                               options.slots(self.opts))
+  common.check_memory(self.bytes, "a smaller --batch or --hidden")
+end
+
 local function make_model(self)
   local opts = self.opts
   use_vectors(self)
+  check_memory(self)
   self.model = self.def.kind.build(self.known, opts)
   if self.vectors then self.model.embed = self.vectors end
   if not self.base then return end
@@ -278,6 +290,9 @@ local function introduce(self, note)
   for _, remark in ipairs(self.notes) do note("        " .. remark) end
   note(("model   %s, %d parameters"):format(
        tostring(self.model.rnn or self.model), params))
+  if self.bytes then
+    note("memory  about " .. progress.bytes(self.bytes))
+  end
 end
 
 local function train(self)

@@ -73,7 +73,7 @@ end
 ---@param other string|nil the file of the targets
 ---@param o {separator: string, source_column: integer?, target_column:
 ---integer?, comment: string?, no_stress: boolean, invalid: string,
----source_units: "words"|"chars", target_units: "words"|"chars"}
+---source_units: "words"|"chars"|"jamo", target_units: "words"|"chars"}
 ---@return rnn.Seq2seqPair[]|nil with `notes`
 ---@return string? message
 function pairfiles.read(path, other, o)

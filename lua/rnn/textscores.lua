@@ -6,7 +6,7 @@
 ---    wer per cer     edits for each word, phoneme or character of the truth
 ---    edit_distance   edits for each text; no percentage
 ---
----Of letters made phonemes (--source-units chars, --target-units words) per is
+---Of letters made phonemes (sources no words, targets words) per is
 ---of phonemes, wer is what accuracy lacks, and there is no BLEU. Of several
 ---texts that are right the nearest one counts.
 local metrics = require "rnn.metrics"
@@ -52,7 +52,7 @@ function textscores.of(guesses, truths, known)
   for i, tokens in ipairs(guesses) do truth[i] = nearest(tokens, truths[i]) end
   local rate, edits = metrics.wer(guesses, truth)
   local letters = known.target_units == "chars"
-  local phonemes = known.source_units == "chars" and not letters
+  local phonemes = known.source_units ~= "words" and not letters
   local sum = edits.insertions + edits.deletions + edits.substitutions
   local scores = {edit_distance = sum / #guesses,
                   accuracy = 100 * (1 - edits.wrong / #guesses)}

@@ -273,6 +273,7 @@ describe("train_seq2seq", function()
       "--attention none --encoder forward --feed",
       "--attention multihead --heads 2 --shared-vocab --tied",
       "--attention scaled --precision bf16 --metric bleu",
+      "--source-units jamo",
       "--source-units chars --target-units chars --metric accuracy",
     } do
       local code, _, err = train("kind", "--overwrite --data",
@@ -352,6 +353,8 @@ describe("train_seq2seq", function()
     fails(2, "are for pairs in one file", "a\n",
           "--comment '#' --target", quote(train_target))
     fails(2, "counted from 1", "a\tb\n", "--source-column 0")
+    fails(2, "--metric bleu is not for phonemes", "a\tb\n",
+          "--metric bleu --source-units jamo")
     fails(2, "--attention must be one of", "a\tb\n", "--attention luong")
   end)
 end)
@@ -428,8 +431,9 @@ describe("translate", function()
     local first, second, third = out:match "^([^\n]*)\n([^\n]*)\n([^\n]*)\n$"
     assert.same({"three", "one"}, {first, third})
     assert.truthy(#words_of(second) <= 15)
-    code, _, err = translate(("7"):rep(100000) .. "\n", "--threads 1")
+    code, out, err = translate(("7"):rep(100000) .. "\n", "--threads 1")
     assert.equal(0, code, err)
+    assert.equal(1, select(2, out:gsub("\n", "")))
   end)
 
   it("joins characters", function()
@@ -463,9 +467,10 @@ describe("translate", function()
     local code, _, err = shell("translate.lua", quote(test_source))
     assert.equal(3, code)
     assert.truthy(err:find(test_source, 1, true), err)
-    code = train("blind", "--data", quote(train_pairs),
-                 "--attention none --steps 1")
-    assert.equal(0, code)
+    code, _, err = shell("train_seq2seq.lua", "--data", quote(train_pairs),
+      "--out", quote(dir .. "/blind"),
+      "--attention none --embed 8 --hidden 8 --min-count 1 --steps 1")
+    assert.equal(0, code, err)
     code, _, err = shell("translate.lua",
                          quote(dir .. "/blind/best.safetensors"),
                          "--unknown copy", quote(test_source))

@@ -45,12 +45,14 @@ local seq2seq = {
 
 local KNOWN = {}   -- the key of what a model knows, which no walk visits
 
-local UNITS = {"words", "chars"}
+local SOURCE = {words = true, chars = true, jamo = true}
+local TARGET = {words = true, chars = true}
 
 ---@class rnn.Seq2seqKnown
 ---@field source rnn.Labels
 ---@field target rnn.Labels the same table when there is one for both
----@field source_units "words"|"chars" what tokens are, for who reads texts
+---@field source_units "words"|"chars"|"jamo" what tokens are, for who reads
+---texts
 ---@field target_units "words"|"chars"
 
 ---@class rnn.Seq2seq
@@ -84,8 +86,8 @@ end
 ---@param pairs rnn.Seq2seqPair[]
 ---@param o? {shared_vocab: boolean, min_count: integer, max_vocab: integer,
 ---source_units: string, target_units: string} shared_vocab: one vocabulary for
----both sides; min_count, max_vocab: as of rnn.data.vocabulary; units: "words"
----or "chars", default words
+---both sides; min_count, max_vocab: as of rnn.data.vocabulary; units:
+---"words" (the default), "chars" or, of sources, "jamo"
 ---@return rnn.Seq2seqKnown|nil
 ---@return string[]|string notes, or the message
 function seq2seq.learn(pairs, o)
@@ -139,10 +141,6 @@ local function vocabulary_of(meta, key)
   return vocabulary.vocabulary_from(meta[key], vocabulary.TEXT)
 end
 
-local function is_unit(value)
-  return value == UNITS[1] or value == UNITS[2]
-end
-
 ---What seq2seq.describe described; nothing in it is trusted.
 ---@param meta table<string, string>
 ---@return rnn.Seq2seqKnown|nil
@@ -154,8 +152,8 @@ function seq2seq.recall(meta)
                 kind and "'" .. kind .. "'" or "not told")
   end
   local o = json.decode(meta.seq2seq or "null")
-  if type(o) ~= "table" or not is_unit(o.source_units) or
-     not is_unit(o.target_units) then
+  if type(o) ~= "table" or not SOURCE[o.source_units or 0] or
+     not TARGET[o.target_units or 0] then
     return nil, "its description is damaged"
   end
   local known = {source_units = o.source_units, target_units = o.target_units}
