@@ -5,6 +5,7 @@
 ---                              options.training, options.control)
 local cli = require "rnn.cli"
 local core = require "rnn.core"
+local json = require "rnn.json"
 local lm = require "rnn.models.lm"
 local optim = require "rnn.optim"
 local plot = require "rnn.plot"
@@ -203,10 +204,12 @@ local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "quiet", "dry_run", "sample_length"}
 
 ---Options that may change when a run goes on; the others are what it is.
-local FREE = {"data", "valid_data", "test_data", "steps", "epochs", "time",
-              "lr", "clip", "schedule", "warmup", "lr_every", "lr_factor",
-              "lr_patience", "lr_final", "weight_decay", "eval_every",
-              "save_every", "keep", "patience", "nan"}
+local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",
+              "test_tags", "target", "valid_target", "test_target", "beam",
+              "steps", "epochs", "time", "lr", "clip", "schedule", "warmup",
+              "lr_every", "lr_factor", "lr_patience", "lr_final",
+              "weight_decay", "eval_every", "save_every", "keep", "patience",
+              "nan"}
 
 local function without(t, names)
   local copy = {}
@@ -351,6 +354,11 @@ function options.lasting(opts)
   return without(opts, PASSING)
 end
 
+---A value as text; a list is one, too.
+local function text_of(value)
+  return type(value) == "table" and json.encode(value) or tostring(value)
+end
+
 ---Completes the options given for a run that goes on by those it was saved
 ---with. What the run is may not change.
 ---@param spec table
@@ -362,10 +370,12 @@ function options.resume(spec, opts, saved, path)
     cli.fail(3, "%s: holds no training to go on with", path)
   end
   for name, value in pairs(without(saved, FREE)) do
-    if opts[name] ~= nil and opts[name] ~= value then
+    local given = opts[name]
+    if given ~= nil and given ~= value and text_of(given) ~= text_of(value) then
       cli.fail(2, "--%s %s does not fit the run in %s, which has %s: leave " ..
                "it out, or choose another --out",
-               tostring(name):gsub("_", "-"), opts[name], opts.out, value)
+               tostring(name):gsub("_", "-"), text_of(given), opts.out,
+               text_of(value))
     end
   end
   saved = without(saved, PASSING)
