@@ -222,11 +222,11 @@ describe("train_seq2seq", function()
                              "--references")
     assert.equal(0, code, err)
     assert.equal(out, other)
-    code, _, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
+    code, other, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
       "--resume --epochs 13 --beam 2 --data", quote(train_source),
       "--target", quote(train_target))
     assert.equal(0, code, err)
-    code, _, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
+    code, other, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
                          "--resume --attention dot")
     assert.equal(2, code)
     assert.truthy(err:find("does not fit the run", 1, true), err)
