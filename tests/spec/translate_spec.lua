@@ -222,13 +222,14 @@ describe("train_seq2seq", function()
                              "--references")
     assert.equal(0, code, err)
     assert.equal(out, other)
-    code, other, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
+    code, out, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
       "--resume --epochs 13 --beam 2 --data", quote(train_source),
       "--target", quote(train_target))
     assert.equal(0, code, err)
-    code, other, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
-                         "--resume --attention dot")
-    assert.equal(2, code)
+    assert.truthy(out:find "^bleu", out)
+    code, out, err = shell("train_seq2seq.lua", "--out", quote(dir .. "/run"),
+                           "--resume --attention dot")
+    assert.equal(2, code, out)
     assert.truthy(err:find("does not fit the run", 1, true), err)
   end)
 
