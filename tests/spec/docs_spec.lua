@@ -23,6 +23,11 @@ end
 
 write("corpus.txt",
       ("It was the best of times, it was the worst of times.\n"):rep(60))
+for _, name in ipairs {"train", "test", "new"} do
+  write(name .. ".de", ("ein hund\nein %s tag\n"):format(name):rep(5))
+  write(name .. ".en", ("a dog\na %s day\n"):format(name):rep(5))
+end
+write("cmudict.dict", "a AH0\na(2) EY1\nell EH1 L # x\nhe HH IY1\nlo L OW1\n")
 
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
