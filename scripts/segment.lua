@@ -130,7 +130,7 @@ local function print_words()
   rnn.textlines.each(opts.files, opts.invalid, function(lines)
     for _, words in ipairs(cut(lines)) do
       if opts.json then
-        output.write((#words > 0 and json.encode(words) or "[]") .. "\n")
+        output.write(json.encode(json.array(words)) .. "\n")
       else
         output.write(table.concat(opts.tags and tagged(words) or words,
                                   opts.separator) .. "\n")

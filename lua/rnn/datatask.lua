@@ -19,8 +19,8 @@
 ---                             not be there
 ---and a model has
 ---    encode(examples)         items with `size` and `gold`
----    loss(items)              mean loss, count
----    predict(items)           guesses, summed loss, count
+---    loss(items, o)           mean loss, count, loss to tell if another one
+---    predict(items, o)        guesses, summed loss, count
 local cli = require "rnn.cli"
 local common = require "rnn.task"
 local core = require "rnn.core"
@@ -28,6 +28,7 @@ local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
 local model_of = require "rnn.model"
 local options = require "rnn.options"
+local progress = require "rnn.progress"
 local splitting = require "rnn.data.split"
 local vectors = require "rnn.vectors"
 
@@ -39,13 +40,21 @@ local datatask = {}
 ---@field predicts? boolean whether it is the likelihood of a token, which
 ---perplexity is told of
 ---@field read fun(path: string, opts: table, option: string, index: integer):
----table[]|nil, string? the examples of one of the files of an option
+---table[]|nil, string? the examples of one of the files of an option, with
+---`notes` of what people should know
+---@field check? fun(opts: table): string? what is wrong with the options
 ---@field shorten? fun(list: table[], most: integer): table[], integer examples
----to train on with no more than so many tokens, and how many were too long
+---to train on with no more than so many tokens, and how many had more
 ---@field mark? fun(train: table[], opts: table) adds to the examples to train
 ---on what the others say of them
 ---@field draw? fun(items: table[], opts: table): table[] the examples of an
 ---epoch, some of them more than once; default all
+---@field memory? fun(known: table, opts: table, examples: table[], slots:
+---integer): integer bytes that training is likely to need
+---@field loss_options? fun(opts: table, step: integer): table what model:loss
+---is given beside items, after so many steps
+---@field predict_options? fun(opts: table, testing: boolean): table what
+---model:predict is given
 ---@field metric fun(known: table, opts: table): string? the score that the best
 ---model has most of; nil: the lowest loss
 ---@field fits? fun(known: table, examples: table[]): string? what keeps scores
@@ -114,25 +123,37 @@ local function cut_off(self, part)
   return part
 end
 
+---Cuts the examples to train on that are too long, or leaves them out.
+local function shorten(self)
+  local opts = self.opts
+  if not self.def.shorten then return end
+  local long
+  self.train, long = self.def.shorten(self.train, opts.max_length)
+  if long == 0 then return end
+  local note = ("--max-length %d: %d examples to train on are longer"):format(
+               opts.max_length, long)
+  if #self.train == 0 then
+    cli.fail(3, "%s; none is left", note)
+  end
+  self.notes[#self.notes + 1] = note
+end
+
 ---Reads the data, and cuts off parts to test and to validate with unless there
 ---are files of them.
 local function open_data(self)
   local opts = self.opts
   self.train = read(self, "data")
-  if self.def.shorten then
-    local cut
-    self.train, cut = self.def.shorten(self.train, opts.max_length)
-    if cut > 0 then
-      self.notes[#self.notes + 1] = ("%d examples are longer than %d tokens " ..
-        "(--max-length) and were cut"):format(cut, opts.max_length)
-    end
-  end
   self.valid = opts.valid_data and read(self, "valid_data")
   self.test = opts.test_data and read(self, "test_data")
   self.digest = {hash = digest(self.train),
                  valid = self.valid and digest(self.valid)}
   self.test = self.test or cut_off(self, opts.test)
   self.valid = self.valid or cut_off(self, opts.val)
+  local most = opts.val_max or 0
+  if self.valid and most > 0 and #self.valid > most then
+    self.valid = splitting.split(self.valid, {most / #self.valid}, opts.seed)
+  end
+  shorten(self)
   if self.def.mark then self.def.mark(self.train, opts) end
 end
 
@@ -221,9 +242,18 @@ local function use_vectors(self)
                                                   opts.embed)
 end
 
+---Ends the program when there is not the memory that training needs.
+local function check_memory(self)
+  if not self.def.memory then return end
+  self.bytes = self.def.memory(self.known, self.opts, self.train,
+                               options.slots(self.opts))
+  common.check_memory(self.bytes, "a smaller --batch or --hidden")
+end
+
 local function make_model(self)
   local opts = self.opts
   use_vectors(self)
+  check_memory(self)
   self.model = self.def.kind.build(self.known, opts)
   if self.vectors then self.model.embed = self.vectors end
   if not self.base then return end
@@ -261,17 +291,20 @@ end
 
 ---Mean loss (nan when it can be told of none) and scores of examples; nil when
 ---it was broken off.
-local function evaluate(self, model, examples)
-  local sum, count = 0.0, 0
+local function evaluate(self, model, examples, testing)
+  local def, sum, count = self.def, 0.0, 0
+  local o = def.predict_options and def.predict_options(self.opts, testing)
   local guesses = inbatches.each(model:encode(examples), self.opts.batch,
                                  function(items)
     if self.run:stopping() then return nil end
-    local list, loss, n = model:predict(items)
+    local list, loss, n = model:predict(items, o)
     if loss then sum, count = sum + loss, count + n end
     return list
   end)
   if not guesses then return nil end
-  return sum / count, self.def.score(guesses, examples, model), guesses
+  local loss, scores = sum / count, def.score(guesses, examples, model)
+  if def.predicts then scores.perplexity = math.exp(loss) end
+  return loss, scores, guesses
 end
 
 local function open_run(self)
@@ -287,7 +320,7 @@ local function open_run(self)
                function() return reader:finished(opts.epochs) end or nil,
     metric = self.metric,
     evaluate = valid and function()
-      local loss, scores = evaluate(self, self.model, valid)
+      local loss, scores = evaluate(self, self.model, valid, false)
       return loss, scores
     end,
     eval_every = opts.eval_every or self.per_epoch,
@@ -305,16 +338,22 @@ local function introduce(self, note)
        self.test and #self.test or 0))
   for _, remark in ipairs(self.notes) do note("        " .. remark) end
   note(("model   %s, %d parameters"):format(
-       tostring(self.model.rnn or self.def.kind.KIND), params))
+       tostring(self.model.rnn or self.model), params))
+  if self.bytes then
+    note("memory  about " .. progress.bytes(self.bytes))
+  end
 end
 
 local function train(self)
-  local reader, model = self.reader, self.model
-  self.run:train(function()
+  local reader, model, r = self.reader, self.model, self.run
+  local options_of = self.def.loss_options
+  r:train(function()
     local items = reader:next()
     local tape <close> = core.tape()
-    local loss, n = model:loss(items)
-    return self.run:backward(tape, loss), nil, n
+    local loss, n, told = model:loss(items, options_of and
+                                     options_of(self.opts, r.at.step))
+    local value = r:backward(tape, loss)
+    return told and told:item() or value, nil, n
   end)
 end
 
@@ -324,7 +363,7 @@ local function test(self)
   if not self.test then return end
   local best, wrong = def.kind.load(r:path "best")
   if not best then return r:warn("no test: %s", wrong) end
-  local loss, scores, guesses = evaluate(self, best, self.test)
+  local loss, scores, guesses = evaluate(self, best, self.test, true)
   if not loss then return end
   local parts = {}
   for name, score in pairs(scores) do
@@ -354,6 +393,8 @@ function datatask.main(args, spec, def)
   if opts.freeze and not (opts.vectors or self.base or self.saved) then
     cli.fail(2, "--freeze needs --vectors FILE")
   end
+  local wrong = def.check and def.check(opts)
+  if wrong then cli.fail(2, "%s", wrong) end
   core.threads(opts.threads)
   core.seed(opts.seed)
   open_data(self)

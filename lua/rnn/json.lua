@@ -52,6 +52,15 @@ end
 
 local encode_value
 
+local ARRAY = {}
+
+---A list that is written as one even when it is empty.
+---@param list any[]
+---@return any[] list
+function json.array(list)
+  return setmetatable(list, ARRAY)
+end
+
 local function encode_array(t, depth)
   local parts = {}
   for i = 1, #t do parts[i] = encode_value(t[i], depth) end
@@ -81,12 +90,14 @@ function encode_value(value, depth)
   if kind == "boolean" then return tostring(value) end
   if kind ~= "table" then error("json: cannot hold a " .. kind, 0) end
   if depth == MAX_DEPTH then error("json: nested too deeply", 0) end
-  local encode = #value > 0 and encode_array or encode_object
+  local is_array = #value > 0 or getmetatable(value) == ARRAY
+  local encode = is_array and encode_array or encode_object
   return encode(value, depth + 1)
 end
 
----JSON text of a value. A table with an element [1] is an array, any other one
----an object. Raises for what JSON cannot hold: nan, functions, mixed keys.
+---JSON text of a value. A table with an element [1], or one from json.array, is
+---an array, any other one an object. Raises for what JSON cannot hold: nan,
+---functions, mixed keys.
 ---@param value any
 ---@return string
 function json.encode(value)

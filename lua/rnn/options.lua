@@ -207,8 +207,9 @@ local PASSING = {"out", "config", "resume", "overwrite", "init_from",
 
 ---Options that may change when a run goes on; the others are what it is.
 local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",
-              "test_tags", "steps", "epochs", "time", "lr", "clip", "schedule",
-              "warmup", "lr_every", "lr_factor", "lr_patience", "lr_final",
+              "test_tags", "target", "valid_target", "test_target", "beam",
+              "steps", "epochs", "time", "lr", "clip", "schedule", "warmup",
+              "lr_every", "lr_factor", "lr_patience", "lr_final",
               "weight_decay", "eval_every", "save_every", "keep", "patience",
               "nan"}
 

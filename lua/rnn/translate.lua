@@ -12,9 +12,9 @@
 ---
 ---    local seq2seq = require "rnn.models.seq2seq"
 ---    local list = {{source = {"c", "a", "t"}, target = {"k", "æ", "t"}}}
----    local vocab = assert(seq2seq.vocabularies(list))
----    local model = seq2seq.build {vocab = vocab, embed = 8, hidden = 16}
----    local best = rnn.translate(model, vocab, {{"c", "a", "t"}},
+---    local known = assert(seq2seq.learn(list))
+---    local model = seq2seq.build(known, {embed = 8, hidden = 16})
+---    local best = rnn.translate(model, {{"c", "a", "t"}},
 ---                               {width = 4, n = 2, attention = true})[1]
 ---    print(table.concat(best[1].tokens, " "), best[1].score)
 ---    print(best[1].attention:shape()[2])             -- 4: c a t </s>
@@ -160,7 +160,7 @@ local function argmax(row, S)
 end
 
 ---A text as a result.
-local function result_of(text, source, vocab, o)
+local function result_of(text, source, known, o)
   local path, tokens = path_of(text), {}
   local weights = o.attends and attention_along(path, #source.ids)
   local rows = o.unknown == "copy" and #source.tokens > 0 and weights:totable()
@@ -168,7 +168,7 @@ local function result_of(text, source, vocab, o)
     local id = path[t].id
     tokens[t] = rows and id == UNKNOWN and
                 source.tokens[argmax(rows[t], #source.tokens)] or
-                vocab.target.names[id]
+                known.target.names[id]
   end
   return {tokens = tokens, logp = text.logp, score = text.score,
           stopped = text.tokens < source.most and "end" or "length",
@@ -180,8 +180,8 @@ end
 -- {== Searching ==
 
 ---Tokens of a source as ids, and how long its translation may be.
-local function read_source(tokens, place, vocab, o)
-  local ids = vocab.source:encode(tokens)
+local function read_source(tokens, place, known, o)
+  local ids = known.source:encode(tokens)
   ids[#ids + 1] = END
   return {tokens = tokens, ids = ids, place = place,
           most = math.floor(o.ratio * #tokens) + o.length}
@@ -305,12 +305,12 @@ local function search_batch(m, sources, o)
   end
   local all = table.move(active, 1, #active, 1, {})
   local x, lengths = require("rnn.data").padded(list, {pad = END})
-  local state, memory = m:encode(x, lengths)
+  local state, memory = m:read(x, lengths)
   local ids = {}
   for n = 1, #sources do ids[n] = BEGIN end
   while #active > 0 do
     local N = #active
-    local out, now, weights = m:decode(core.ids {ids}, state, memory)
+    local out, now, weights = m:write(core.ids {ids}, state, memory)
     local follow, logps, last = continuations(m, out, o.width + 2)
     refuse_nan(logps)
     for n, one in ipairs(active) do
@@ -340,16 +340,15 @@ local function by_length(sources)
 end
 
 ---@param m rnn.Seq2seq
----@param vocab rnn.Vocabularies
 ---@param sources string[][] lists of tokens
 ---@param o? rnn.TranslateOptions
 ---@return rnn.Translation[][] results of each source, the best first
-local function translate(m, vocab, sources, o)
+local function translate(m, sources, o)
   o = check_options(m, o or {})
   check_sources(sources)
-  local all, results = {}, {}
+  local known, all, results = m:known(), {}, {}
   for i, tokens in ipairs(sources) do
-    all[i] = read_source(tokens, i, vocab, o)
+    all[i] = read_source(tokens, i, known, o)
   end
   all = by_length(all)
   for from = 1, #all, o.batch do
@@ -358,7 +357,7 @@ local function translate(m, vocab, sources, o)
     for _, one in ipairs(search_batch(m, some, o)) do
       local best = {}
       for i, text in ipairs(one.search.done) do
-        best[i] = result_of(text, one.source, vocab, o)
+        best[i] = result_of(text, one.source, known, o)
       end
       results[one.source.place] = best
     end

@@ -20,6 +20,7 @@ local WORD = "train_wordlm.lua --data {d}/ptb.train.txt --valid-data " ..
              "{d}/ptb.valid.txt --test-data {d}/ptb.test.txt "
 local PERPLEXITY = "\ntest .-perplexity ([%d.]+)"
 local F1, ACCURACY = "\ntest .- f1 ([%d.]+)", "\ntest .-accuracy ([%d.]+)"
+local WER = "\nwer +([%d.]+)"
 local EWT = "--data {d}/en_ewt-ud-train.conllu.gz --valid-data " ..
             "{d}/en_ewt-ud-dev.conllu.gz --test-data " ..
             "{d}/en_ewt-ud-test.conllu.gz --format conllu "
@@ -79,6 +80,24 @@ local ROWS = {
      "--valid-tags {d}/valid/seq.out --test-data {d}/test/seq.in " ..
      "--test-tags {d}/test/seq.out --lr 2e-3",
    result = F1, unit = "F1", least = 95},
+  {name = "french", task = "SIGMORPHON 2020, French pronunciation",
+   needs = "seq2seq/sigmorphon2020-g2p", result = WER, unit = "% WER",
+   most = 8, train = "train_seq2seq.lua --preset pronounce --data " ..
+     "{d}/fre_train.tsv --valid-data {d}/fre_dev.tsv --test-data " ..
+     "{d}/fre_test.tsv"},
+  {name = "cmudict", task = "CMUdict without stress, pronunciation",
+   needs = "seq2seq/cmudict", result = WER, unit = "% WER", most = 31,
+   train = "train_seq2seq.lua --preset pronounce --data {d}/cmudict.dict " ..
+     "--separator space --comment # --no-stress --val 0.05 --test 0.05 " ..
+     "--hidden 256 --dropout 0.2 --batch 128 --epochs 15"},
+  {name = "multi30k", task = "Multi30k, German to English",
+   needs = "seq2seq/multi30k-en-de", result = "\nbleu +([%d.]+)",
+   unit = "BLEU", least = 30, train = "train_seq2seq.lua " ..
+     "--data {d}/train.lc.norm.tok.de.gz --target " ..
+     "{d}/train.lc.norm.tok.en.gz --valid-data {d}/val.lc.norm.tok.de " ..
+     "--valid-target {d}/val.lc.norm.tok.en --test-data " ..
+     "{d}/test_2016_flickr.lc.norm.tok.de --test-target " ..
+     "{d}/test_2016_flickr.lc.norm.tok.en"},
 }
 
 local names = {}
@@ -164,7 +183,11 @@ end
 
 ---The command as people would type it.
 local function typed(row)
-  return (row.train:gsub("{d}/", ""))
+  local words = {}
+  for word in row.train:gsub("{d}/", ""):gmatch "%S+" do
+    words[#words + 1] = shell.quote(word)
+  end
+  return table.concat(words, " ")
 end
 
 ---Seconds a run has taken, those before it was last stopped included.

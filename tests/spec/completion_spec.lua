@@ -58,7 +58,8 @@ describe("a manual page", function()
                            "caption.lua", "inspect.lua",
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
-                           "nearest.lua"} do
+                           "nearest.lua", "train_seq2seq.lua",
+                           "translate.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

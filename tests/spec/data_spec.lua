@@ -2,6 +2,7 @@
 -- written read again; labels, padded batches, order and place of batches.
 
 local rnn = require "rnn"
+local core = require "rnn.core"
 local lfs = require "lfs"
 local new_random = require "tests.random"
 local raises = require "tests.raises"
@@ -62,6 +63,7 @@ describe("every format", function()
     for reader, bytes in pairs(GOOD) do
       local code, out, err = sandbox.shell(("%s -e %s"):format(
         sandbox.program, sandbox.quote(([[local rnn = require "rnn"
+local core = require "rnn.core"
         print(#rnn.json.encode(assert(rnn.data.%s "-")))]]):format(reader))),
         bytes)
       assert.equal(0, code, err)
@@ -481,6 +483,11 @@ describe("pairs", function()
     list = assert(read("pairs", "a\xFFé\xE9\tb\n", {source = "chars",
                                                    invalid = "bytes"}))
     assert.same({"a", "\xFF", "é", "\xE9"}, list[1].source)
+    list = assert(read("pairs", "가각힣 a\xFF\tb\n", {source = "jamo",
+                                                    invalid = "bytes"}))
+    assert.equal("가각힣 a\xFF",
+                 core.normalise(table.concat(list[1].source), "nfc"))
+    assert.equal(2 + 3 + 3 + 3, #list[1].source)
   end)
 
   it("reads two files whose lines belong together", function()
@@ -513,8 +520,8 @@ describe("pairs", function()
                 "source", data.pairs, "x", {columns = {source = 1}})
     raises.with("pairs: 'columns' need the separator tab", data.pairs, "x",
                 {columns = {source = 1, target = 2}, separator = "space"})
-    raises.with("pairs: 'source' must be words, chars, tokens or text, got " ..
-                "'bpe'", data.pairs, "x", {source = "bpe"})
+    raises.with("pairs: 'source' must be words, chars, jamo, tokens or text,"
+                .. " got 'bpe'", data.pairs, "x", {source = "bpe"})
   end)
 
   it("are words and tags", function()

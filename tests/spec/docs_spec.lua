@@ -29,6 +29,11 @@ end
 
 write("tagged.txt", ("She PRP\nsees VBZ\nit PRP\n\nStop VB\n\n"):rep(9))
 write("cut.txt", ("他  来到  上海  交通  大学\n她  的  大学\n"):rep(9))
+for _, name in ipairs {"train", "test", "new"} do
+  write(name .. ".de", ("ein hund\nein %s tag\n"):format(name):rep(5))
+  write(name .. ".en", ("a dog\na %s day\n"):format(name):rep(5))
+end
+write("cmudict.dict", "a AH0\na(2) EY1\nell EH1 L # x\nhe HH IY1\nlo L OW1\n")
 
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",

@@ -7,6 +7,8 @@ describe("json.encode", function()
     assert.equal('{"a":[1,2.5,1.0],"b":{},"c":null,"d":true,"e":0.1}',
                  json.encode {e = 0.1, d = true, c = json.null, b = {},
                               a = {1, 2.5, 1.0}})
+    assert.equal('{"a":[],"b":[1]}', json.encode {a = json.array {},
+                                                  b = json.array {1}})
   end)
 
   it("writes numbers that read back as the same", function()

@@ -658,6 +658,7 @@ describe("help", function()
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "inspect.lua",
+                           "train_seq2seq.lua", "translate.lua",
                            "bench/bench.lua", "bench/variants.lua",
                            "bench/results.lua"} do
     it("of " .. script .. " names every option", function()

@@ -39,6 +39,13 @@ local function reversals(n, longest, letters, seed)
   return list
 end
 
+---The sources of pairs.
+local function sources_of(list)
+  local sources = {}
+  for i, pair in ipairs(list) do sources[i] = pair.source end
+  return sources
+end
+
 local PAIRS = reversals(60, 6, 5)
 
 local function copy(t, more)
@@ -48,33 +55,29 @@ local function copy(t, more)
   return all
 end
 
----A small model and its vocabularies.
+---A small model, what it knows, and its options.
 local function build(more)
-  more = copy(more or {})
-  local vocab = assert(seq2seq.vocabularies(more.pairs or PAIRS,
-                                            {shared = more.shared}))
-  more.pairs, more.shared = nil, nil
+  local config = copy({embed = 5, hidden = 6, encoder_hidden = 3}, more)
+  local known = assert(seq2seq.learn(config.pairs or PAIRS, config))
   rnn.seed(7)
-  local config = copy({vocab = vocab, embed = 5, hidden = 6,
-                       encoder_hidden = 3}, more)
-  return seq2seq.build(config), vocab, config
+  return seq2seq.build(known, config), known, config
 end
 
-local function batch_of(vocab, list)
-  return seq2seq.batch((seq2seq.examples(list, vocab)))
+local function batch_of(m, list)
+  return seq2seq.batch(m:encode(list))
 end
 
 ---Every kind of attention with and without input feeding, and more options.
 local KINDS = {
   {attention = "additive"}, {attention = "additive", feed = true},
   {attention = "dot"}, {attention = "dot", feed = true, cell = "lstm"},
-  {attention = "general", bidirectional = false}, {attention = "general",
+  {attention = "general", encoder = "forward"}, {attention = "general",
    feed = true, tied = true}, {attention = "scaled", layers = 2},
   {attention = "scaled", feed = true, layers = 2}, {attention = "multihead",
    heads = 2}, {attention = "multihead", heads = 3, feed = true},
   {attention = "none"}, {attention = "none", cell = "lstm", layers = 2},
-  {attention = "none", bidirectional = false, encoder_hidden = 6},
-  {attention = "additive", shared = true, tied = true, cell = "lstm"},
+  {attention = "none", encoder = "forward", encoder_hidden = 6},
+  {attention = "additive", shared_vocab = true, tied = true, cell = "lstm"},
 }
 
 local function name_of(kind)
@@ -125,10 +128,10 @@ describe("a vocabulary", function()
     local list = {{a = {"x", "y"}, b = {"y", "z"}}}
     assert.same({"<unk>", "<s>", "</s>", "y", "x", "z"},
                 vocabulary_of(list, {"a", "b"}).names)
-    local vocab = seq2seq.vocabularies({{source = {"x"}, target = {"y"}}},
-                                       {shared = true})
-    assert.equal(vocab.source, vocab.target)
-    assert.equal(5, #vocab.source)
+    local known = seq2seq.learn({{source = {"x"}, target = {"y"}}},
+                                {shared_vocab = true})
+    assert.equal(known.source, known.target)
+    assert.equal(5, #known.source)
   end)
 
   it("has other symbols, or none", function()
@@ -183,10 +186,10 @@ describe("a batch", function()
     local list = {{source = {"a", "b"}, target = {"c"}},
                   {source = {"a", "?"}, target = {"d", "c", "c"}},
                   {source = {}, target = {}}}
-    local vocab = assert(seq2seq.vocabularies {list[1]})
-    local examples, unknown = seq2seq.examples(list, vocab)
-    assert.same({source = 1, target = 1}, unknown)
-    local b = seq2seq.batch(examples)
+    local m = build {pairs = {list[1]}}
+    local items = m:encode(list)
+    assert.same({3, 4, 1}, {items[1].size, items[2].size, items[3].size})
+    local b = seq2seq.batch(items)
     assert.same({{4, 4, 3}, {5, 1, 3}, {3, 3, 3}}, b.source:totable())
     assert.same({3, 3, 1}, b.lengths)
     assert.same({{2, 2, 2}, {4, 1, 3}, {3, 4, 3}, {3, 4, 3}},
@@ -194,13 +197,32 @@ describe("a batch", function()
     assert.same({{4, 1, 3}, {3, 4, 0}, {0, 4, 0}, {0, 3, 0}},
                 b.output:totable())
     assert.equal(7, b.tokens)
-    assert.same({"a"}, {table.unpack(vocab.source.names, 4, 4)})
+    assert.equal("a", m:known().source.names[4])
+  end)
+
+  it("has the first of several targets, or one that is drawn", function()
+    local list = {{source = {"a"}, targets = {{"c"}, {"d", "c"}}}}
+    local m, known = build {pairs = list}
+    assert.same({"<unk>", "<s>", "</s>", "c", "d"}, known.target.names)
+    local items, seen = m:encode(list), {}
+    assert.equal(3, items[1].size)
+    assert.same({{4}, {3}}, seq2seq.batch(items).output:totable())
+    rnn.seed(1)
+    for _ = 1, 100 do
+      local n = seq2seq.batch(items, true).tokens
+      seen[n] = (seen[n] or 0) + 1
+    end
+    assert.equal(100, seen[2] + seen[3])
+    assert.is_true(seen[2] > 30 and seen[3] > 30)
   end)
 
   it("is of lists of tokens", function()
-    local _, vocab = build()
+    local m = build()
     raises.with("the target of pair 1 must be a list of tokens, got string",
-                seq2seq.examples, {{source = {}, target = "abc"}}, vocab)
+                m.encode, m, {{source = {}, target = "abc"}})
+    raises.with("the source of pair 2 must be a list of tokens, got nil",
+                m.encode, m, {{source = {}}, {}})
+    assert.is_false(m:encode({{source = {}}})[1].gold)
   end)
 end)
 
@@ -210,43 +232,49 @@ describe("a model", function()
 
   for _, kind in ipairs(KINDS) do
     it("has the gradient of its loss: " .. name_of(kind), function()
-      local m, vocab = build(kind)
-      local b = batch_of(vocab, {PAIRS[1], PAIRS[2], PAIRS[3]})
+      local m = build(kind)
+      local items = m:encode {PAIRS[1], PAIRS[2], PAIRS[3]}
       local ok, why = gradcheck.check {
-        f = function() return (m:loss(b, {smoothing = 0.1})) end,
+        f = function() return (m:loss(items, {smoothing = 0.1})) end,
         params = rnn.parameters(m), seed = 1, sample = 5}
       assert(ok, why)
     end)
 
     it("knows nothing of what is beside a text: " .. name_of(kind), function()
-      local m, vocab = build(kind)
+      local m = build(kind)
       local all, sum, tokens = {table.unpack(PAIRS, 1, 12)}, 0.0, 0
       for _, pair in ipairs(all) do
-        local b = batch_of(vocab, {pair})
-        sum = sum + select(2, m:loss(b)):item() * b.tokens
-        tokens = tokens + b.tokens
+        local loss, n = m:loss(m:encode {pair})
+        sum, tokens = sum + loss:item() * n, tokens + n
       end
-      local together = batch_of(vocab, all)
-      assert.equal(tokens, together.tokens)
-      assert.near(sum / tokens, m:loss(together):item(), 1e-12)
-      local state = m:encode(together.source, together.lengths)
-      local few = batch_of(vocab, {all[5]})
-      local alone = m:encode(few.source, few.lengths)
+      local loss, n = m:loss(m:encode(all))
+      assert.equal(tokens, n)
+      assert.near(sum / tokens, loss:item(), 1e-12)
+      local guesses, total, count = m:predict(m:encode(all))
+      assert.equal(tokens, count)
+      assert.near(sum, total, 1e-10)
+      for i, best in ipairs(rnn.translate(m, sources_of(all), {width = 1})) do
+        assert.same(best[1].tokens, guesses[i])
+      end
+      local together = batch_of(m, all)
+      local state = m:read(together.source, together.lengths)
+      local few = batch_of(m, {all[5]})
+      local alone = m:read(few.source, few.lengths)
       for part, t in pairs(alone) do
         same(t, state[part]:slice(2, 5, 5))
       end
     end)
 
     it("goes by steps as at once: " .. name_of(kind), function()
-      local m, vocab = build(kind)
-      local b = batch_of(vocab, {table.unpack(PAIRS, 1, 4)})
+      local m, known = build(kind)
+      local b = batch_of(m, {table.unpack(PAIRS, 1, 4)})
       local T, N = table.unpack(b.input:shape())
-      local first, memory = m:encode(b.source, b.lengths)
-      local want, last, weights = m:decode(b.input, first, memory)
+      local first, memory = m:read(b.source, b.lengths)
+      local want, last, weights = m:write(b.input, first, memory)
       local state = first
       for t = 1, T do
         local out, w
-        out, state, w = m:decode(b.input:slice(1, t, t), state, memory)
+        out, state, w = m:write(b.input:slice(1, t, t), state, memory)
         same(want:slice(1, t, t), out)
         if weights then
           same(weights:slice(2, t, t), w)
@@ -261,14 +289,14 @@ describe("a model", function()
         end
         if t == T then same(last.h, state.h) end
       end
-      assert.same({T, N, #vocab.target}, m:scores(want):shape())
+      assert.same({T, N, #known.target}, m:scores(want):shape())
       -- two rows for each text, side by side
       local twice = {}
       for part, t in pairs(first) do twice[part] = t:cat(t, 2) end
       local ids = core.ids {{2, 2, 2, 2, 5, 4, 5, 4}}
-      local out, _, w = m:decode(ids, twice, memory)
+      local out, _, w = m:write(ids, twice, memory)
       for half = 0, 1 do
-        local o, _, v = m:decode(ids:slice(2, 4 * half + 1, 4 * half + 4),
+        local o, _, v = m:write(ids:slice(2, 4 * half + 1, 4 * half + 4),
                                  first, memory)
         same(o, out:slice(2, 4 * half + 1, 4 * half + 4))
         if w then same(v, w:slice(2, half + 1, half + 1)) end
@@ -276,30 +304,30 @@ describe("a model", function()
     end)
 
     it("comes back from its file: " .. name_of(kind), function()
-      local m, vocab = build(copy(kind, {dropout = 0.25}))
+      local m, known = build(copy(kind, {dropout = 0.25,
+                                         target_units = "chars"}))
       local path = sandbox.dir .. "/model.safetensors"
-      assert(rnn.save(path, m, seq2seq.describe(vocab)))
-      local back, its, meta = assert(seq2seq.load(path))
+      assert(rnn.save(path, m, seq2seq.describe(known)))
+      local back, meta = assert(seq2seq.load(path))
       assert.equal("seq2seq", meta["rnnlua.kind"])
-      assert.same(vocab.source.names, its.source.names)
-      assert.same(vocab.target.names, its.target.names)
-      assert.equal(rawequal(vocab.source, vocab.target),
+      local its, items = back:known(), m:encode(PAIRS)
+      assert.same(known, its)
+      assert.equal(rawequal(known.source, known.target),
                    rawequal(its.source, its.target))
-      local b = batch_of(vocab, PAIRS)
-      assert.equal(m:loss(b):item(), back:loss(b):item())
+      assert.equal(m:loss(items):item(), back:loss(items):item())
       assert.same(rnn.parameters(m).names, rnn.parameters(back).names)
       assert.equal(tostring(m.drop), tostring(back.drop))
     end)
   end
 
   it("has a loss with smoothing, and the cross entropy", function()
-    local m, vocab = build()
-    local b = batch_of(vocab, PAIRS)
-    local smooth, plain = m:loss(b, {smoothing = 0.1})
-    assert.equal(m:loss(b):item(), plain:item())
-    local state, memory = m:encode(b.source, b.lengths)
-    local logp = m:scores((m:decode(b.input, state, memory))):log_softmax()
-    local sum, all, V = 0.0, 0.0, #vocab.target
+    local m, known = build()
+    local items, b = m:encode(PAIRS), batch_of(m, PAIRS)
+    local smooth, _, plain = m:loss(items, {smoothing = 0.1})
+    assert.equal(m:loss(items):item(), plain:item())
+    local state, memory = m:read(b.source, b.lengths)
+    local logp = m:scores((m:write(b.input, state, memory))):log_softmax()
+    local sum, all, V = 0.0, 0.0, #known.target
     logp = logp:totable()
     for t, row in ipairs(b.output:totable()) do
       for n, id in ipairs(row) do
@@ -311,37 +339,38 @@ describe("a model", function()
     end
     assert.near(sum / b.tokens, plain:item(), 1e-12)
     assert.near((0.9 * sum + 0.1 * all) / b.tokens, smooth:item(), 1e-12)
-    raises.with("'sampling' must be from 0 to 1, got 2", m.loss, m, b,
+    raises.with("'sampling' must be from 0 to 1, got 2", m.loss, m, items,
                 {sampling = 2})
-    raises.with("unknown option 'sample'", m.loss, m, b, {sample = 2})
+    raises.with("unknown option 'sample'", m.loss, m, items, {sample = 2})
   end)
 
   for _, feed in ipairs {false, true} do
     it("reads its own guesses, all or none: feed=" .. tostring(feed),
        function()
-      local m, vocab = build {feed = feed}
-      local b = batch_of(vocab, PAIRS)
-      local state, memory = m:encode(b.source, b.lengths)
+      local m = build {feed = feed}
+      local items, b = m:encode(PAIRS), batch_of(m, PAIRS)
+      local state, memory = m:read(b.source, b.lengths)
       local T, N = table.unpack(b.input:shape())
       local read, rows = b.input[1], {b.input[1]:totable()}
       for t = 1, T - 1 do
         local out
-        out, state = m:decode(read:reshape {1, N}, state, memory)
+        out, state = m:write(read:reshape {1, N}, state, memory)
         read = m:scores(out):argmax(3)[1]
         rows[t + 1] = read:totable()
       end
-      local guessed = copy(b, {input = core.ids(rows)})
-      assert.near(m:loss(guessed):item(), m:loss(b, {sampling = 1}):item(),
+      local out = m:write(core.ids(rows), m:read(b.source, b.lengths))
+      local guessed = rnn.cross_entropy(m:scores(out), b.output, {ignore = 0})
+      assert.near(guessed:item(), m:loss(items, {sampling = 1}):item(),
                   1e-12)
-      assert.near(m:loss(b):item(), m:loss(b, {sampling = 1e-300}):item(),
-                  1e-12)
+      assert.near(m:loss(items):item(),
+                  m:loss(items, {sampling = 1e-300}):item(), 1e-12)
       rnn.seed(3)
-      local half = m:loss(b, {sampling = 0.5}):item()
-      assert.not_near(m:loss(b):item(), half, 1e-9)
+      local half = m:loss(items, {sampling = 0.5}):item()
+      assert.not_near(m:loss(items):item(), half, 1e-9)
       rnn.seed(3)
-      assert.equal(half, m:loss(b, {sampling = 0.5}):item())
+      assert.equal(half, m:loss(items, {sampling = 0.5}):item())
       local tape <close> = rnn.tape()
-      tape:backward((m:loss(b, {sampling = 0.5})))
+      tape:backward((m:loss(items, {sampling = 0.5})))
       for _, p in ipairs(rnn.parameters(m)) do assert.truthy(p.grad) end
       rnn.SGD(rnn.parameters(m)):zero()
     end)
@@ -349,16 +378,16 @@ describe("a model", function()
 
   it("tells how many parameters it has, before it is made", function()
     for _, kind in ipairs(KINDS) do
-      local m, _, config = build(kind)
+      local m, known, config = build(kind)
       local count = 0
       for _, p in ipairs(rnn.parameters(m)) do
         count = count + #p:reshape {-1}
       end
       local size = {source = 5, target = 5, batch = 8}
-      local bytes, params = seq2seq.memory(config, size, 2)
+      local bytes, params = seq2seq.memory(known, config, size, 2)
       assert.equal(count, params)
       size.batch = 16
-      assert.is_true(seq2seq.memory(config, size, 2) > bytes)
+      assert.is_true(seq2seq.memory(known, config, size, 2) > bytes)
     end
   end)
 
@@ -366,19 +395,21 @@ describe("a model", function()
     local function fails(message, more)
       raises.with(message, build, more)
     end
-    fails("attention 'dot' needs 'hidden' as large as the encoder's " ..
-          "outputs, 6, got 7", {attention = "dot", hidden = 7})
-    fails("input feeding needs attention", {attention = "none", feed = true})
+    fails("'attention' dot needs 'hidden' as large as what the encoder " ..
+          "gives, 6, got 7", {attention = "dot", hidden = 7})
+    fails("'feed' needs attention", {attention = "none", feed = true})
     fails("'heads' must divide 'hidden', 6, got 4", {attention = "multihead"})
-    fails("a tied model without attention needs 'embed' as large as " ..
-          "'hidden', 6, got 5", {attention = "none", tied = true})
+    fails("'tied' without attention needs 'embed' as large as 'hidden', " ..
+          "6, got 5", {attention = "none", tied = true})
     fails("'attention' must be additive, dot", {attention = "luong"})
     fails("'cell' must be gru or lstm, got 'rnn'", {cell = "rnn"})
     fails("'layers' must be an integer >= 1, got 0", {layers = 0})
-    fails("unknown option 'units'", {units = 3})
-    raises.with("'vocab' must be vocabularies", seq2seq.build, {embed = 3})
-    raises.with("'hidden' is missing", seq2seq.build,
-                {vocab = select(2, build()), embed = 3})
+    fails("'encoder' must be both or forward", {encoder = "backward"})
+    raises.with("'hidden' is missing", seq2seq.build, select(2, build()),
+                {embed = 3})
+    assert.is_nil(seq2seq.misfit {embed = 4, hidden = 3})
+    assert.equal("'feed' needs attention", seq2seq.misfit {
+      embed = 4, hidden = 3, attention = "none", feed = true})
   end)
 end)
 
@@ -386,25 +417,25 @@ end)
 
 ---A model of two letters, whose scores are far apart.
 local function toy(more)
-  local m, vocab = build(copy({pairs = reversals(20, 4, 2), embed = 4},
-                              more))
+  local m = build(copy({pairs = reversals(20, 4, 2), embed = 4}, more))
   local scale = rnn.parameters(m)
   for _, p in ipairs(scale) do p:copy(p * 3) end
-  return m, vocab
+  return m
 end
 
 ---log P of a target, by teacher forcing.
-local function logp_of(m, vocab, source, target)
-  local b = batch_of(vocab, {{source = source, target = target}})
-  return -m:loss(b):item() * b.tokens
+local function logp_of(m, source, target)
+  local loss, n = m:loss(m:encode {{source = source, target = target}})
+  return -loss:item() * n
 end
 
 ---All targets of up to so many tokens, with "<unk>"; the best first.
-local function enumerate(m, vocab, source, most, score)
+local function enumerate(m, source, most, score)
   local names, all = {"<unk>"}, {}
-  table.move(vocab.target.names, 4, #vocab.target.names, 2, names)
+  local known = m:known().target.names
+  table.move(known, 4, #known, 2, names)
   local function visit(tokens)
-    local logp = logp_of(m, vocab, source, tokens)
+    local logp = logp_of(m, source, tokens)
     all[#all + 1] = {tokens = tokens, logp = logp,
                      score = score(logp, #tokens + 1)}
     if #tokens == most then return end
@@ -420,14 +451,15 @@ local function enumerate(m, vocab, source, most, score)
 end
 
 ---The likeliest token each time.
-local function greedy(m, vocab, source, most)
-  local ids = vocab.source:encode(source)
+local function greedy(m, source, most)
+  local known = m:known()
+  local ids = known.source:encode(source)
   ids[#ids + 1] = 3
-  local state, memory = m:encode(core.ids(ids):reshape {#ids, 1}, {#ids})
+  local state, memory = m:read(core.ids(ids):reshape {#ids, 1}, {#ids})
   local tokens, logp, id = {}, 0.0, 2
   while true do
     local out
-    out, state = m:decode(core.ids {{id}}, state, memory)
+    out, state = m:write(core.ids {{id}}, state, memory)
     local row = m:scores(out):log_softmax():reshape {-1}:totable()
     id = 3
     for v = 1, #tokens < most and #row or 0 do
@@ -435,14 +467,8 @@ local function greedy(m, vocab, source, most)
     end
     logp = logp + row[id]
     if id == 3 then return tokens, logp end
-    tokens[#tokens + 1] = vocab.target.names[id]
+    tokens[#tokens + 1] = known.target.names[id]
   end
-end
-
-local function sources_of(list)
-  local sources = {}
-  for i, pair in ipairs(list) do sources[i] = pair.source end
-  return sources
 end
 
 describe("translate", function()
@@ -451,12 +477,12 @@ describe("translate", function()
 
   for _, kind in ipairs(KINDS) do
     it("of width 1 takes the likeliest token: " .. name_of(kind), function()
-      local m, vocab = toy(kind)
+      local m = toy(kind)
       local sources = sources_of(reversals(20, 4, 2, 5))
       sources[#sources + 1] = {}
-      for i, best in ipairs(rnn.translate(m, vocab, sources, {width = 1})) do
+      for i, best in ipairs(rnn.translate(m, sources, {width = 1})) do
         local most = 2 * #sources[i] + 10
-        local tokens, logp = greedy(m, vocab, sources[i], most)
+        local tokens, logp = greedy(m, sources[i], most)
         assert.equal(1, #best)
         assert.same(tokens, best[1].tokens)
         assert.near(logp, best[1].logp, 1e-9)
@@ -465,14 +491,14 @@ describe("translate", function()
     end)
 
     it("finds the best of all when it is wide: " .. name_of(kind), function()
-      local m, vocab = toy(kind)
+      local m = toy(kind)
       for _, o in ipairs {{alpha = 0}, {alpha = 1.5},
                           {alpha = 1, normalise = "length"}} do
         local source = {"a", "b"}
-        local all = enumerate(m, vocab, source, 3, function(logp, n)
+        local all = enumerate(m, source, 3, function(logp, n)
           return logp / (o.normalise and n or (5 + n) / 6) ^ o.alpha
         end)
-        local got = rnn.translate(m, vocab, {{"b"}, source, {"a", "b", "a"}},
+        local got = rnn.translate(m, {{"b"}, source, {"a", "b", "a"}},
           copy(o, {width = 100, n = 10, ratio = 0, length = 3}))[2]
         assert.equal(10, #got)
         for i, one in ipairs(got) do
@@ -485,13 +511,13 @@ describe("translate", function()
     end)
 
     it("does not depend on what is beside: " .. name_of(kind), function()
-      local m, vocab = toy(kind)
+      local m = toy(kind)
       local sources = sources_of(reversals(17, 6, 2, 9))
       local o = {width = 3, n = 2, attention = kind.attention ~= "none"}
-      local together = rnn.translate(m, vocab, sources, o)
-      local some = rnn.translate(m, vocab, sources, copy(o, {batch = 4}))
+      local together = rnn.translate(m, sources, o)
+      local some = rnn.translate(m, sources, copy(o, {batch = 4}))
       for i, source in ipairs(sources) do
-        local alone = rnn.translate(m, vocab, {source}, o)[1]
+        local alone = rnn.translate(m, {source}, o)[1]
         for _, other in ipairs {together[i], some[i]} do
           assert.equal(#alone, #other)
           for k, one in ipairs(alone) do
@@ -505,13 +531,13 @@ describe("translate", function()
   end
 
   it("gives the probability of what it gives, the best first", function()
-    local m, vocab = toy()
-    for i, best in ipairs(rnn.translate(m, vocab, sources_of(PAIRS),
+    local m = toy()
+    for i, best in ipairs(rnn.translate(m, sources_of(PAIRS),
                                         {width = 5, n = 5})) do
       assert.equal(5, #best)
       for k, one in ipairs(best) do
         if one.tokens[1] then
-          assert.near(logp_of(m, vocab, PAIRS[i].source, one.tokens), one.logp,
+          assert.near(logp_of(m, PAIRS[i].source, one.tokens), one.logp,
                       1e-9)
         end
         assert.is_true(k == 1 or best[k - 1].score >= one.score)
@@ -520,11 +546,11 @@ describe("translate", function()
   end)
 
   it("keeps to lengths", function()
-    local m, vocab = toy()
+    local m = toy()
     local sources = {{"a"}, {"a", "b", "b"}, {}}
     local function lengths(o)
       local list = {}
-      for i, best in ipairs(rnn.translate(m, vocab, sources, o)) do
+      for i, best in ipairs(rnn.translate(m, sources, o)) do
         list[i] = #best[1].tokens
       end
       return list
@@ -539,15 +565,15 @@ describe("translate", function()
   end)
 
   it("shows its attention, and rewards what covers the source", function()
-    local m, vocab = toy {feed = true}
+    local m = toy {feed = true}
     local source = {"a", "b", "a"}
     local o = {width = 100, n = 30, alpha = 0.6, beta = 0.4, attention = true,
                ratio = 0, length = 2}
-    local best = rnn.translate(m, vocab, {source, {"b"}}, o)[1]
+    local best = rnn.translate(m, {source, {"b"}}, o)[1]
     for k, one in ipairs(best) do
       assert.same({#one.tokens + 1, 4}, one.attention:shape())
-      local b = batch_of(vocab, {{source = source, target = one.tokens}})
-      local _, _, weights = m:decode(b.input, m:encode(b.source, b.lengths))
+      local b = batch_of(m, {{source = source, target = one.tokens}})
+      local _, _, weights = m:write(b.input, m:read(b.source, b.lengths))
       same(weights[1], one.attention, 1e-9)
       local cover = 0.0
       for _, x in ipairs(one.attention:sum(1):totable()) do
@@ -561,14 +587,14 @@ describe("translate", function()
   end)
 
   it("copies what it does not know from where it looks", function()
-    local m, vocab = toy()
+    local m = toy()
     m.out.bias:fill(0)
     core.set(m.out.bias, 1, 50)   -- always "<unk>"
     local source, o = {"a", "new", "b"}, {width = 2, length = 4, ratio = 0}
-    local kept = rnn.translate(m, vocab, {source, {}}, o)
+    local kept = rnn.translate(m, {source, {}}, o)
     assert.same({"<unk>", "<unk>", "<unk>", "<unk>"}, kept[1][1].tokens)
     o.unknown, o.attention = "copy", true
-    local copied = rnn.translate(m, vocab, {source, {}}, o)
+    local copied = rnn.translate(m, {source, {}}, o)
     for t, row in ipairs(copied[1][1].attention:totable()) do
       if t > 4 then break end
       local at = 1
@@ -579,10 +605,10 @@ describe("translate", function()
   end)
 
   it("never writes where a text begins", function()
-    local m, vocab = toy()
+    local m = toy()
     core.set(m.out.bias, 2, 50)
     for _, width in ipairs {1, 3} do
-      local best = rnn.translate(m, vocab, {{"a", "b"}}, {width = width})[1]
+      local best = rnn.translate(m, {{"a", "b"}}, {width = width})[1]
       for _, token in ipairs(best[1].tokens) do
         assert.not_equal("<s>", token)
       end
@@ -590,11 +616,11 @@ describe("translate", function()
   end)
 
   it("refuses what means nothing", function()
-    local m, vocab = toy()
+    local m = toy()
     local function fails(message, o, sources)
-      raises.with(message, rnn.translate, m, vocab, sources or {{"a"}}, o)
+      raises.with(message, rnn.translate, m, sources or {{"a"}}, o)
     end
-    assert.same({}, rnn.translate(m, vocab, {}))
+    assert.same({}, rnn.translate(m, {}))
     fails("'n' must be at most 'width', 2, got 3", {width = 2, n = 3})
     fails("'width' must be an integer >= 1, got 0", {width = 0})
     fails("'alpha' must be a number >= 0, got -1", {alpha = -1})
@@ -604,9 +630,9 @@ describe("translate", function()
     fails("'unknown' must be keep or copy", {unknown = "drop"})
     fails("unknown option 'beam'", {beam = 3})
     fails("source 2 must be a list of tokens, got string", {}, {{}, "a"})
-    local blind, its = toy {attention = "none"}
+    local blind = toy {attention = "none"}
     for _, o in ipairs {{beta = 1}, {unknown = "copy"}, {attention = true}} do
-      raises.with("need a model with attention", rnn.translate, blind, its,
+      raises.with("need a model with attention", rnn.translate, blind,
                   {{"a"}}, o)
     end
     do
@@ -634,8 +660,8 @@ describe("a file", function()
 
   ---Saves a model, changed, and looks what load says.
   local function changed(message, kind, change)
-    local m, vocab = build(kind)
-    local meta = seq2seq.describe(vocab)
+    local m, known = build(kind)
+    local meta = seq2seq.describe(known)
     change(m, meta)
     assert(rnn.save(path, m, meta))
     refused(message)
@@ -654,8 +680,14 @@ describe("a file", function()
     changed("vocabulary: its description is damaged", {}, function(_, meta)
       meta["vocabulary.source"] = '["a"]'
     end)
-    changed("vocabulary: its description is damaged", {shared = true},
+    changed("vocabulary: its description is damaged", {shared_vocab = true},
             function(_, meta) meta.vocabulary = "x" end)
+    for _, text in ipairs {"", "[]", "{", '{"source_units":"words"}',
+                           '{"source_units":"words","target_units":1}'} do
+      changed("its description is damaged", {}, function(_, meta)
+        meta.seq2seq = text
+      end)
+    end
   end)
 
   it("whose layers do not fit is refused", function()
@@ -710,8 +742,8 @@ describe("a file", function()
   end)
 
   it("with a layer in place of a weight is refused", function()
-    local m, vocab = build()
-    local meta = seq2seq.describe(vocab)
+    local m, known = build()
+    local meta = seq2seq.describe(known)
     assert(rnn.save(path, m, meta))
     local tensors, strings = rnn.load(path)
     local layers = json.decode(strings["rnnlua.layers"])
@@ -742,21 +774,21 @@ end)
 describe("training", function()
   it("learns to reverse texts it has not seen", function()
     local list, unseen = reversals(2000, 10, 8), reversals(100, 10, 8, 99)
-    local m, vocab = build {pairs = list, embed = 24, hidden = 48,
-                            encoder_hidden = 24, attention = "general",
-                            feed = true, dropout = 0.05}
+    local m = build {pairs = list, embed = 24, hidden = 48,
+                     encoder_hidden = 24, attention = "general",
+                     feed = true, dropout = 0.05}
     local opt = rnn.Adam(rnn.parameters(m), {lr = 5e-3, clip_norm = 5})
-    local batches = data.batches((seq2seq.examples(list, vocab)),
+    local batches = data.batches(m:encode(list),
                                  {batch = 64, length = "source"})
     for step = 1, 300 do
       local tape <close> = rnn.tape()
-      local loss = m:loss(seq2seq.batch(batches:next()), {smoothing = 0.02})
+      local loss = m:loss(batches:next(), {smoothing = 0.02})
       tape:backward(loss)
       opt.lr = 5e-3 * math.min(1, (301 - step) / 100)
       opt:step()
     end
     local right = 0
-    for i, best in ipairs(rnn.translate(m, vocab, sources_of(unseen))) do
+    for i, best in ipairs(rnn.translate(m, sources_of(unseen))) do
       if table.concat(best[1].tokens) == table.concat(unseen[i].target) then
         right = right + 1
       end

@@ -27,10 +27,10 @@ local bitext = {}
 ---@field notes string[] what people should know
 
 ---@class rnn.PairOptions
----@field source? "words"|"chars"|"tokens"|"text" what a side is made into:
----words between white space (the default), characters, words and punctuation
----apart, or the text as it is
----@field target? "words"|"chars"|"tokens"|"text"
+---@field source? rnn.Unit what a side is made into: words between white space
+---(the default), characters, letters of Hangul syllables and other characters,
+---words and punctuation apart, or the text as it is
+---@field target? rnn.Unit
 ---@field separator? "tab"|"space" of one file: a tab, or the first white space,
 ---as in "word P1 P2"; default tab
 ---@field columns? table<string, integer> of one file with tabs, negative from

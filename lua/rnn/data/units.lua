@@ -1,15 +1,16 @@
----Text cut into words, tokens or characters.
+---Text cut into words, tokens, characters, or letters.
 local check = require "rnn.check"
 local core = require "rnn.core"
 
 local units = {}
 
-local UNITS = {"words", "chars", "tokens", "text"}
+---@alias rnn.Unit "words"|"chars"|"jamo"|"tokens"|"text"
+local UNITS = {"words", "chars", "jamo", "tokens", "text"}
 
 ---@param what string the function, for the message
 ---@param name string of the option
 ---@param value any
----@return "words"|"chars"|"tokens"|"text"
+---@return rnn.Unit
 function units.check(what, name, value)
   return check.word(what, name, value, UNITS)
 end
@@ -42,16 +43,40 @@ function units.words(s)
   return split(s, "%S+")
 end
 
+local FIRST <const>, COUNT <const> = 0xAC00, 11172    -- Hangul syllables
+
 ---@param s string
----@param unit "words"|"chars"|"tokens"|"text" tokens: words, punctuation and
----ideographs, in the manner of Unicode's word boundaries; characters without
----white space around
+---@return string[] letters its characters, but of each Hangul syllable its two
+---or three letters (The Unicode Standard, section 3.12)
+function units.jamo(s)
+  local list = {}
+  for _, char in ipairs(units.chars(s)) do
+    local i = utf8.len(char) and utf8.codepoint(char) - FIRST or -1
+    if i >= 0 and i < COUNT then
+      list[#list + 1] = utf8.char(0x1100 + i // 588)
+      list[#list + 1] = utf8.char(0x1161 + i % 588 // 28)
+      list[#list + 1] = i % 28 > 0 and utf8.char(0x11A7 + i % 28) or nil
+    else
+      list[#list + 1] = char
+    end
+  end
+  return list
+end
+
+---@param s string
+---@return string[] tokens words, punctuation and ideographs, in the manner of
+---Unicode's word boundaries
+function units.tokens(s)
+  return units.words(core.apart(s))
+end
+
+---@param s string
+---@param unit rnn.Unit all but words without white space around
 ---@return string[]|string
 function units.of(s, unit)
   if unit == "words" then return units.words(s) end
-  if unit == "tokens" then return units.words(core.apart(s)) end
   s = s:match "^%s*(.-)%s*$"
-  return unit == "chars" and units.chars(s) or s
+  return unit == "text" and s or units[unit](s)
 end
 
 return units

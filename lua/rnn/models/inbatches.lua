@@ -2,20 +2,20 @@
 ---long as each other.
 local batches = require "rnn.data.batches"
 
----Positions that a batch may have, padding too, unless one example has more.
-local MOST = 1 << 14
+local inbatches = {
+  ---Positions that a batch may have, padding too, unless one example has more.
+  MOST = 1 << 14,
+}
 
 ---@param items table[] each with `size`, an integer >= 1
 ---@return integer max_tokens for data.batches
 local function room(items)
   local longest = 1
   for _, item in ipairs(items) do longest = math.max(longest, item.size) end
-  return math.max(longest, MOST)
+  return math.max(longest, inbatches.MOST)
 end
 
 local function size_of(item) return item.size end
-
-local inbatches = {}
 
 ---Batches of items to train on, in another order each epoch.
 ---@param items table[] each with `size`

@@ -13,40 +13,47 @@
 ---combine, its h~ is drop(h). A vocabulary for both sides has one embedding; a
 ---tied model scores with the table of the target's (Press and Wolf 2017).
 ---
----    local data = require "rnn.data"
 ---    local seq2seq = require "rnn.models.seq2seq"
 ---    local list = {{source = {"c", "a", "t"}, target = {"k", "æ", "t"}}}
----    local vocab = assert(seq2seq.vocabularies(list))
----    local model = seq2seq.build {vocab = vocab, embed = 8, hidden = 16}
+---    local known = assert(seq2seq.learn(list))
+---    local model = seq2seq.build(known, {embed = 8, hidden = 16})
 ---    local opt = rnn.Adam(rnn.parameters(model), {lr = 1e-2, clip_norm = 5})
----    for batch in data.batches(seq2seq.examples(list, vocab), {batch = 64}) do
+---    local items = model:encode(list)
+---    for batch in rnn.data.batches(items, {batch = 64, length = "source"}) do
 ---      local tape <close> = rnn.tape()
----      tape:backward(model:loss(seq2seq.batch(batch), {smoothing = 0.1}))
+---      tape:backward((model:loss(batch, {smoothing = 0.1})))
 ---      opt:step()
 ---    end
----    print(rnn.translate(model, vocab, {{"c", "a", "t"}})[1][1].tokens[1])
+---    print(rnn.translate(model, {{"c", "a", "t"}})[1][1].tokens[1])
 local check = require "rnn.check"
 local core = require "rnn.core"
 local data = require "rnn.data"
+local json = require "rnn.json"
 local layer = require "rnn.layer"
 local model = require "rnn.model"
+local translate = require "rnn.translate"
 local vocabulary = require "rnn.data.vocabulary"
 
 local op = core.op
-local seq2seq = {}
 
-seq2seq.KIND = "seq2seq"
+---The recurrent layers a model may have, by the name of their option, and the
+---kinds of attention, the default first.
+local seq2seq = {
+  KIND = "seq2seq", CELLS = {lstm = "LSTM", gru = "GRU"},
+  ATTENTION = {"additive", "dot", "general", "scaled", "multihead", "none"},
+}
 
----The recurrent layers a model may have, by the name of their option.
-seq2seq.CELLS = {lstm = "LSTM", gru = "GRU"}
+local KNOWN = {}   -- the key of what a model knows, which no walk visits
 
----Kinds of attention, the default first.
-seq2seq.ATTENTION = {"additive", "dot", "general", "scaled", "multihead",
-                     "none"}
+local SOURCE = {words = true, chars = true, jamo = true}
+local TARGET = {words = true, chars = true}
 
----@class rnn.Vocabularies
+---@class rnn.Seq2seqKnown
 ---@field source rnn.Labels
 ---@field target rnn.Labels the same table when there is one for both
+---@field source_units "words"|"chars"|"jamo" what tokens are, for who reads
+---texts
+---@field target_units "words"|"chars"
 
 ---@class rnn.Seq2seq
 ---@field source rnn.Embedding
@@ -60,65 +67,147 @@ seq2seq.ATTENTION = {"additive", "dot", "general", "scaled", "multihead",
 ---@field out rnn.Linear|rnn.TiedLinear
 local Seq2seq = {}
 
-local META = {__index = Seq2seq, __name = "rnn.Seq2seq"}
+local META = {
+  __index = Seq2seq, __name = "rnn.Seq2seq",
+  __tostring = function(self)
+    return ("%s, %s, %s"):format(self.encoder, self.attention or
+                                 "no attention", self.decoder)
+  end,
+}
 
--- {== Data ==
+-- {== What is known of tokens ==
 
----Vocabularies of pairs of texts, which are lists of tokens.
----@param pairs rnn.Pair[]
----@param opts? {shared: boolean, min_count: integer, max_size: integer} shared:
----one vocabulary for both sides, default false; else as rnn.data.vocabulary
----@return rnn.Vocabularies|nil
----@return string? message
----@return string? code "EFORMAT"
-function seq2seq.vocabularies(pairs, opts)
-  opts = opts or {}
-  check.names("vocabularies", opts, {shared = true, min_count = true,
-                                     max_size = true})
-  local o = {min_count = opts.min_count, max_size = opts.max_size,
-             symbols = vocabulary.TEXT}
-  local function learn(fields)
-    return vocabulary.vocabulary(pairs, fields, o)
-  end
-  if opts.shared then
-    local both, wrong, code = learn {"source", "target"}
-    if not both then return nil, wrong, code end
-    return {source = both, target = both}
-  end
-  local source, wrong, code = learn "source"
-  if not source then return nil, wrong, code end
-  local target
-  target, wrong, code = learn "target"
-  if not target then return nil, wrong, code end
-  return {source = source, target = target}
+---The targets of a pair, the one that counts most first.
+local function targets_of(pair)
+  return pair.targets or {pair.target}
 end
 
----@class rnn.Seq2seqExample
----@field source integer[] ids, "</s>" the last
----@field target integer[] ids
-
----Pairs of texts as ids.
----@param pairs rnn.Pair[]
----@param vocab rnn.Vocabularies
----@return rnn.Seq2seqExample[]
----@return {source: integer, target: integer} unknown tokens of each side
-function seq2seq.examples(pairs, vocab)
-  local list, unknown = {}, {source = 0, target = 0}
+---Learns the tokens of pairs of texts, which are lists of tokens.
+---@param pairs rnn.Seq2seqPair[]
+---@param o? {shared_vocab: boolean, min_count: integer, max_vocab: integer,
+---source_units: string, target_units: string} shared_vocab: one vocabulary for
+---both sides; min_count, max_vocab: as of rnn.data.vocabulary; units:
+---"words" (the default), "chars" or, of sources, "jamo"
+---@return rnn.Seq2seqKnown|nil
+---@return string[]|string notes, or the message
+function seq2seq.learn(pairs, o)
+  o = o or {}
+  local sources, targets, wrong = {}, {}, nil
   for i, pair in ipairs(pairs) do
-    local one = {}
-    for _, side in ipairs {"source", "target"} do
-      if type(pair[side]) ~= "table" then
-        error(("examples: the %s of pair %d must be a list of tokens, got %s")
-              :format(side, i, type(pair[side])), 2)
-      end
-      local n
-      one[side], n = vocab[side]:encode(pair[side])
-      unknown[side] = unknown[side] + n
-    end
-    one.source[#one.source + 1] = vocabulary.END
-    list[i] = one
+    sources[i] = pair.source
+    table.move(targets_of(pair), 1, #targets_of(pair), #targets + 1, targets)
   end
-  return list, unknown
+  local function tokens_of(texts)
+    if wrong then return nil end
+    local learnt
+    learnt, wrong = vocabulary.vocabulary(texts, nil, {
+      min_count = o.min_count, max_size = o.max_vocab,
+      symbols = vocabulary.TEXT})
+    return learnt
+  end
+  local known = {source_units = o.source_units or "words",
+                 target_units = o.target_units or "words"}
+  if o.shared_vocab then
+    table.move(targets, 1, #targets, #sources + 1, sources)
+  end
+  known.source = tokens_of(sources)
+  known.target = o.shared_vocab and known.source or tokens_of(targets)
+  if wrong then return nil, wrong end
+  return known, {}
+end
+
+---What a checkpoint of a model says of itself, beside its layers.
+---@param known rnn.Seq2seqKnown
+---@return table<string, any> meta for rnn.save
+function seq2seq.describe(known)
+  local meta = {
+    ["rnnlua.kind"] = seq2seq.KIND,
+    seq2seq = json.encode {source_units = known.source_units,
+                           target_units = known.target_units},
+  }
+  if rawequal(known.source, known.target) then
+    meta.vocabulary = known.source
+  else
+    meta["vocabulary.source"] = known.source
+    meta["vocabulary.target"] = known.target
+  end
+  return meta
+end
+
+---The vocabulary under a key of a description, or the one for both sides.
+local function vocabulary_of(meta, key)
+  if meta.vocabulary then key = "vocabulary" end
+  if not meta[key] then return nil, "has no " .. key end
+  return vocabulary.vocabulary_from(meta[key], vocabulary.TEXT)
+end
+
+---What seq2seq.describe described; nothing in it is trusted.
+---@param meta table<string, string>
+---@return rnn.Seq2seqKnown|nil
+---@return string? message
+function seq2seq.recall(meta)
+  local kind = meta["rnnlua.kind"]
+  if kind ~= seq2seq.KIND then
+    return nil, ("is not a sequence to sequence model: its kind is %s"):format(
+                kind and "'" .. kind .. "'" or "not told")
+  end
+  local o = json.decode(meta.seq2seq or "null")
+  if type(o) ~= "table" or not SOURCE[o.source_units or 0] or
+     not TARGET[o.target_units or 0] then
+    return nil, "its description is damaged"
+  end
+  local known = {source_units = o.source_units, target_units = o.target_units}
+  local wrong
+  for _, side in ipairs {"source", "target"} do
+    known[side], wrong = vocabulary_of(meta, "vocabulary." .. side)
+    if not known[side] then return nil, wrong end
+  end
+  if meta.vocabulary then known.target = known.source end
+  return known
+end
+
+---@return rnn.Seq2seqKnown
+function Seq2seq:known() return self[KNOWN] end
+
+-- }==
+
+-- {== Texts as ids ==
+
+---@class rnn.Seq2seqPair
+---@field source string[]
+---@field target? string[]
+---@field targets? string[][] all that are right, in the place of `target`
+
+---@class rnn.Seq2seqItem
+---@field source integer[] ids, "</s>" the last
+---@field targets integer[][] ids
+---@field spelt string[] tokens of the source
+---@field size integer of its longest text, "</s>" too
+---@field gold boolean whether it has a target
+
+---Pairs of texts made ready.
+---@param pairs rnn.Seq2seqPair[]
+---@return rnn.Seq2seqItem[]
+function Seq2seq:encode(pairs)
+  local known, items = self[KNOWN], {}
+  for i, pair in ipairs(pairs) do
+    local function ids_of(side, tokens)
+      if type(tokens) == "table" then return (known[side]:encode(tokens)) end
+      error(("encode: the %s of pair %d must be a list of tokens, got %s")
+            :format(side, i, type(tokens)), 3)
+    end
+    local item = {source = ids_of("source", pair.source), targets = {},
+                  spelt = pair.source}
+    item.source[#item.source + 1] = vocabulary.END
+    item.size = #item.source
+    for k, tokens in ipairs(targets_of(pair)) do
+      item.targets[k] = ids_of("target", tokens)
+      item.size = math.max(item.size, #tokens + 1)
+    end
+    item.gold = #item.targets > 0
+    items[i] = item
+  end
+  return items
 end
 
 ---@class rnn.Seq2seqBatch
@@ -128,20 +217,23 @@ end
 ---@field output rnn.Tensor (T,N) ids that it is to predict, to "</s>"; then 0
 ---@field tokens integer how many these are
 
----Examples side by side. What stands behind the end of a text does not matter.
----@param examples rnn.Seq2seqExample[]
+---Items side by side. What stands behind the end of a text does not matter.
+---@param items rnn.Seq2seqItem[]
+---@param draw? boolean of several targets take one at random, not the first
 ---@return rnn.Seq2seqBatch
-function seq2seq.batch(examples)
+function seq2seq.batch(items, draw)
   local inputs, outputs, tokens = {}, {}, 0
-  for i, one in ipairs(examples) do
-    local ids = one.target
+  for i, item in ipairs(items) do
+    local k = draw and #item.targets > 1 and
+              1 + math.floor(core.random() * #item.targets) or 1
+    local ids = item.targets[k]
     inputs[i] = table.move(ids, 1, #ids, 2, {vocabulary.BEGIN})
     outputs[i] = table.move(ids, 1, #ids, 1, {})
     outputs[i][#ids + 1] = vocabulary.END
     tokens = tokens + #ids + 1
   end
-  local source, lengths = data.padded(examples, {field = "source",
-                                                 pad = vocabulary.END})
+  local source, lengths = data.padded(items, {field = "source",
+                                              pad = vocabulary.END})
   return {source = source, lengths = lengths, tokens = tokens,
           input = data.padded(inputs, {pad = vocabulary.END}),
           output = data.padded(outputs)}
@@ -175,7 +267,7 @@ end
 ---@param lengths? integer[] N
 ---@return table state of the decoder
 ---@return rnn.AttentionMemory|nil memory
-function Seq2seq:encode(source, lengths)
+function Seq2seq:read(source, lengths)
   local x = embedded(self, self.source, source)
   local e, last = self.encoder(x, nil, lengths)
   local state = last
@@ -219,7 +311,7 @@ end
 ---@return rnn.Tensor h~ (T,R,A), for model:scores
 ---@return table state after the last step
 ---@return rnn.Tensor|nil weights (N,T,S), or (N,M,S), of attention
-function Seq2seq:decode(ids, state, memory)
+function Seq2seq:write(ids, state, memory)
   local e = embedded(self, self.target or self.source, ids)
   local T = e:shape()[1]
   if not state.feed or T == 1 then return advance(self, e, state, memory) end
@@ -230,9 +322,9 @@ function Seq2seq:decode(ids, state, memory)
   return op.cat(out, 1), state, op.cat(weights, 2)
 end
 
----As decode, but that with probability p a token is not what stands in ids, but
+---As write, but that with probability p a token is not what stands in ids, but
 ---the likeliest after the step before (scheduled sampling, Bengio et al. 2015).
-local function decode_sampled(self, ids, state, memory, p)
+local function write_sampled(self, ids, state, memory, p)
   local T, N = table.unpack(ids:shape())
   local read, out = ids[1], {}
   for t = 1, T do
@@ -265,30 +357,59 @@ end
 ---@field sampling? number probability that the decoder reads what it guessed
 ---itself (Bengio et al. 2015); default 0
 
----Mean losses of a token to predict, in nats.
----@param batch rnn.Seq2seqBatch
+---The logits of a batch.
+local function logits_of(self, batch, sampling)
+  local state, memory = self:read(batch.source, batch.lengths)
+  if sampling > 0 then
+    return self:scores(write_sampled(self, batch.input, state, memory,
+                                     sampling))
+  end
+  return self:scores((self:write(batch.input, state, memory)))
+end
+
+---What training makes small: the mean loss of a token to predict, in nats. Of
+---an item with several targets one is drawn.
+---@param items rnn.Seq2seqItem[] from encode
 ---@param o? rnn.Seq2seqLossOptions
----@return rnn.Tensor loss with smoothing, to make small
----@return rnn.Tensor loss cross entropy, whose exponential is the perplexity
-function Seq2seq:loss(batch, o)
+---@return rnn.Tensor loss with smoothing
+---@return integer tokens
+---@return rnn.Tensor plain cross entropy, whose exponential is the perplexity
+function Seq2seq:loss(items, o)
   o = o or {}
   check.names("loss", o, {smoothing = true, sampling = true})
   local p, e = o.sampling or 0, o.smoothing or 0
   if not (type(p) == "number" and p >= 0 and p <= 1) then
     error(("loss: 'sampling' must be from 0 to 1, got %s"):format(p), 2)
   end
-  local state, memory = self:encode(batch.source, batch.lengths)
-  local out
-  if p > 0 then
-    out = decode_sampled(self, batch.input, state, memory, p)
-  else
-    out = self:decode(batch.input, state, memory)
-  end
-  local logits <close> = self:scores(out)
+  local batch = seq2seq.batch(items, true)
+  local logits <close> = logits_of(self, batch, p)
   local plain = op.cross_entropy(logits, batch.output, {ignore = 0})
-  if e == 0 then return plain, plain end
+  if e == 0 then return plain, batch.tokens, plain end
   return op.cross_entropy(logits, batch.output,
-                          {ignore = 0, label_smoothing = e}), plain
+                          {ignore = 0, label_smoothing = e}),
+         batch.tokens, plain
+end
+
+---The likeliest targets of items.
+---@param items rnn.Seq2seqItem[] from encode
+---@param o? rnn.TranslateOptions default greedy: {width = 1}
+---@return string[][] tokens of each
+---@return number? loss nats of the first targets, summed; nil when one has none
+---@return integer tokens of these
+function Seq2seq:predict(items, o)
+  local sources, guesses, gold = {}, {}, true
+  for i, item in ipairs(items) do
+    sources[i], gold = item.spelt, gold and item.gold
+  end
+  for i, best in ipairs(translate(self, sources, o or {width = 1})) do
+    guesses[i] = best[1].tokens
+  end
+  if not gold then return guesses, nil, 0 end
+  local batch = seq2seq.batch(items)
+  local logits <close> = logits_of(self, batch, 0)
+  local loss = op.cross_entropy(logits, batch.output,
+                                {ignore = 0, reduction = "sum"})
+  return guesses, loss:item(), batch.tokens
 end
 
 -- }==
@@ -296,14 +417,13 @@ end
 -- {== Building ==
 
 ---@class rnn.Seq2seqConfig
----@field vocab rnn.Vocabularies
 ---@field embed integer
 ---@field hidden integer units of the decoder
 ---@field cell? "gru"|"lstm" default gru
 ---@field layers? integer of the encoder and of the decoder; default 1
 ---@field encoder_hidden? integer units of the encoder in each direction;
 ---default `hidden`
----@field bidirectional? boolean whether the encoder is; default true
+---@field encoder? "both"|"forward" directions that it reads in; default both
 ---@field attention? "additive"|"dot"|"general"|"scaled"|"multihead"|"none"
 ---@field heads? integer of multihead; default 4
 ---@field feed? boolean input feeding; default false
@@ -312,22 +432,11 @@ end
 ---@field dropout? number of embeddings, between layers and of h~; default 0
 ---@field precision? "full"|"bf16" of products in recurrent layers
 
-local CONFIG = {
-  vocab = true, embed = true, hidden = true, cell = true, layers = true,
-  encoder_hidden = true, bidirectional = true, attention = true, heads = true,
-  feed = true, tied = true, dropout = true, precision = true,
-}
-
 ---A configuration with all defaults, and the sizes that follow: K outputs of
 ---the encoder, A of h~, V.
-local function complete(config)
+local function complete(known, config)
   local function integer(name, default)
     return check.integer("seq2seq", name, config[name], default, 1)
-  end
-  check.names("seq2seq", config, CONFIG)
-  if type(config.vocab) ~= "table" then
-    error("seq2seq: 'vocab' must be vocabularies, as seq2seq.vocabularies " ..
-          "gives", 3)
   end
   for _, name in ipairs {"embed", "hidden"} do
     if config[name] == nil then
@@ -338,14 +447,15 @@ local function complete(config)
     embed = integer "embed", hidden = integer "hidden",
     layers = integer("layers", 1), heads = integer("heads", 4),
     encoder_hidden = integer("encoder_hidden", config.hidden),
-    bidirectional = config.bidirectional ~= false,
+    bidirectional = check.word("seq2seq", "encoder", config.encoder,
+                               {"both", "forward"}) == "both",
     cell = check.word("seq2seq", "cell", config.cell, {"gru", "lstm"}),
     attention = check.word("seq2seq", "attention", config.attention,
                            seq2seq.ATTENTION),
     feed = config.feed, tied = config.tied, precision = config.precision,
     dropout = (config.dropout or 0) + 0.0,
-    source = #config.vocab.source, V = #config.vocab.target,
-    shared = rawequal(config.vocab.source, config.vocab.target),
+    source = #known.source, V = #known.target,
+    shared = rawequal(known.source, known.target),
   }
   o.dirs = o.bidirectional and 2 or 1
   o.K = o.dirs * o.encoder_hidden
@@ -353,23 +463,38 @@ local function complete(config)
   return o
 end
 
----Raises at the caller's caller for what cannot be one model.
-local function check_sizes(o)
-  local function fail(text, ...)
-    error("seq2seq: " .. text:format(...), 4)
-  end
+---What keeps completed options from being those of one model.
+local function misfit(o)
   if o.attention == "none" and o.feed then
-    fail "input feeding needs attention"
+    return "'feed' needs attention"
   elseif (o.attention == "dot" or o.attention == "scaled") and
          o.K ~= o.hidden then
-    fail("attention '%s' needs 'hidden' as large as the encoder's outputs, " ..
-         "%d, got %d", o.attention, o.K, o.hidden)
+    return ("'attention' %s needs 'hidden' as large as what the encoder " ..
+            "gives, %d, got %d"):format(o.attention, o.K, o.hidden)
   elseif o.attention == "multihead" and o.hidden % o.heads > 0 then
-    fail("'heads' must divide 'hidden', %d, got %d", o.hidden, o.heads)
+    return ("'heads' must divide 'hidden', %d, got %d"):format(o.hidden,
+                                                               o.heads)
   elseif o.tied and o.A ~= o.embed then
-    fail("a tied model without attention needs 'embed' as large as " ..
-         "'hidden', %d, got %d", o.hidden, o.embed)
+    return ("'tied' without attention needs 'embed' as large as 'hidden', " ..
+            "%d, got %d"):format(o.hidden, o.embed)
   end
+end
+
+---What keeps a configuration from being one of a model, before anything is
+---known; names of options stand in quotes.
+---@param config rnn.Seq2seqConfig
+---@return string? message
+function seq2seq.misfit(config)
+  return misfit(complete({source = {}, target = {}}, config))
+end
+
+---The same, for a model of these vocabularies; raises in the name of the
+---caller's caller.
+local function checked(known, config)
+  local o = complete(known, config)
+  local wrong = misfit(o)
+  if wrong then error("seq2seq: " .. wrong, 3) end
+  return o
 end
 
 ---The attention of a model, and the size of what it gives: class, sizes,
@@ -415,12 +540,12 @@ local function plan(o)
 end
 
 ---A new model. The table that a tied one scores with begins uniform in +-0.1.
+---@param known rnn.Seq2seqKnown
 ---@param config rnn.Seq2seqConfig
 ---@return rnn.Seq2seq
-function seq2seq.build(config)
-  local o = complete(config)
-  check_sizes(o)
-  local m = {}
+function seq2seq.build(known, config)
+  local o = checked(known, config)
+  local m = {[KNOWN] = known}
   for _, one in ipairs(plan(o)) do
     local path, name, sizes, options = table.unpack(one, 1, 4)
     local class = require("rnn.layers." .. name:lower())
@@ -478,15 +603,15 @@ end
 ---Bytes that training a model is likely to need, before any is taken: weights,
 ---gradients, the optimizer's slots, packed weights, what backward needs of each
 ---token, the program. Measured peaks are within 15 % of it.
+---@param known rnn.Seq2seqKnown
 ---@param config rnn.Seq2seqConfig
 ---@param size {source: integer, target: integer, batch: integer} steps S and T
 ---(both with "</s>"), and N
 ---@param slots integer of the optimizer, per parameter
 ---@return integer bytes
 ---@return integer parameters
-function seq2seq.memory(config, size, slots)
-  local o = complete(config)
-  check_sizes(o)
+function seq2seq.memory(known, config, size, slots)
+  local o = checked(known, config)
   local params, recurrent = count(plan(o))
   local read, written = per_token(o)
   local scores = size.target * size.batch * o.V
@@ -499,39 +624,6 @@ end
 -- }==
 
 -- {== Files ==
-
----What a checkpoint of the model says of itself, beside its layers.
----@param vocab rnn.Vocabularies
----@return table<string, any> meta for rnn.save
-function seq2seq.describe(vocab)
-  local meta = {["rnnlua.kind"] = seq2seq.KIND}
-  if rawequal(vocab.source, vocab.target) then
-    meta.vocabulary = vocab.source
-  else
-    meta["vocabulary.source"] = vocab.source
-    meta["vocabulary.target"] = vocab.target
-  end
-  return meta
-end
-
----The vocabularies of a file, or nil and what is wrong.
-local function vocabularies_from(meta)
-  local function read(key)
-    if not meta[key] then return nil, "has no " .. key end
-    return vocabulary.vocabulary_from(meta[key], vocabulary.TEXT)
-  end
-  if meta.vocabulary then
-    local both, wrong = read "vocabulary"
-    if not both then return nil, wrong end
-    return {source = both, target = both}
-  end
-  local source, wrong = read "vocabulary.source"
-  if not source then return nil, wrong end
-  local target
-  target, wrong = read "vocabulary.target"
-  if not target then return nil, wrong end
-  return {source = source, target = target}
-end
 
 ---The layer at a path of a model, if there is one.
 local function layer_at(m, path)
@@ -558,7 +650,7 @@ end
 
 ---What seq2seq.build would have to be given to make these layers, completed; or
 ---nil and what is wrong.
-local function config_of(m, vocab)
+local function config_of(m, known)
   if class_at(m, "source") ~= "Embedding" or not class_at(m, "encoder") or
      not class_at(m, "decoder") or not class_at(m, "out") then
     return nil, "needs an embedding 'source', recurrent layers 'encoder' " ..
@@ -567,11 +659,11 @@ local function config_of(m, vocab)
   local encoder, decoder = m.encoder.config, m.decoder.config
   local attention, embed = layer_at(m, "attention"), m.source.config.sizes[2]
   local drop = class_at(m, "drop") == "Dropout" and m.drop.config.options.p
-  local ok, o = pcall(complete, {
-    vocab = vocab, cell = encoder.class:lower(), embed = embed,
+  local ok, o = pcall(complete, known, {
+    cell = encoder.class:lower(), embed = embed,
     hidden = decoder.sizes[2], encoder_hidden = encoder.sizes[2],
     layers = encoder.options.num_layers, dropout = drop or 0,
-    bidirectional = encoder.options.bidirectional or false,
+    encoder = encoder.options.bidirectional and "both" or "forward",
     attention = attention_of(attention),
     heads = attention and attention.config.sizes[2],
     feed = (decoder.sizes[1] or 0) > embed,
@@ -616,19 +708,19 @@ local function paths_of(m)
 end
 
 ---What keeps a table of layers from being a model for vocabularies.
-local function fault(m, vocab)
-  local o, wrong = config_of(m, vocab)
+local function fault(m, known)
+  local o, wrong = config_of(m, known)
   if not o then return wrong end
-  local known = {}
+  local planned = {}
   for _, one in ipairs(plan(o)) do
     if not as_planned(layer_at(m, one[1]), one) then
       return ("has layers that do not fit each other or its vocabularies: " ..
               "'%s' is %s"):format(one[1], tostring(layer_at(m, one[1])))
     end
-    known[one[1]] = true
+    planned[one[1]] = true
   end
   for _, path in ipairs(paths_of(m)) do
-    if not known[path] then
+    if not planned[path] then
       return ("has a layer '%s', which no such model has"):format(path)
     end
   end
@@ -637,21 +729,16 @@ end
 ---Rebuilds a model from its file.
 ---@param path string
 ---@return rnn.Seq2seq|nil model
----@return rnn.Vocabularies|string vocab or the message "path: reason"
----@return table|string meta or the code "EIO" or "EFORMAT"
+---@return table<string, string>|string meta or the message "path: reason"
+---@return string? code "EIO" or "EFORMAT"
 function seq2seq.load(path)
   local m, meta, code = model.load_model(path)
   if not m then return nil, meta, code end
-  local kind = meta["rnnlua.kind"]
-  if kind ~= seq2seq.KIND then
-    return nil, ("%s: is not a sequence to sequence model: its kind is %s")
-                :format(path, kind and "'" .. kind .. "'" or "not told"),
-           "EFORMAT"
-  end
-  local vocab, wrong = vocabularies_from(meta)
-  wrong = wrong or fault(m, vocab)
+  local known, wrong = seq2seq.recall(meta)
+  wrong = wrong or fault(m, known)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
-  return setmetatable(m, META), vocab, meta
+  m[KNOWN] = known
+  return setmetatable(m, META), meta
 end
 
 -- }==
