@@ -161,6 +161,19 @@ end
 
 -- {== Model ==
 
+---Calls f(self); ends the program when there is not the memory for it.
+local function within_memory(f, self)
+  local need
+  local ok, wrong = xpcall(f, function(what)
+    if type(what) ~= "string" then return what end
+    need = what:match "not enough memory: [^\n]*"
+    return debug.traceback(what, 2)
+  end, self)
+  if ok then return end
+  if not need then error(wrong, 0) end
+  cli.fail(1, "%s; take a smaller --hidden, --embed or --batch", need)
+end
+
 ---Ends the program when there will be no scores.
 local function check_fits(self, examples, paths)
   local wrong = examples and self.def.fits and
@@ -401,7 +414,7 @@ function datatask.main(args, spec, def)
   learn(self)
   check_fits(self, self.valid, opts.valid_data or opts.data)
   check_fits(self, self.test, opts.test_data)
-  make_model(self)
+  within_memory(make_model, self)
   prepare(self)
   if opts.dry_run then
     introduce(self, print)
@@ -409,14 +422,14 @@ function datatask.main(args, spec, def)
           :format(self.total or "endless", opts.batch, self.per_epoch))
     return
   end
-  open_run(self)
+  within_memory(open_run, self)
   introduce(self, function(line) self.run:note("%s", line) end)
   common.announce_resumed(self)
   if not self.valid and opts.val > 0 and not self.saved then
     self.run:warn("no example is left for validation: only the training " ..
                   "loss is told")
   end
-  train(self)
+  within_memory(train, self)
   common.conclude(self, function() test(self) end,
                   def.use(self.run:path "best"))
 end

@@ -596,6 +596,17 @@ describe("train_tagger", function()
     assert.truthy(err:find("no example is left for validation", 1, true), err)
   end)
 
+  it("says what to make smaller when there is not the memory", function()
+    if os.getenv "VARIANT" == "asan" then return end   -- it needs all there is
+    local code, _, err = sandbox.shell(("ulimit -v 3000000; %s " ..
+      "scripts/train_tagger.lua --data %s --out %s --hidden 12000"):format(
+      quote(sandbox.program), quote(train_file), quote(dir .. "/huge")))
+    assert.equal(1, code, err)
+    assert.truthy(err:find "rnnlua: not enough memory: .*smaller %-%-hidden",
+                  err)
+    assert.falsy(err:find "traceback")
+  end)
+
   it("is not put off by tags that it has not learnt", function()
     local path = write("unseen.txt", "a c1 B-NEW\n\nx1 c2 B-L\n")
     local code, _, err = train("unseen", "--data", quote(train_file),
