@@ -2,8 +2,8 @@
 ---Usage: rnnlua caption.lua --out DIR [options]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
-local json = require "rnn.json"
 local options = require "rnn.options"
+local show = require "rnn.show"
 
 local op = rnn.op
 
@@ -11,8 +11,7 @@ local SPEC = {
   name = "caption.lua", usage = "--out DIR [options]", saved = "resume",
   summary = "Draws pictures of one or two shapes, learns to describe them, " ..
     "and shows pictures it has never seen beside what it says of them. " ..
-    "The pixels (or the features of pictures of your own) condition a " ..
-    "recurrent network that writes the caption word by word.",
+    "The pixels condition a network that writes the caption word by word.",
   examples = {"caption.lua --out runs/caption --condition both",
               "caption.lua --model runs/caption/best.safetensors --show 5"},
   {"out", type = "file", metavar = "DIR", help = "folder of the run"},
@@ -21,38 +20,26 @@ local SPEC = {
   {"condition", type = "choice", choices = {"state", "steps", "both"},
    default = "state",
    help = "what the picture is: the first state, an input of every step, both"},
-  {"cell", type = "choice", choices = {"lstm", "gru", "rnn"},
-   default = "lstm", help = "kind of recurrent layer"},
+  {"cell", type = "choice", choices = {"lstm", "gru", "rnn"}, default = "lstm",
+   help = "kind of recurrent layer"},
   {"hidden", type = "int", min = 1, max = 65536, default = 128, help = "units"},
   {"noise", type = "number", min = 0, default = 0.1,
    help = "standard deviation of the noise of a pixel, which is 0 to 1"},
   {"steps", type = "int", min = 1, default = 3000, help = "training steps"},
-  {"batch", type = "int", min = 1, max = 65536, default = 64,
-   help = "pictures of a step"},
+  {"batch", type = "int", min = 1, default = 64, help = "pictures of a step"},
   {"lr", type = "number", above = 0, default = 3e-3, help = "learning rate"},
   {"seed", type = "int", default = 1, help = "seed of pictures and weights"},
   {"show", type = "int", min = 0, default = 3, help = "pictures to show"},
-  {"resume", type = "flag", help = "go on with the run in --out"},
+  {"resume", type = "file", bare = "last", metavar = "CHECKPOINT",
+   help = "go on with the run in --out"},
   {"overwrite", type = "flag", help = "start anew in a folder with a run"},
-  {"threads", type = "int", min = 0, max = 256, default = 0,
-   help = "worker threads; 0 = all cores this process may use"},
+  {"threads", type = "int", min = 0, default = 0, help = "0 = all cores"},
   {"quiet", type = "flag", help = "no progress on stderr"},
 }
 
----What a run is: its options that are not of the moment.
-local LASTING = {"condition", "cell", "hidden", "noise", "steps", "batch",
-                 "lr", "seed"}
-
-local opts = cli.given(arg, SPEC)
-local saved
-if opts.resume and opts.out then
-  local wrong
-  saved, wrong = rnn.run.find(opts.out, "last")
-  if not saved then cli.fail(3, "cannot resume: %s", wrong) end
-  local config = json.decode(saved.meta["rnnlua.config"] or "null")
-  options.resume(SPEC, opts, config, saved.path)
-end
-cli.complete(SPEC, opts)
+local task = {spec = SPEC, opts = cli.given(arg, SPEC)}
+rnn.task.settle(task, function() end)
+local opts = task.opts
 
 local SIDE <const> = 16      -- pixels of a picture's side
 local TESTS <const> = 500    -- pictures that are only tested on
@@ -155,13 +142,12 @@ local function new_model()
   return model
 end
 
----What is seen in pictures: features (N,F), and the first state of the network.
+---What is seen in pictures: features (N,F), the first state of the network.
 local function look(model, x)
   local f = model.features(model.see(x):relu()):tanh()
   if not model.first then return f end
   local h = model.first(f):tanh()
-  local N, H = table.unpack(h:shape())
-  h = h:reshape {1, N, H}
+  h = h:reshape {1, #x, h:shape()[2]}
   return f, {h = h, c = model.rnn.config.class == "LSTM" and h or nil}
 end
 
@@ -214,14 +200,12 @@ local function train()
     return loss, {exact = 100 * rnn.metrics.accuracy(captions, truth),
                   bleu = rnn.metrics.bleu(captions, truth)}
   end
-  local config = {}
-  for _, name in ipairs(LASTING) do config[name] = opts[name] end
   local run, wrong = rnn.run.open {
-    dir = opts.out, model = model, steps = opts.steps, config = config,
+    dir = opts.out, model = model, steps = opts.steps,
+    config = options.lasting(opts), resume = task.saved,
     optim = rnn.Adam(rnn.parameters(model), {lr = opts.lr, clip_norm = 1}),
     schedule = rnn.schedule.cosine(opts.lr, opts.steps), evaluate = evaluate,
     metric = "exact", quiet = opts.quiet, overwrite = opts.overwrite,
-    resume = saved,
   }
   if not run then cli.fail(3, "%s", wrong) end
   run:train(function()
@@ -238,10 +222,8 @@ local function train()
   return run:path "best"
 end
 
----Two pixels, one above the other.
-local BLOCK = {[0] = " ", "\u{2580}", "\u{2584}", "\u{2588}"}
-
-local function show(path)
+---Pictures beside what a model says of them, and what is right if it is not.
+local function show_pictures(path)
   local model, wrong = rnn.load_model(path)
   if not model then cli.fail(3, "%s", wrong) end
   if opts.show == 0 then return end
@@ -249,17 +231,12 @@ local function show(path)
   local x, _, _, truth = pictures(opts.show)
   local fits, captions = pcall(describe, model, x, 20)
   if not fits then cli.fail(3, "%s: is not a model of caption.lua", path) end
-  local pixels = x:totable()
+  local pixels = x:reshape {opts.show, SIDE, SIDE}:totable()
   for n, caption in ipairs(captions) do
-    for y = 0, SIDE - 1, 2 do
-      local line = {}
-      for i = 1, SIDE do
-        line[i] = BLOCK[(pixels[n][y * SIDE + i] > 0.5 and 1 or 0) +
-                        (pixels[n][(y + 1) * SIDE + i] > 0.5 and 2 or 0)]
-      end
-      local beside = y == 6 and caption or
-                     y == 8 and caption ~= truth[n] and "(" .. truth[n] .. ")"
-      print((table.concat(line) .. "  " .. (beside or "")):match "^(.-) *$")
+    for y, line in ipairs(show.pixels(pixels[n])) do
+      local beside = y == 4 and caption or
+                     y == 5 and caption ~= truth[n] and "(" .. truth[n] .. ")"
+      print((line .. "  " .. (beside or "")):match "^(.-) *$")
     end
   end
 end
@@ -270,4 +247,4 @@ rnn.threads(opts.threads)
 if not opts.model and not opts.out then
   cli.fail(2, "--out DIR is missing, or --model FILE; see --help")
 end
-show(opts.model or train())
+show_pictures(opts.model or train())

@@ -58,17 +58,6 @@ local SPEC = options.join({
    help = "sizes and schedule that go together"},
   {"tokens", type = "choice", choices = {"words", "chars"}, default = "words",
    help = "what a text is read by"},
-  {"embed", type = "int", min = 1, max = 65536, default = 100,
-   help = "size of the vectors of tokens"},
-  {"vectors", type = "file", metavar = "FILE",
-   help = "pretrained vectors of words: word2vec, GloVe, .vec; also .gz"},
-  {"freeze", type = "flag", help = "do not train the pretrained vectors"},
-  {"chars", type = "choice", choices = {"lstm", "cnn", "none"},
-   default = "none", help = "what reads the characters of a word, beside it"},
-  {"char-embed", type = "int", min = 1, max = 65536, default = 30,
-   help = "size of the vectors of characters"},
-  {"char-hidden", type = "int", min = 1, max = 65536, default = 50,
-   help = "units that read characters in each direction, or filters"},
   {"pool", type = "choice", choices = {"last", "mean", "max", "attention"},
    default = "max", help = "what makes the steps of a text one vector"},
   {"hierarchical", type = "flag",
@@ -86,7 +75,8 @@ local SPEC = options.join({
    help = "rare labels: as they are, of more weight, or repeated"},
   {"metric", type = "choice", choices = {"accuracy", "macro_f1"},
    default = "accuracy", help = "what the best model has most of"},
-}, options.example_layers, options.example_training, options.example_control)
+}, options.adapt(options.words, {chars = {default = "none"}}),
+  options.example_layers, options.example_training, options.example_control)
 
 -- {== Data ==
 

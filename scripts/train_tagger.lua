@@ -43,24 +43,14 @@ local SPEC = options.join({
   {group = "Model"},
   {"features", type = "int", list = true, many = true,
    help = "other columns to go by; new text must have them too"},
-  {"embed", type = "int", min = 1, max = 65536, default = 100,
-   help = "size of the vectors of words"},
-  {"vectors", type = "file", metavar = "FILE",
-   help = "pretrained vectors of words: word2vec, GloVe, .vec; also .gz"},
-  {"freeze", type = "flag", help = "do not train the pretrained vectors"},
-  {"chars", type = "choice", choices = {"lstm", "cnn", "none"},
-   default = "lstm", help = "what reads the characters of a word"},
-  {"char-embed", type = "int", min = 1, max = 65536, default = 30,
-   help = "size of the vectors of characters"},
-  {"char-hidden", type = "int", min = 1, max = 65536, default = 50,
-   help = "units that read characters in each direction, or filters"},
   {"feature-embed", type = "int", min = 1, max = 65536, default = 20,
    help = "size of the vectors of the other columns"},
   {"output", type = "choice", choices = {"crf", "softmax"}, default = "crf",
    help = "what chooses the tags: all of a sentence together, or each one"},
   {"word-dropout", type = "number", min = 0, below = 1, default = 0.05,
    help = "chance that a word is not known, only its characters"},
-}, options.example_layers, options.example_training, options.example_control)
+}, options.words, options.example_layers, options.example_training,
+  options.example_control)
 
 -- {== Data ==
 

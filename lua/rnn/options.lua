@@ -203,7 +203,7 @@ local OPTIM = {sgd = "SGD", asgd = "ASGD", ntasgd = "ASGD",
 ---Options that say where and how loud: files do not depend on them.
 local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "extend_vocab", "allow_new_data", "threads", "plot", "csv",
-                 "quiet", "dry_run", "sample_length"}
+                 "quiet", "dry_run", "sample_length", "show"}
 
 ---Options that may change when a run goes on; the others are what it is.
 local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",
@@ -244,6 +244,21 @@ options.example_layers = options.adapt(options.model, {
   ["dropout-hidden"] = false, ["dropout-out"] = false,
   ["dropout-embed"] = false,
 })
+
+---Options of what words are read by.
+options.words = {
+  {"embed", type = "int", min = 1, max = 65536, default = 100,
+   help = "size of the vectors of tokens"},
+  {"vectors", type = "file", metavar = "FILE",
+   help = "pretrained vectors of words: word2vec, GloVe, .vec; also .gz"},
+  {"freeze", type = "flag", help = "do not train the pretrained vectors"},
+  {"chars", type = "choice", choices = {"lstm", "cnn", "none"},
+   default = "lstm", help = "what reads the characters of a word, beside it"},
+  {"char-embed", type = "int", min = 1, max = 65536, default = 30,
+   help = "size of the vectors of characters"},
+  {"char-hidden", type = "int", min = 1, max = 65536, default = 50,
+   help = "units that read characters in each direction, or filters"},
+}
 
 ---Options of training on examples: there are no streams and no windows.
 options.example_training = options.adapt(options.training, {

@@ -50,6 +50,25 @@ function show.text(s)
   return table.concat(parts)
 end
 
+---Two pixels, one above the other.
+local BLOCK = {[0] = " ", "\u{2580}", "\u{2584}", "\u{2588}"}
+
+---A picture as half blocks, two rows of pixels a line.
+---@param rows number[][] pixels, as many in each row; drawn are those above 0.5
+---@return string[] lines
+function show.pixels(rows)
+  local lines = {}
+  for y = 1, #rows, 2 do
+    local cells, below = {}, rows[y + 1] or {}
+    for x, value in ipairs(rows[y]) do
+      cells[x] = BLOCK[(value > 0.5 and 1 or 0) +
+                       ((below[x] or 0) > 0.5 and 2 or 0)]
+    end
+    lines[#lines + 1] = table.concat(cells)
+  end
+  return lines
+end
+
 local function quote(s)
   local rest = #s - STRING
   if rest > 0 then s = s:sub(1, (utf8.offset(s, 0, STRING + 1) or 1) - 1) end
