@@ -89,7 +89,7 @@ local ROWS = {
    needs = "seq2seq/cmudict", result = WER, unit = "% WER", most = 31,
    train = "train_seq2seq.lua --preset pronounce --data {d}/cmudict.dict " ..
      "--separator space --comment # --no-stress --val 0.05 --test 0.05 " ..
-     "--hidden 256 --dropout 0.2 --batch 128 --epochs 15"},
+     "--hidden 256 --dropout 0.2 --batch 128 --epochs 12"},
   {name = "multi30k", task = "Multi30k, German to English",
    needs = "seq2seq/multi30k-en-de", result = "\nbleu +([%d.]+)",
    unit = "BLEU", least = 30, train = "train_seq2seq.lua " ..
