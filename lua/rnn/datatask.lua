@@ -302,15 +302,14 @@ end
 
 -- {== The run ==
 
----Mean loss (nan when it can be told of none) and scores of examples; nil when
----it was broken off.
-local function evaluate(self, model, examples, testing)
+---Mean loss (nan when it can be told of none) and scores of examples, which are
+---ready as items; nil when it was broken off.
+local function evaluate(self, model, examples, items, testing)
   local def, sum, count = self.def, 0.0, 0
   local o = def.predict_options and def.predict_options(self.opts, testing)
-  local guesses = inbatches.each(model:encode(examples), self.opts.batch,
-                                 function(items)
+  local guesses = inbatches.each(items, self.opts.batch, function(part)
     if self.run:stopping() then return nil end
-    local list, loss, n = model:predict(items, o)
+    local list, loss, n = model:predict(part, o)
     if loss then sum, count = sum + loss, count + n end
     return list
   end)
@@ -324,6 +323,7 @@ local function open_run(self)
   local opts, valid, reader = self.opts, self.valid, self.reader
   local opt, parts = options.optimizer(opts, model_of.parameters(self.model))
   parts.reader, parts.corpus = reader, common.fingerprint(opts, self.digest)
+  local items = valid and self.model:encode(valid)
   self.metric = valid and self.def.metric(self.known, opts)
   common.open_run(self, {
     optim = opt, parts = parts, unit = self.def.predicts and self.unit or nil,
@@ -333,7 +333,7 @@ local function open_run(self)
                function() return reader:finished(opts.epochs) end or nil,
     metric = self.metric,
     evaluate = valid and function()
-      local loss, scores = evaluate(self, self.model, valid, false)
+      local loss, scores = evaluate(self, self.model, valid, items, false)
       return loss, scores
     end,
     eval_every = opts.eval_every or self.per_epoch,
@@ -342,16 +342,12 @@ local function open_run(self)
 end
 
 local function introduce(self, note)
-  local params = 0
-  for _, p in ipairs(model_of.parameters(self.model)) do
-    params = params + core.stats(p).count
-  end
   note(("data    %d examples, %d to validate with, %d to test with"):format(
        #self.items, self.valid and #self.valid or 0,
        self.test and #self.test or 0))
   for _, remark in ipairs(self.notes) do note("        " .. remark) end
   note(("model   %s, %d parameters"):format(
-       tostring(self.model.rnn or self.model), params))
+       tostring(self.model.rnn or self.model), model_of.count(self.model)))
   if self.bytes then
     note("memory  about " .. progress.bytes(self.bytes))
   end
@@ -376,7 +372,8 @@ local function test(self)
   if not self.test then return end
   local best, wrong = def.kind.load(r:path "best")
   if not best then return r:warn("no test: %s", wrong) end
-  local loss, scores, guesses = evaluate(self, best, self.test, true)
+  local loss, scores, guesses = evaluate(self, best, self.test,
+                                         best:encode(self.test), true)
   if not loss then return end
   local parts = {}
   for name, score in pairs(scores) do

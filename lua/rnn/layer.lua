@@ -130,6 +130,14 @@ function layer.new(class, sizes, given, level)
   return self
 end
 
+---A new layer by the name of its class, for models whose options name it.
+---@param name string "LSTM"
+---@param ... any what its constructor takes
+---@return table
+function layer.named(name, ...)
+  return require("rnn.layers." .. name:lower())(...)
+end
+
 ---An option's value: a list by its elements, one of tables as {...}.
 local function show(value)
   if type(value) ~= "table" then return tostring(value) end

@@ -68,6 +68,18 @@ function model.parameters(m)
   return collect(m, core.is_param)
 end
 
+---@param m table
+---@return integer numbers that are trained
+function model.count(m)
+  local count = 0
+  for _, p in ipairs(model.parameters(m)) do
+    local n = 1
+    for _, extent in ipairs(p:shape()) do n = n * extent end
+    count = count + n
+  end
+  return count
+end
+
 ---What a model file keeps: the parameters, what else layers hold (running
 ---statistics), and plain tensors at the top of the table.
 local function kept(m)

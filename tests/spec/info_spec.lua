@@ -4,6 +4,7 @@ local rnn = require "rnn"
 local core = require "rnn.core"
 local json = require "rnn.json"
 local lm = require "rnn.models.lm"
+local model_of = require "rnn.model"
 
 local sandbox = require "tests.sandbox"
 local dir, quote, write = sandbox.dir, sandbox.quote, sandbox.write
@@ -77,8 +78,8 @@ describe("a model of ours", function()
     local code, out = run(path, "--json")
     assert.equal(0, code)
     local facts = assert(json.decode(out))
-    assert.equal(lm.count(model), facts.parameters.count)
-    assert.equal(4 * lm.count(model), facts.parameters.bytes)
+    assert.equal(model_of.count(model), facts.parameters.count)
+    assert.equal(4 * model_of.count(model), facts.parameters.bytes)
     assert.equal("holds", facts.checksum)
     assert.equal(261, facts.tokenizer.symbols)
     assert.equal("abc", facts.tokenizer.sample:sub(3))

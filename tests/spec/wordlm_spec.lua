@@ -5,6 +5,7 @@ local core = require "rnn.core"
 local gradcheck = require "tests.gradcheck"
 local json = require "rnn.json"
 local lm = require "rnn.models.lm"
+local model_of = require "rnn.model"
 local raises = require "tests.raises"
 local sandbox = require "tests.sandbox"
 local stops = require "tests.stops"
@@ -87,8 +88,8 @@ describe("a tied model", function()
       local x = ids_of(10, tok:usable()):reshape {10, 1}
       assert.same(m:forward(x):totable(), back:forward(x):totable())
       local _, count = lm.memory(config, 1, 1, 0)
-      assert.equal(lm.count(m), count)
-      assert.equal(count, lm.count(back))
+      assert.equal(model_of.count(m), count)
+      assert.equal(count, model_of.count(back))
     end
   end)
 
@@ -164,7 +165,7 @@ describe("an adaptive softmax", function()
     assert.near(want, value, 1e-5)
     assert.is_true(lm.fits(m, state, 2))
     local _, count = lm.memory(config, 1, 1, 0)
-    assert.equal(lm.count(m), count)
+    assert.equal(model_of.count(m), count)
   end)
 
   it("has cutoffs by the number of tokens", function()

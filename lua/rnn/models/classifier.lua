@@ -16,7 +16,9 @@ local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
 local lengths_of = require "rnn.lengths"
+local map = require "rnn.map"
 local model = require "rnn.model"
+local new_layer = require("rnn.layer").named
 local regularise = require "rnn.regularise"
 local units = require "rnn.data.units"
 local words = require "rnn.models.words"
@@ -128,12 +130,6 @@ end
 -- }==
 
 -- {== What is known of words and labels ==
-
-local function map(list, f)
-  local out = {}
-  for i, x in ipairs(list) do out[i] = f(x) end
-  return out
-end
 
 ---Learns tokens and labels of texts.
 ---@param texts rnn.Labelled[] with `text` and `label`
@@ -256,10 +252,6 @@ end
 
 local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
 
-local function layer(name, ...)
-  return require("rnn.layers." .. name:lower())(...)
-end
-
 ---@class rnn.ClassifierConfig: rnn.SpellingConfig
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer of tokens
@@ -276,14 +268,14 @@ end
 ---A network that reads vectors of D numbers, its pool, and how many numbers
 ---come of them.
 local function new_reader(D, o)
-  local net = layer(CELLS[o.cell], D, o.hidden, {
+  local net = new_layer(CELLS[o.cell], D, o.hidden, {
     num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
     weight_drop = o.weight_drop, precision = o.precision})
   local F = 2 * o.hidden
   if o.pool == "last" then return net, nil, F end
   F = F + D
-  return net, o.pool == "attention" and layer("AttentionPool", F) or
-              layer("Pool", o.pool), F
+  return net, o.pool == "attention" and new_layer("AttentionPool", F) or
+              new_layer("Pool", o.pool), F
 end
 
 ---A new classifier.
@@ -291,7 +283,7 @@ end
 ---@param o rnn.ClassifierConfig
 ---@return rnn.Classifier
 function classifier.build(known, o)
-  local m = {embed = layer("Embedding", #known.words, o.embed)}
+  local m = {embed = new_layer("Embedding", #known.words, o.embed)}
   if known.tokens == "words" then   -- most are rare, and are to weigh little
     core.fill_uniform(m.embed.weight, -0.05, 0.05)
   end
@@ -301,22 +293,23 @@ function classifier.build(known, o)
     m.sentence_rnn, m.sentence_pool, F = new_reader(F, o)
   end
   if known.grams then
-    m.bayes = layer("Embedding", #known.grams, #known.labels, {freeze = true})
+    m.bayes = new_layer("Embedding", #known.grams, #known.labels,
+                        {freeze = true})
     if known.ratios then m.bayes.weight:copy(known.ratios) end
     F = F + #known.labels
   end
   if o.head > 0 then
-    m.out = layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
+    m.out = new_layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
   else
-    m.out = layer("Linear", F, #known.labels)
+    m.out = new_layer("Linear", F, #known.labels)
   end
   if m.bayes and o.head == 0 then   -- begins as one that is trusted
     local K = #known.labels
     for k = 1, K do core.set(m.out.weight, k * F - K + k, 1) end
   end
   if o.dropout > 0 then
-    m.drop_in = layer("Dropout", {p = o.dropout, locked = true})
-    m.drop = layer("Dropout", {p = o.dropout})
+    m.drop_in = new_layer("Dropout", {p = o.dropout, locked = true})
+    m.drop = new_layer("Dropout", {p = o.dropout})
   end
   m[KNOWN] = known
   return setmetatable(m, META)

@@ -380,16 +380,6 @@ function lm.describe(tok)
   return {["rnnlua.kind"] = lm.KIND, tokenizer = tok}
 end
 
----@param m rnn.LM
----@return integer count of numbers that are trained
-function lm.count(m)
-  local count = 0
-  for _, p in ipairs(model.parameters(m)) do
-    count = count + product(p:shape())
-  end
-  return count
-end
-
 ---Whether a state, from a file say, is one of this model for N streams.
 ---@param m rnn.LM
 ---@param state table<string, rnn.Tensor>

@@ -13,7 +13,9 @@ local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
+local map = require "rnn.map"
 local model = require "rnn.model"
+local new_layer = require("rnn.layer").named
 local regularise = require "rnn.regularise"
 local spans = require "rnn.data.spans"
 local words = require "rnn.models.words"
@@ -51,12 +53,6 @@ local MOST = 2000      -- words that are tagged together
 ---@field word_dropout number
 
 -- {== What is known of words and tags ==
-
-local function map(list, f)
-  local out = {}
-  for i, x in ipairs(list) do out[i] = f(x) end
-  return out
-end
 
 ---The tags as they are learnt; nil when one of them is none of a span, as those
 ---of the scheme are.
@@ -187,10 +183,6 @@ end
 
 local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
 
-local function layer(name, ...)
-  return require("rnn.layers." .. name:lower())(...)
-end
-
 ---@class rnn.TaggerConfig
 ---@field cell "lstm"|"gru"|"rnn"
 ---@field embed integer of words
@@ -220,24 +212,24 @@ end
 ---@param o rnn.TaggerConfig
 ---@return rnn.Tagger
 function tagger.build(known, o)
-  local m = {embed = layer("Embedding", #known.words, o.embed,
+  local m = {embed = new_layer("Embedding", #known.words, o.embed,
                            {freeze = o.freeze})}
   local D = o.embed + words.add_chars(m, known.chars, o)
   if #known.features > 0 then m.features = {} end
   for i, vocabulary in ipairs(known.features) do
-    m.features[i] = layer("Embedding", #vocabulary, o.feature_embed)
+    m.features[i] = new_layer("Embedding", #vocabulary, o.feature_embed)
     D = D + o.feature_embed
   end
-  m.rnn = layer(CELLS[o.cell], D, o.hidden, {
+  m.rnn = new_layer(CELLS[o.cell], D, o.hidden, {
     num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
     weight_drop = o.weight_drop, precision = o.precision})
-  m.out = layer("Linear", 2 * o.hidden, #known.tags)
+  m.out = new_layer("Linear", 2 * o.hidden, #known.tags)
   if o.dropout > 0 then
-    m.drop_in = layer("Dropout", {p = o.dropout, locked = true})
-    m.drop = layer("Dropout", {p = o.dropout, locked = true})
+    m.drop_in = new_layer("Dropout", {p = o.dropout, locked = true})
+    m.drop = new_layer("Dropout", {p = o.dropout, locked = true})
   end
   if o.output == "crf" then
-    m.crf = layer("CRF", #known.tags, {constraints = forbidden(known,
+    m.crf = new_layer("CRF", #known.tags, {constraints = forbidden(known,
                                                                o.scheme)})
   end
   known.word_dropout = o.word_dropout or known.word_dropout
@@ -488,7 +480,7 @@ end
 ---@return rnn.Tensor[] vectors (F)
 function Tagger:vectors(sentences, batch)
   return inbatches.each(self:encode(sentences), batch or 32, function(items)
-    return inbatches.rows(layer("Pool", "mean")(states(self, items)))
+    return inbatches.rows(new_layer("Pool", "mean")(states(self, items)))
   end)
 end
 

@@ -4,6 +4,7 @@
 ---are read once for all its places in a batch.
 local core = require "rnn.core"
 local data = require "rnn.data"
+local new_layer = require("rnn.layer").named
 local units = require "rnn.data.units"
 
 local op = core.op
@@ -11,10 +12,6 @@ local words = {}
 
 local LONGEST = 100    -- characters of a word that are read
 local TOGETHER = 1024  -- words whose characters are read together
-
-local function layer(name, ...)
-  return require("rnn.layers." .. name:lower())(...)
-end
 
 ---A word as it is looked up.
 ---@param word string
@@ -45,12 +42,13 @@ end
 ---@return integer F what they give for a word; 0 without characters
 function words.add_chars(m, chars, o)
   if not chars then return 0 end
-  m.char_embed = layer("Embedding", #chars, o.char_embed)
+  m.char_embed = new_layer("Embedding", #chars, o.char_embed)
   if o.chars == "cnn" then
-    m.char_cnn = layer("Conv1d", o.char_embed, o.char_hidden, 3, {padding = 1})
+    m.char_cnn = new_layer("Conv1d", o.char_embed, o.char_hidden, 3,
+                           {padding = 1})
     return o.char_hidden
   end
-  m.char_rnn = layer("LSTM", o.char_embed, o.char_hidden,
+  m.char_rnn = new_layer("LSTM", o.char_embed, o.char_hidden,
                      {bidirectional = true})
   return 2 * o.char_hidden
 end
@@ -80,7 +78,7 @@ local function read_words(m, chars, list)
   local x, lengths = data.padded(ids, {pad = 1})
   x = m.char_embed(x)
   if m.char_cnn then
-    return layer("Pool", "max")(m.char_cnn(x, lengths), lengths)
+    return new_layer("Pool", "max")(m.char_cnn(x, lengths), lengths)
   end
   local _, state = m.char_rnn(x, nil, lengths)
   return op.cat(state.h:select(1, 1), state.h:select(1, 2), 2)
