@@ -40,6 +40,8 @@ local HOME = {
   spans = "spans", scheme = "spans", bioes = "spans", bio = "spans",
   shortened = "shortened",
   padded = "padded", batches = "batches", split = "split",
+  scaler = "scaler", scaler_from = "scaler", windows = "windows",
+  frame = "frame",
 }
 
 ---@class rnn.data

@@ -21,6 +21,10 @@
 ---    encode(examples)         items with `size` and `gold`
 ---    loss(items, o)           mean loss, count, loss to tell if another one
 ---    predict(items, o)        guesses, summed loss, count
+---
+---Examples are lists, cut at random and batched by rnn.models.inbatches.
+---A task with other data, windows of series for one, says how to open them and
+---how they are batched.
 local cli = require "rnn.cli"
 local common = require "rnn.task"
 local core = require "rnn.core"
@@ -36,12 +40,16 @@ local datatask = {}
 
 ---@class rnn.TaskKind
 ---@field kind table the module of the model kind
----@field unit string what the loss is told for: "word", "text"
+---@field unit? string what the loss is told for, in nats: "word", "text"
 ---@field predicts? boolean whether it is the likelihood of a token, which
 ---perplexity is told of
----@field read fun(path: string, opts: table, option: string, index: integer):
+---@field read? fun(path: string, opts: table, option: string, index: integer):
 ---table[]|nil, string? the examples of one of the files of an option, with
 ---`notes` of what people should know
+---@field open? fun(opts: table, known: table?): rnn.OpenedData in the place of
+---read; known: of the model to go on with
+---@field noun? string what examples are called; default "examples"
+---@field batching? table in the place of rnn.models.inbatches
 ---@field check? fun(opts: table): string? what is wrong with the options
 ---@field shorten? fun(list: table[], most: integer): table[], integer examples
 ---to train on with no more than so many tokens, and how many had more
@@ -64,6 +72,15 @@ local datatask = {}
 ---@field show? fun(guesses: any[], examples: table[], model: table): string
 ---what is told of the test, beside the scores
 ---@field use fun(path: string): string[] what to do with the model, and how
+---@field plot? fun(path: string, guesses: any[], examples: table[], model:
+---table): true|nil, string? draws the test, in the place of the losses
+
+---@class rnn.OpenedData
+---@field train table[]
+---@field valid table[]|nil
+---@field test table[]|nil
+---@field digest string that other data would not have
+---@field notes string[]
 
 ---@class rnn.DataTask: rnn.Task
 ---@field def rnn.TaskKind
@@ -138,9 +155,18 @@ local function shorten(self)
   self.notes[#self.notes + 1] = note
 end
 
----Reads the data, and cuts off parts to test and to validate with unless there
+---What the model to go on with knows, if there is one.
+local function known_before(self)
+  local from = self.saved or self.base
+  if not from then return nil end
+  local known, wrong = self.def.kind.recall(from.meta)
+  if not known then cli.fail(3, "%s: %s", from.path, wrong) end
+  return known
+end
+
+---Reads examples, and cuts off parts to test and to validate with unless there
 ---are files of them.
-local function open_data(self)
+local function open_examples(self)
   local opts = self.opts
   self.train = read(self, "data")
   self.valid = opts.valid_data and read(self, "valid_data")
@@ -155,6 +181,13 @@ local function open_data(self)
   end
   shorten(self)
   if self.def.mark then self.def.mark(self.train, opts) end
+end
+
+local function open_data(self)
+  if not self.def.open then return open_examples(self) end
+  local data = self.def.open(self.opts, self.known)
+  self.train, self.valid, self.test = data.train, data.valid, data.test
+  self.digest, self.notes = {hash = data.digest}, data.notes
 end
 
 -- }==
@@ -183,12 +216,8 @@ end
 
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
-  local kind, from = self.def.kind, self.saved or self.base
-  if from then
-    local known, wrong = kind.recall(from.meta)
-    if not known then cli.fail(3, "%s: %s", from.path, wrong) end
-    self.known = known
-  else
+  local kind = self.def.kind
+  if not self.known then
     local notes
     self.known, notes = kind.learn(self.train, self.opts)
     if not self.known then cli.fail(3, "%s", notes) end
@@ -277,10 +306,7 @@ end
 
 ---Examples to train on, made ready.
 local function prepare(self)
-  local items, without = {}, 0
-  for _, item in ipairs(self.model:encode(self.train)) do
-    if item.gold then items[#items + 1] = item else without = without + 1 end
-  end
+  local items, without = self.batching.items(self.model, self.train)
   if without > 0 then
     self.notes[#self.notes + 1] = ("%d examples are passed over, their " ..
                                    "labels are not known"):format(without)
@@ -291,7 +317,7 @@ local function prepare(self)
   end
   if self.def.draw then items = self.def.draw(items, self.opts) end
   self.items = items
-  self.reader = inbatches.reader(items, self.opts.batch, self.opts.seed)
+  self.reader = self.batching.reader(items, self.opts.batch, self.opts.seed)
   self.per_epoch = math.max(1, self.reader:per_epoch() // self.opts.accumulate)
   local steps, epochs = self.opts.steps, self.opts.epochs
   self.total = steps and epochs and math.min(steps, epochs * self.per_epoch) or
@@ -307,7 +333,7 @@ end
 local function evaluate(self, model, examples, items, testing)
   local def, sum, count = self.def, 0.0, 0
   local o = def.predict_options and def.predict_options(self.opts, testing)
-  local guesses = inbatches.each(items, self.opts.batch, function(part)
+  local guesses = self.batching.each(items, self.opts.batch, function(part)
     if self.run:stopping() then return nil end
     local list, loss, n = model:predict(part, o)
     if loss then sum, count = sum + loss, count + n end
@@ -342,9 +368,9 @@ local function open_run(self)
 end
 
 local function introduce(self, note)
-  note(("data    %d examples, %d to validate with, %d to test with"):format(
-       #self.items, self.valid and #self.valid or 0,
-       self.test and #self.test or 0))
+  note(("data    %d %s, %d to validate with, %d to test with"):format(
+       #self.items, self.def.noun or "examples", self.valid and #self.valid or
+       0, self.test and #self.test or 0))
   for _, remark in ipairs(self.notes) do note("        " .. remark) end
   note(("model   %s, %d parameters"):format(
        tostring(self.model.rnn or self.model), model_of.count(self.model)))
@@ -380,10 +406,17 @@ local function test(self)
     parts[#parts + 1] = ("%s %.2f"):format(name, score)
   end
   table.sort(parts)
-  table.insert(parts, 1, loss == loss and ("loss %.3f nats per %s"):format(
-               loss, self.unit) or "all labels that matter are unknown")
+  table.insert(parts, 1, loss ~= loss and "all labels that matter are " ..
+               "unknown" or "loss " .. common.loss(loss, self.unit))
   r:note("test    %s", table.concat(parts, ", "))
   if def.show then print(def.show(guesses, self.test, best)) end
+  self.tested = {guesses, self.test, best}
+end
+
+---Draws the test.
+local function plot(self, path)
+  if not self.tested then return nil, "there is nothing to test with" end
+  return self.def.plot(path, table.unpack(self.tested))
 end
 
 -- }==
@@ -394,6 +427,7 @@ end
 ---@param def rnn.TaskKind
 function datatask.main(args, spec, def)
   local self = {spec = spec, def = def, unit = def.unit, notes = {},
+                batching = def.batching or inbatches,
                 opts = cli.given(args, spec)}
   common.settle(self, function()
     if self.opts.init_from then load_base(self) end
@@ -407,6 +441,7 @@ function datatask.main(args, spec, def)
   if wrong then cli.fail(2, "%s", wrong) end
   core.threads(opts.threads)
   core.seed(opts.seed)
+  self.known = known_before(self)
   open_data(self)
   learn(self)
   check_fits(self, self.valid, opts.valid_data or opts.data)
@@ -428,7 +463,8 @@ function datatask.main(args, spec, def)
   end
   within_memory(train, self)
   common.conclude(self, function() test(self) end,
-                  def.use(self.run:path "best"))
+                  def.use(self.run:path "best"),
+                  def.plot and function(path) return plot(self, path) end)
 end
 
 return datatask

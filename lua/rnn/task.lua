@@ -15,7 +15,7 @@ local task = {}
 ---@field spec table of options
 ---@field opts table<string, any>
 ---@field saved? rnn.Saved the run to go on with
----@field unit string what a token is
+---@field unit string|nil what a token is; nil: losses are not in nats
 ---@field model table
 ---@field run rnn.Run
 ---@field total? integer steps to make in all, where that is known
@@ -127,15 +127,26 @@ end
 
 -- {== The end ==
 
-local function plot(self)
+local function plot(self, draw)
   local opts, r = self.opts, self.run
   if not opts.plot then return end
-  local ok, wrong = r:plot(opts.plot)
+  draw = draw or function(path) return r:plot(path) end
+  local ok, wrong = draw(opts.plot)
   if not ok then
     io.stderr:write("warning: no plot: ", wrong, "\n")
   elseif opts.plot ~= "-" then
     return opts.plot
   end
+end
+
+---A loss in words.
+---@param loss number
+---@param unit string|nil
+---@param usual? string the same in another measure
+---@return string
+function task.loss(loss, unit, usual)
+  if not unit then return ("%.4g"):format(loss) end
+  return ("%.3f nats%s per %s"):format(loss, usual or "", unit)
 end
 
 ---The best validation, in words.
@@ -147,22 +158,25 @@ local function best(self)
   end
   local usual = r.o.unit and (" (%s)"):format(progress.usual(r.best,
                                                              r.o.unit)) or ""
-  return ("; best validation loss %.3f nats%s per %s, step %d"):format(
-         r.best, usual, self.unit, r.best_step)
+  return ("; best validation loss %s, step %d"):format(
+         task.loss(r.best, self.unit, usual), r.best_step)
 end
 
 ---Tells how it went and where what is; ends the program if the run was stopped.
 ---@param self rnn.Task
 ---@param test fun() tells what the best model does on other texts
 ---@param use {[1]: string, [2]: string} what to do with the model, and how
-function task.conclude(self, test, use)
+---@param draw? fun(path: string): true|nil, string? what --plot is for, after
+---the test, in the place of the losses
+function task.conclude(self, test, use, draw)
   local opts, r = self.opts, self.run
-  local plotted = plot(self)
+  local plotted = not draw and plot(self)
   r:check(run.command(self.spec.name, "--out", opts.out, "--resume"))
   r:note("done    %d steps in %s%s%s", r.at.step, run.duration(r:elapsed()),
          r.reason == "patience" and ("; stopped, validation was no better " ..
          "%d times (--patience)"):format(opts.patience) or "", best(self))
   test()
+  plotted = draw and plot(self, draw) or plotted
   r:note("log     %s/log.jsonl", opts.out)
   if plotted then r:note("plot    %s", plotted) end
   r:note("model   %s", r:path "best")

@@ -17,6 +17,19 @@ end
 
 local function size_of(item) return item.size end
 
+---Examples made ready that can be learnt from.
+---@param model table
+---@param examples table[]
+---@return table[] items, each with `size` and `gold`
+---@return integer passed over, whose labels are not known
+function inbatches.items(model, examples)
+  local items, without = {}, 0
+  for _, item in ipairs(model:encode(examples)) do
+    if item.gold then items[#items + 1] = item else without = without + 1 end
+  end
+  return items, without
+end
+
 ---Batches of items to train on, in another order each epoch.
 ---@param items table[] each with `size`
 ---@param batch integer

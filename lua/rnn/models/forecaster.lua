@@ -1,0 +1,525 @@
+---The model kind "forecaster": the next steps of series.
+---
+---    window (W+lag,N,F) -> log, scaled -> differences -> centred -> rnn ->
+---    (H,N,D,P) -> what the strategy makes of it -> unit of the data
+---
+---What a network says is said of levels z, the targets with `log` and `scale`.
+---Without differences it reads z; with lags, z - z[lag before], and centred, it
+---reads what the window's last value is subtracted from. What it says is added
+---to a base: what the series would do if its differences were 0 (or stayed as
+---they are, when centred). How it says several steps: rnn.strategies; of how
+---many numbers: rnn.models.distribution.
+local core = require "rnn.core"
+local data = require "rnn.data"
+local distribution = require "rnn.models.distribution"
+local json = require "rnn.json"
+local map = require "rnn.map"
+local model = require "rnn.model"
+local strategies = require "rnn.strategies"
+local windowing = require "rnn.data.windows"
+
+local op = core.op
+local forecaster = {}
+
+forecaster.KIND = "forecaster"
+
+local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
+local PATHS = 100              -- that are drawn for recursive quantiles
+local SAMPLE = 2000            -- windows that the size of outputs is taken from
+
+---@class rnn.ForecasterKnown
+---@field D integer targets
+---@field E integer inputs
+---@field K integer columns known ahead
+---@field P integer numbers of the network for each forecast
+---@field strategy "recursive"|"direct"|"seq2seq"
+---@field window integer W, steps that the network reads
+---@field horizon integer H, steps that are forecast
+---@field lags integer[] of the differences, in their order
+---@field center boolean
+---@field season integer steps
+---@field output "point"|"quantile"|"gaussian"
+---@field quantiles number[]
+---@field loss "mse"|"mae"|"huber" of points
+---@field teacher_forcing number
+---@field spread {v: number[], y: number[]} sizes of what is read and said
+---@field roles rnn.FrameRoles
+---@field calendar string[]
+---@field series {name: string, target: table, others: table}[] scalers
+
+---@class rnn.Forecaster
+---@field rnn table
+---@field decoder table|nil
+---@field attention rnn.Attention|nil
+---@field drop rnn.Dropout|nil
+---@field out rnn.Linear
+---@field known_out rnn.Linear|nil
+local Forecaster = {}
+
+local META = {__index = Forecaster, __name = "rnn.Forecaster"}
+
+---Windows of a frame, all of whose forecasts lie in one part of it.
+---@class rnn.FramePart: integer[] origins
+---@field frame rnn.Frame
+---@field last integer[] of each series the last row of the part
+
+-- {== Levels ==
+
+---The differences as a scaler.
+local function differences_of(known)
+  return data.scaler(map(known.lags, function(lag)
+    return {difference = lag}
+  end))
+end
+
+---Rows that a window reads: differences take some away.
+local function span_of(known)
+  local span = known.window
+  for _, lag in ipairs(known.lags) do span = span + lag end
+  return span
+end
+
+forecaster.span = span_of
+
+---The scalers of a series of a frame, or nil and a message.
+local function scalers_of(known, one)
+  local found = #known.series == 1 and known.series[1]
+  for _, s in ipairs(known.series) do
+    if s.name == one.name then found = s end
+  end
+  if not found then
+    return nil, ("series '%s' is not one of the %d that were learnt")
+           :format(one.name, #known.series)
+  end
+  return found
+end
+
+---Rows of a series as levels (R,D + E + K); the calendar is as it is.
+local function levels(known, scaler, rows)
+  local F = #rows[1]
+  local D, own = known.D, known.D + known.E + known.K -
+                          2 * #known.calendar
+  local parts = {scaler.target:transform(rows:slice(2, 1, D))}
+  if own > D then
+    parts[#parts + 1] = scaler.others:transform(rows:slice(2, D + 1, own))
+  end
+  if F > own then parts[#parts + 1] = rows:slice(2, own + 1, F) end
+  return op.cat(parts, 2)
+end
+
+---All rows of a frame as levels, float32.
+local function levels_of(known, frame)
+  local parts = {}
+  for i, one in ipairs(frame.series) do
+    local to = i < #frame.series and frame.series[i + 1].first - 1 or
+               #frame.values
+    parts[i] = levels(known, assert(scalers_of(known, one)),
+                      frame.values:slice(1, one.first, to))
+  end
+  return op.cat(parts, 1):to "float32"
+end
+
+-- }==
+
+-- {== Windows ==
+
+---What the differences would be if nothing more happened: (H,N,D).
+local function standstill(known, d, H)
+  local last = d:slice(1, #d, #d)
+  return (known.center and last or last * 0) + core.zeros({H, 1, 1}, d.dtype)
+end
+
+---What strategies need of a batch of windows.
+local function view_of(known, batch)
+  local D, E, W, H = known.D, known.E, known.window, known.horizon
+  local span = span_of(known)
+  local F = D + E + known.K
+  local all = windowing.rows(batch.table, batch, 1 - span, H)
+  local z = all:slice(3, 1, D)
+  local past, steps = z:slice(1, 1, span), differences_of(known)
+  local d = steps:transform(z)                       -- (W + H,N,D)
+  local read = d:slice(1, 1, W)
+  local center = known.center and d:slice(1, W, W)
+  local v = (center and d - center or d) /
+            core.tensor(known.spread.v, d.dtype)
+  local view = {past = past, d = read, v = v:slice(1, 1, W),
+                steps = steps, center = center}
+  view.x = view.v
+  if E > 0 then
+    view.x = op.cat(view.x, all:slice(3, D + 1, D + E)
+                               :slice(1, span - W + 1, span), 3)
+    view.held = all:slice(3, D + 1, D + E):slice(1, span, span)
+  end
+  if known.K > 0 then
+    local k = all:slice(3, D + E + 1, F)
+    view.x = op.cat(view.x, k:slice(1, span - W + 2, span + 1), 3)
+    view.known = k:slice(1, span + 1, span + H)
+  end
+  if known.strategy == "recursive" then
+    view.y = v:slice(1, W + 1, W + H)
+  else
+    view.base = steps:inverse(standstill(known, read, H), past)
+    view.y = (z:slice(1, span + 1, span + H) - view.base) /
+             core.tensor(known.spread.y, d.dtype)
+  end
+  return view
+end
+
+---Levels (H,N,D) of what a strategy says of steps one by one, with so many
+---copies of each window.
+local function levels_of_steps(known, view, v, copies)
+  local function copied(x)
+    local list = {}
+    for i = 1, copies do list[i] = x end
+    return op.cat(list, 2)
+  end
+  local d = v * core.tensor(known.spread.v, v.dtype)
+  if view.center then d = d + copied(view.center) end
+  return view.steps:inverse(d, copied(view.past))
+end
+
+-- }==
+
+-- {== What is known ==
+
+---Every k-th of a list, so that about so many are left.
+local function sample(list, count)
+  local step, out = math.max(1, #list // count), {}
+  for i = 1, #list, step do out[#out + 1] = list[i] end
+  return out
+end
+
+---Root mean squares of the columns of x (...,D); 1 for a column of zeros.
+local function sizes_of(x, D)
+  x = x:to("float64"):reshape {-1, D}
+  return map((x * x):mean(1):sqrt():totable(), function(size)
+    return size > 1e-12 and size or 1.0
+  end)
+end
+
+---How large what is read and what is said are on the average.
+local function measure(known, part)
+  known.spread = {v = {}, y = {}}
+  for k = 1, known.D do known.spread.v[k], known.spread.y[k] = 1.0, 1.0 end
+  local batch = sample(part, SAMPLE)
+  batch.table = levels_of(known, part.frame)
+  local view = view_of(known, batch)
+  local v = sizes_of(view.v, known.D)
+  known.spread = {v = v, y = known.strategy == "recursive" and v or
+                             sizes_of(view.y, known.D)}
+end
+
+---The differences that options ask for.
+local LAGS = {
+  none = function() return {} end, last = function() return {1} end,
+  seasonal = function(season) return {season} end,
+  both = function(season) return {season, 1} end,
+}
+
+---Learns the scales of series from a part to train on.
+---@param part rnn.FramePart
+---@param o table options of scripts/forecast.lua
+---@return rnn.ForecasterKnown|nil
+---@return string[]|string notes, or the message
+function forecaster.learn(part, o)
+  local frame = part.frame
+  local known = {
+    D = frame.targets, E = frame.inputs, K = frame.known,
+    strategy = o.strategy, window = o.window, horizon = o.horizon,
+    lags = LAGS[o.difference](o.season), center = o.center or false,
+    season = o.season, output = o.output, quantiles = o.quantiles,
+    loss = o.loss, teacher_forcing = o.teacher_forcing, roles = frame.roles,
+    calendar = frame.calendar, series = {},
+  }
+  known.P = distribution.new(o.output, o.loss, o.quantiles).size
+  local own = #frame.names - 2 * #frame.calendar
+  for i, one in ipairs(frame.series) do
+    local rows = frame.values:slice(1, one.first, part.last[i])
+    local s = {name = one.name}
+    local steps = o.log and {"log"} or {}
+    if o.scale ~= "none" then steps[#steps + 1] = o.scale end
+    local ok, wrong = pcall(function()
+      s.target = data.scaler(steps):fit(rows:slice(2, 1, known.D))
+      if own > known.D then
+        s.others = data.scaler {o.scale ~= "none" and o.scale or nil}
+        s.others:fit(rows:slice(2, known.D + 1, own))
+      end
+    end)
+    if not ok then return nil, ("%s: %s"):format(one.name, wrong) end
+    known.series[i] = s
+  end
+  measure(known, part)
+  return known, frame.notes
+end
+
+---What a model file says of a forecaster, beside its layers.
+---@param known rnn.ForecasterKnown
+---@return table<string, any> meta for rnn.save
+function forecaster.describe(known)
+  local own = {}
+  for name, value in pairs(known) do own[name] = value end
+  own.series = map(known.series, function(s)
+    return {name = s.name, target = s.target:state(),
+            others = s.others and s.others:state()}
+  end)
+  return {["rnnlua.kind"] = forecaster.KIND, forecaster = json.encode(own)}
+end
+
+local function is_integer(x, least)
+  return math.type(x) == "integer" and x >= least and x <= 1 << 20
+end
+
+local function is_list(x, of)
+  if type(x) ~= "table" then return false end
+  for _, one in ipairs(x) do if not of(one) then return false end end
+  return true
+end
+
+local function is_number(x)
+  return type(x) == "number" and x == x and math.abs(x) < math.huge
+end
+
+local function is_string(x) return type(x) == "string" end
+
+local function is_among(x, list)
+  for _, one in ipairs(list) do if x == one then return true end end
+  return false
+end
+
+---Does a description, which is not trusted, make sense?
+local function is_sound(o)
+  if type(o) ~= "table" then return false end
+  local q, spread = o.quantiles, o.spread
+  for _, name in ipairs {"D", "P", "window", "horizon", "season"} do
+    if not is_integer(o[name], 1) then return false end
+  end
+  if not (is_integer(o.E, 0) and is_integer(o.K, 0) and
+          strategies[o.strategy] and is_list(o.lags, function(lag)
+            return is_integer(lag, 1)
+          end) and type(o.center) == "boolean" and
+          is_among(o.output, distribution.OUTPUTS) and
+          is_among(o.loss, distribution.LOSSES) and is_list(q, is_number) and
+          is_number(o.teacher_forcing) and type(o.roles) == "table" and
+          is_list(o.calendar, is_string) and
+          type(spread) == "table" and type(o.series) == "table") then
+    return false
+  end
+  local middle = false
+  for k, x in ipairs(q) do
+    if x <= (q[k - 1] or 0) or x >= 1 then return false end
+    middle = middle or x == 0.5
+  end
+  for _, name in ipairs {"v", "y"} do
+    if not is_list(spread[name], is_number) or #spread[name] ~= o.D then
+      return false
+    end
+  end
+  return middle and #o.lags <= 2 and #o.series > 0 and
+         o.K >= 2 * #o.calendar and
+         o.P == distribution.new(o.output, o.loss, q).size
+end
+
+---What is known, from the metadata of a file, which is not trusted.
+---@param meta table<string, string>
+---@return rnn.ForecasterKnown|nil
+---@return string? message
+function forecaster.recall(meta)
+  if meta["rnnlua.kind"] ~= forecaster.KIND then
+    return nil, "is no forecaster, but of kind " ..
+                tostring(meta["rnnlua.kind"])
+  end
+  local known = json.decode(meta.forecaster or "null")
+  if not is_sound(known) then return nil, "its description is damaged" end
+  local others = known.E + known.K - 2 * #known.calendar
+  for i, s in ipairs(known.series) do
+    local one, wrong = {name = tostring(s.name)}
+    one.target, wrong = data.scaler_from(s.target, known.D)
+    if one.target and others > 0 then
+      one.others, wrong = data.scaler_from(s.others, others)
+    end
+    if wrong then return nil, wrong end
+    known.series[i] = one
+  end
+  return known
+end
+
+-- }==
+
+-- {== Layers ==
+
+---@class rnn.ForecasterConfig
+---@field cell "lstm"|"gru"|"rnn"|"clockwork"
+---@field hidden integer
+---@field layers integer
+---@field attention boolean whether it attends to the states of the window
+---@field dropout number
+---@field weight_drop number
+---@field precision "full"|"bf16"
+
+---@param known rnn.ForecasterKnown
+---@param o rnn.ForecasterConfig
+---@return rnn.Forecaster
+function forecaster.build(known, o)
+  local m = {}
+  strategies[known.strategy].build(m, known, o)
+  return forecaster.wrap(m, known)
+end
+
+function forecaster.wrap(m, known)
+  m[KNOWN], m[TABLES] = known, setmetatable({}, {__mode = "k"})
+  return setmetatable(m, META)
+end
+
+---Rebuilds a forecaster from its file.
+---@param path string
+---@return rnn.Forecaster|nil
+---@return table<string, string>|string meta or the message "path: reason"
+---@return string? code "EIO" or "EFORMAT"
+function forecaster.load(path)
+  local m, meta, code = model.load_model(path)
+  if not m then return nil, meta, code end
+  local known, wrong = forecaster.recall(meta)
+  wrong = wrong or strategies.fault(m, known)
+  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  return forecaster.wrap(m, known), meta
+end
+
+---@return rnn.ForecasterKnown
+function Forecaster:known() return self[KNOWN] end
+
+-- }==
+
+-- {== Forecasts ==
+
+---Windows made ready.
+---@param part rnn.FramePart
+---@return integer[] items, the origins, with the `table` of levels
+function Forecaster:encode(part)
+  local tables, frame = self[TABLES], part.frame
+  tables[frame] = tables[frame] or levels_of(self[KNOWN], frame)
+  local items = {table = tables[frame], part = part}
+  return table.move(part, 1, #part, 1, items)
+end
+
+local function distribution_of(known)
+  return distribution.new(known.output, known.loss, known.quantiles)
+end
+
+---What training makes small.
+---@param batch integer[] of encode's items, with their `table`
+---@return rnn.Tensor loss of scaled numbers
+---@return integer windows
+function Forecaster:loss(batch)
+  local known = self[KNOWN]
+  local d, view = distribution_of(known), view_of(known, batch)
+  local said = strategies[known.strategy].train(self, known, view, d.middle,
+                                                known.teacher_forcing)
+  return d.loss(said, view.y), #batch
+end
+
+---Levels (1 + Q,H,N,D) of forecasts (H,N,D,P): the middle, then the quantiles.
+local function levels_of_all(known, d, view, said)
+  local y = d.middle(said)
+  local axes = y:shape()
+  y = y:reshape {1, axes[1], axes[2], axes[3]}
+  if d.spread then
+    local Q = #known.quantiles
+    local spread = d.spread(said)                       -- (H,N,D,Q)
+    local parts = {y}
+    for k = 1, Q do
+      parts[k + 1] = spread:select(4, k):reshape {1, axes[1], axes[2], axes[3]}
+    end
+    y = op.cat(parts, 1)
+  end
+  return y * core.tensor(known.spread.y, y.dtype) + view.base
+end
+
+---The same from paths (H,N * S,D) that were drawn.
+local function levels_of_paths(known, view, paths, S)
+  local z = levels_of_steps(known, view, paths, S)
+  local shape = z:shape()
+  local H, N, D = shape[1], shape[2] // S, shape[3]
+  z = z:reshape {H, S, N, D}:transpose(2, 4)           -- (H,D,N,S)
+  local sorted = -((-z):topk(S))
+  local function level(q)
+    local at = 1 + q * (S - 1)
+    local low = math.min(S - 1, math.floor(at))
+    local a, b = sorted:select(4, low), sorted:select(4, low + 1)
+    return (a + (b - a) * (at - low)):transpose(2, 3):reshape {1, H, N, D}
+  end
+  local parts = {level(0.5)}
+  for k, q in ipairs(known.quantiles) do parts[k + 1] = level(q) end
+  return op.cat(parts, 1)
+end
+
+---Draws paths; the generator is left as it was, and the same each time.
+local function draw(known, view, free, d, copies)
+  local state = core.random_state()
+  core.seed(1)
+  local _, paths = free(d.draw, copies)
+  core.random_state(state)
+  return levels_of_paths(known, view, paths, copies)
+end
+
+---Levels (1 + Q,H,N,D) of a batch.
+local function said_levels(self, view, paths)
+  local known, d = self[KNOWN], distribution_of(self[KNOWN])
+  local strategy = strategies[known.strategy]
+  local function free(choose, copies)
+    return strategy.free(self, known, view, choose, copies)
+  end
+  if known.strategy ~= "recursive" then
+    return levels_of_all(known, d, view, (free(d.middle, 1)))
+  elseif d.draw and paths > 1 then
+    return draw(known, view, free, d, paths)
+  end
+  local _, values = free(d.middle, 1)
+  local z = levels_of_steps(known, view, values, 1)
+  local shape = z:shape()
+  return z:reshape {1, shape[1], shape[2], shape[3]}
+end
+
+---The series of a frame that a row belongs to.
+local function series_of(frame, row)
+  local low, high = 1, #frame.series
+  while low < high do
+    local middle = (low + high + 1) // 2
+    if frame.series[middle].first <= row then low = middle
+    else high = middle - 1 end
+  end
+  return frame.series[low]
+end
+
+---Forecasts of windows.
+---@param batch integer[] of encode's items, with their `table` and `part`
+---@param o? {paths: integer?} paths that are drawn for recursive quantiles,
+---default 100; 1: none, there is a middle alone
+---@return rnn.Tensor[] (1 + Q,H,D) each in the unit of the data, float64: the
+---forecast, then the quantiles, if there are any
+function Forecaster:forecast(batch, o)
+  local known, view = self[KNOWN], view_of(self[KNOWN], batch)
+  local z = said_levels(self, view, o and o.paths or PATHS):to "float64"
+  local list = {}
+  for n, at in ipairs(batch) do
+    local scaler = scalers_of(known, series_of(batch.part.frame, at))
+    list[n] = scaler.target:inverse(z:select(3, n))
+  end
+  return list
+end
+
+---Forecasts of windows, and the loss, which recursive ones have step by step.
+---@param batch integer[] as forecast takes them
+---@param o? {paths: integer?}
+---@return rnn.Tensor[] forecasts
+---@return number loss summed over windows
+---@return integer windows
+function Forecaster:predict(batch, o)
+  local known = self[KNOWN]
+  local d, view = distribution_of(known), view_of(known, batch)
+  local said = strategies[known.strategy].train(self, known, view, d.middle, 0)
+  return self:forecast(batch, o), d.loss(said, view.y):item() * #batch, #batch
+end
+
+-- }==
+
+return forecaster
