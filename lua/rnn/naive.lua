@@ -3,16 +3,16 @@
 ---last value with the mean change of the past, and that of a season ago times
 ---the growth since then.
 ---
----    local y = rnn.arange(30):to("float64"):reshape {30, 1}    -- (R,D)
+---    local y = rnn.arange(30):to("float64"):reshape {30, 1}  -- (R,D)
 ---    local naive = require "rnn.naive"
 ---    local f = naive.drift(y, {20}, {first = {1}, horizon = 5, season = 12})
 ---    print(f:shape()[1], f[5]:item())                      -- 5, 24.0
 ---
----Each is called with values (R,D), N origins (rows of the last value known) and
----{first, horizon, season}, the first row of each origin's series, steps to
----forecast and steps of a season. It returns forecasts (H,N,D), or nil where
----there is too little of the past, or, for the growth, where it is not of
----positive numbers.
+---Each is called with values (R,D), N origins (rows of the last value known)
+---and {first, horizon, season}: the first row of each origin's series, steps to
+---forecast, steps of a season. It returns forecasts (H,N,D), or nil where there
+---is too little of the past or, for the growth, where it is not of positive
+---numbers.
 local core = require "rnn.core"
 local windowing = require "rnn.data.windows"
 
