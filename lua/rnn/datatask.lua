@@ -425,6 +425,7 @@ end
 ---@param args string[] the script's `arg`
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
+---@return rnn.DataTask|nil task that has ended; nil when it was to be shown only
 function datatask.main(args, spec, def)
   local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 batching = def.batching or inbatches,
@@ -465,6 +466,7 @@ function datatask.main(args, spec, def)
   common.conclude(self, function() test(self) end,
                   def.use(self.run:path "best"),
                   def.plot and function(path) return plot(self, path) end)
+  return self
 end
 
 return datatask

@@ -203,7 +203,8 @@ local OPTIM = {sgd = "SGD", asgd = "ASGD", ntasgd = "ASGD",
 ---Options that say where and how loud: files do not depend on them.
 local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "extend_vocab", "allow_new_data", "threads", "plot", "csv",
-                 "quiet", "dry_run", "sample_length", "show"}
+                 "quiet", "dry_run", "sample_length", "show", "predict",
+                 "predictions"}
 
 ---Options that may change when a run goes on; the others are what it is.
 local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",

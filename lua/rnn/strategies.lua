@@ -79,7 +79,7 @@ end
 
 -- }==
 
-local strategies = {}
+local strategies = {NAMES = {"recursive", "direct", "seq2seq"}}
 
 -- {== Recursive ==
 

@@ -98,7 +98,10 @@ local function settle(t, roles)
   local time, wrong = find_time(t, roles.time)
   wrong = wrong or roles.series and lacks(t, roles.series)
   if wrong then return nil, wrong end
-  local taken, full = {}, {time = time, series = roles.series}
+  local taken = {}
+  local full = {time = time, series = roles.series,
+                calendar = roles.calendar or {},
+                date_format = roles.date_format}
   if roles.series then taken[roles.series] = true end
   for _, role in ipairs {"known", "inputs", "target"} do
     for _, name in ipairs(roles[role] or {}) do
@@ -394,7 +397,7 @@ function framing.frame(paths, roles)
   if not full then return nil, tables[1].path .. ": " .. wrong, "EFORMAT" end
   local self = setmetatable({
     names = {}, targets = #full.target, inputs = #full.inputs,
-    known = #full.known, calendar = roles.calendar or {}, roles = full,
+    known = #full.known, calendar = full.calendar, roles = full,
     missing = missing, filled = 0, notes = {}, series = {}, count = 0,
     parts = {}, at = {}}, Frame)
   for _, role in ipairs {"target", "inputs", "known"} do
@@ -461,8 +464,8 @@ function Frame:parts(o)
     local origins = windowing.origins(list, {
       steps = o.steps, horizon = o.horizon, stride = p == 1 and o.stride or 1})
     if p > 1 then origins = thinned(origins, o.most) end
-    origins.frame, origins.last = self, {}
-    for i, range in ipairs(list) do origins.last[i] = range.last end
+    origins.frame, origins.trained = self, {}
+    for i, range in ipairs(ranges[1]) do origins.trained[i] = range.last end
     parts[p] = origins
   end
   return table.unpack(parts)

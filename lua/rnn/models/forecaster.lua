@@ -1,14 +1,13 @@
 ---The model kind "forecaster": the next steps of series.
 ---
----    window (W+lag,N,F) -> log, scaled -> differences -> centred -> rnn ->
----    (H,N,D,P) -> what the strategy makes of it -> unit of the data
+---    window (W+lag,N,F) -> log, scaled -> differences -> rnn -> (H,N,D,P)
+---        -> what the strategy makes of it -> unit of the data
 ---
 ---What a network says is said of levels z, the targets with `log` and `scale`.
----Without differences it reads z; with lags, z - z[lag before], and centred, it
----reads what the window's last value is subtracted from. What it says is added
----to a base: what the series would do if its differences were 0 (or stayed as
----they are, when centred). How it says several steps: rnn.strategies; of how
----many numbers: rnn.models.distribution.
+---Without differences it reads z; with lags, z - z[lag before]. What it says is
+---added to a base: what the series would do if its differences were 0. How it
+---says several steps: rnn.strategies; of how many numbers:
+---rnn.models.distribution.
 local core = require "rnn.core"
 local data = require "rnn.data"
 local distribution = require "rnn.models.distribution"
@@ -36,7 +35,6 @@ local SAMPLE = 2000            -- windows that the size of outputs is taken from
 ---@field window integer W, steps that the network reads
 ---@field horizon integer H, steps that are forecast
 ---@field lags integer[] of the differences, in their order
----@field center boolean
 ---@field season integer steps
 ---@field output "point"|"quantile"|"gaussian"
 ---@field quantiles number[]
@@ -45,6 +43,7 @@ local SAMPLE = 2000            -- windows that the size of outputs is taken from
 ---@field spread {v: number[], y: number[]} sizes of what is read and said
 ---@field roles rnn.FrameRoles
 ---@field calendar string[]
+---@field frequency string|nil of the steps
 ---@field series {name: string, target: table, others: table}[] scalers
 
 ---@class rnn.Forecaster
@@ -61,7 +60,7 @@ local META = {__index = Forecaster, __name = "rnn.Forecaster"}
 ---Windows of a frame, all of whose forecasts lie in one part of it.
 ---@class rnn.FramePart: integer[] origins
 ---@field frame rnn.Frame
----@field last integer[] of each series the last row of the part
+---@field trained integer[] of each series the last row to train on
 
 -- {== Levels ==
 
@@ -123,12 +122,6 @@ end
 
 -- {== Windows ==
 
----What the differences would be if nothing more happened: (H,N,D).
-local function standstill(known, d, H)
-  local last = d:slice(1, #d, #d)
-  return (known.center and last or last * 0) + core.zeros({H, 1, 1}, d.dtype)
-end
-
 ---What strategies need of a batch of windows.
 local function view_of(known, batch)
   local D, E, W, H = known.D, known.E, known.window, known.horizon
@@ -138,12 +131,8 @@ local function view_of(known, batch)
   local z = all:slice(3, 1, D)
   local past, steps = z:slice(1, 1, span), differences_of(known)
   local d = steps:transform(z)                       -- (W + H,N,D)
-  local read = d:slice(1, 1, W)
-  local center = known.center and d:slice(1, W, W)
-  local v = (center and d - center or d) /
-            core.tensor(known.spread.v, d.dtype)
-  local view = {past = past, d = read, v = v:slice(1, 1, W),
-                steps = steps, center = center}
+  local v = d / core.tensor(known.spread.v, d.dtype)
+  local view = {past = past, v = v:slice(1, 1, W), steps = steps}
   view.x = view.v
   if E > 0 then
     view.x = op.cat(view.x, all:slice(3, D + 1, D + E)
@@ -158,7 +147,7 @@ local function view_of(known, batch)
   if known.strategy == "recursive" then
     view.y = v:slice(1, W + 1, W + H)
   else
-    view.base = steps:inverse(standstill(known, read, H), past)
+    view.base = steps:inverse(d:slice(1, W + 1, W + H) * 0, past)
     view.y = (z:slice(1, span + 1, span + H) - view.base) /
              core.tensor(known.spread.y, d.dtype)
   end
@@ -168,14 +157,10 @@ end
 ---Levels (H,N,D) of what a strategy says of steps one by one, with so many
 ---copies of each window.
 local function levels_of_steps(known, view, v, copies)
-  local function copied(x)
-    local list = {}
-    for i = 1, copies do list[i] = x end
-    return op.cat(list, 2)
-  end
-  local d = v * core.tensor(known.spread.v, v.dtype)
-  if view.center then d = d + copied(view.center) end
-  return view.steps:inverse(d, copied(view.past))
+  local past = {}
+  for i = 1, copies do past[i] = view.past end
+  return view.steps:inverse(v * core.tensor(known.spread.v, v.dtype),
+                            op.cat(past, 2))
 end
 
 -- }==
@@ -216,6 +201,56 @@ local LAGS = {
   both = function(season) return {season, 1} end,
 }
 
+---How many steps windows have, for forecaster.span, before anything is learnt.
+---@param o {window: integer, horizon: integer, season: integer,
+---difference: "none"|"last"|"seasonal"|"both"}
+---@return table
+function forecaster.plan(o)
+  return {window = o.window, horizon = o.horizon,
+          lags = LAGS[o.difference](o.season)}
+end
+
+---The numbers of "0.1,0.5,0.9"; or nil and what is wrong with it.
+---@param text string
+---@return number[]|nil
+---@return string? message
+function forecaster.quantiles(text)
+  local list, middle = {}, false
+  for item in (text .. ","):gmatch "([^,]*)," do
+    local q = tonumber(item)
+    if not q or q <= (list[#list] or 0) or q >= 1 then
+      return nil, ("must be growing numbers between 0 and 1, such as " ..
+                   "0.1,0.5,0.9, got '%s'"):format(text)
+    end
+    list[#list + 1], middle = q, middle or q == 0.5
+  end
+  if not middle then
+    return nil, ("must have 0.5 among them, got '%s'"):format(text)
+  end
+  return list
+end
+
+---What keeps options from making a model.
+---@param o table options of scripts/forecast.lua
+---@return string|nil
+function forecaster.check(o)
+  local _, wrong = forecaster.quantiles(o.quantiles)
+  if wrong then return "--quantiles " .. wrong end
+  if o.strategy == "one-step" and o.horizon > 1 then
+    return ("--strategy one-step is for --horizon 1, got %d; recursive goes " ..
+            "on step by step"):format(o.horizon)
+  elseif o.teacher_forcing > 0 and o.strategy ~= "seq2seq" then
+    return "--teacher-forcing is for --strategy seq2seq"
+  elseif o.loss ~= "mse" and o.output ~= "point" then
+    return ("--loss %s is for --output point"):format(o.loss)
+  end
+  if o.cell ~= "clockwork" then return nil end
+  if o.layers > 1 or o.weight_drop > 0 or o.precision ~= "full" then
+    return "--cell clockwork has one layer, no --weight-drop and full " ..
+           "--precision"
+  end
+end
+
 ---Learns the scales of series from a part to train on.
 ---@param part rnn.FramePart
 ---@param o table options of scripts/forecast.lua
@@ -225,16 +260,18 @@ function forecaster.learn(part, o)
   local frame = part.frame
   local known = {
     D = frame.targets, E = frame.inputs, K = frame.known,
-    strategy = o.strategy, window = o.window, horizon = o.horizon,
-    lags = LAGS[o.difference](o.season), center = o.center or false,
-    season = o.season, output = o.output, quantiles = o.quantiles,
+    strategy = o.strategy == "one-step" and "direct" or o.strategy,
+    window = o.window, horizon = o.horizon,
+    lags = LAGS[o.difference](o.season), season = o.season,
+    output = o.output, quantiles = forecaster.quantiles(o.quantiles),
     loss = o.loss, teacher_forcing = o.teacher_forcing, roles = frame.roles,
     calendar = frame.calendar, series = {},
+    frequency = frame.frequency and frame.frequency.name,
   }
-  known.P = distribution.new(o.output, o.loss, o.quantiles).size
+  known.P = distribution.new(o.output, o.loss, known.quantiles).size
   local own = #frame.names - 2 * #frame.calendar
   for i, one in ipairs(frame.series) do
-    local rows = frame.values:slice(1, one.first, part.last[i])
+    local rows = frame.values:slice(1, one.first, part.trained[i])
     local s = {name = one.name}
     local steps = o.log and {"log"} or {}
     if o.scale ~= "none" then steps[#steps + 1] = o.scale end
@@ -250,6 +287,22 @@ function forecaster.learn(part, o)
   end
   measure(known, part)
   return known, frame.notes
+end
+
+---What keeps a frame from being forecast by what is known of others.
+---@param known rnn.ForecasterKnown
+---@param frame rnn.Frame
+---@return string|nil
+function forecaster.unfit(known, frame)
+  local frequency = frame.frequency and frame.frequency.name
+  if known.frequency and frequency and frequency ~= known.frequency then
+    return ("is %s, the model was trained on data that are %s"):format(
+           frequency, known.frequency)
+  end
+  for _, one in ipairs(frame.series) do
+    local found, wrong = scalers_of(known, one)
+    if not found then return wrong end
+  end
 end
 
 ---What a model file says of a forecaster, beside its layers.
@@ -294,9 +347,9 @@ local function is_sound(o)
     if not is_integer(o[name], 1) then return false end
   end
   if not (is_integer(o.E, 0) and is_integer(o.K, 0) and
-          strategies[o.strategy] and is_list(o.lags, function(lag)
+          is_among(o.strategy, strategies.NAMES) and is_list(o.lags, function(lag)
             return is_integer(lag, 1)
-          end) and type(o.center) == "boolean" and
+          end) and
           is_among(o.output, distribution.OUTPUTS) and
           is_among(o.loss, distribution.LOSSES) and is_list(q, is_number) and
           is_number(o.teacher_forcing) and type(o.roles) == "table" and
@@ -505,6 +558,53 @@ function Forecaster:forecast(batch, o)
     list[n] = scaler.target:inverse(z:select(3, n))
   end
   return list
+end
+
+---The next H steps of all series of a frame, from a row before the extension's.
+local function block(self, frame, at)
+  local known, part = self[KNOWN], {frame = frame}
+  for i, one in ipairs(frame.series) do
+    part[i] = one.last + at
+    if one.last - one.first + 1 < span_of(known) then
+      return nil, ("%s: has %d rows, the model reads %d"):format(one.name,
+             one.last - one.first + 1, span_of(known))
+    end
+  end
+  self[TABLES][frame] = nil   -- its values may have changed
+  return self:forecast(self:encode(part))
+end
+
+---What comes after the end of series. What lies beyond the horizon is forecast
+---from the forecasts before it, as if they were true.
+---@param frame rnn.Frame
+---@param count integer steps
+---@return rnn.Tensor[]|nil forecasts (1 + Q,count,D) of each series, as of
+---forecast
+---@return rnn.Frame|string extended by so many rows, or the message
+function Forecaster:beyond(frame, count)
+  local known, lists = self[KNOWN], {}
+  local H, D = known.horizon, known.D
+  local blocks = (count + H - 1) // H
+  local longer, wrong = frame:extended(blocks * H)
+  if not longer then return nil, wrong end
+  for b = 1, blocks do
+    local said
+    said, wrong = block(self, longer, (b - 1) * H)
+    if not said then return nil, wrong end
+    for i, one in ipairs(longer.series) do
+      lists[i] = lists[i] or {}
+      lists[i][b] = said[i]
+      for h = 1, H do
+        for k = 1, D do
+          core.set(longer.values, (one.last + (b - 1) * H + h - 1) *
+                   #longer.names + k, core.get(said[i], (h - 1) * D + k))
+        end
+      end
+    end
+  end
+  return map(lists, function(list)
+    return op.cat(list, 2):slice(2, 1, count)
+  end), longer
 end
 
 ---Forecasts of windows, and the loss, which recursive ones have step by step.
