@@ -186,9 +186,9 @@ local HEAD = {"RMSE", "MAE", "MAPE %", "sMAPE %", "MASE", "MSE/var"}
 
 local function number(x)
   if not x then return "-" end
-  return (x ~= 0 and math.abs(x) < 1e-3 or math.abs(x) >= 1e6) and
-         ("%.2e"):format(x) or
-         ("%.*f"):format(math.abs(x) < 10 and 4 or 2, x)
+  local size = math.abs(x)
+  if size ~= 0 and size < 1e-3 or size >= 1e6 then return ("%.2e"):format(x) end
+  return (size < 10 and "%.4f" or "%.2f"):format(x)
 end
 
 local WIDTH = 18
