@@ -262,7 +262,7 @@ describe("a heat map", function()
     local _, out = sandbox.shell("PATH=/nonexistent " ..
       quote(sandbox.program) .. " " .. quote(from))
     assert.truthy(out:find("none.csv", 1, true), out)
-    assert.equal('"a ""b""","1",1\n"a ""b""","2",2\n',
+    assert.equal('y,x,value\n"a ""b""",1,1\n"a ""b""",2,2\n',
                  sandbox.read(dir .. "/none.csv"))
   end)
 
