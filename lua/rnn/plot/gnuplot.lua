@@ -62,35 +62,42 @@ function gnuplot.columns()
   return math.max(30, core.sys.columns() - 2)   -- gnuplot adds one
 end
 
-local function rows_of(width, panels)
-  local rows = math.max(16, math.min(30, width * 3 // 10))
-  return rows + (panels - 1) * (rows * 2 // 3)
+---Lines of a plot on the terminal.
+local function rows_of(width, o)
+  local rows, panels = math.max(16, math.min(30, width * 3 // 10)),
+                       o.panels or 1
+  return rows + (panels - 1) * (rows * 2 // 3) + panels * (o.legend or 0)
 end
+
+---@class rnn.PlotSize
+---@field size? string "width,height" in pixels
+---@field panels? integer how many lie one above the other; default 1
+---@field legend? integer lines that the legend of a panel takes on a terminal
 
 ---Gnuplot's command for the kind of plot that a name asks for.
 ---@param path string name.png, name.svg, or "-" for the terminal
----@param size? string "width,height" in pixels
----@param panels? integer how many lie one above the other; default 1
+---@param o? rnn.PlotSize
 ---@return string|nil command
 ---@return string? message
 ---@return string? code "ENAME"
-function gnuplot.terminal(path, size, panels)
+function gnuplot.terminal(path, o)
+  o = o or {}
   if path == "-" then
     local width = gnuplot.columns()
     local color = core.sys.isatty "stdout" and not os.getenv "NO_COLOR"
     return ("set terminal dumb size %d,%d %s\n"):format(
-      width, rows_of(width, panels or 1), color and "ansi256" or "mono")
+      width, rows_of(width, o), color and "ansi256" or "mono")
   end
   local command = TERMINAL[path:match "%.(%w+)$"]
-  if command then return command:format(size or SIZE) end
+  if command then return command:format(o.size or SIZE) end
   return nil, path .. ": a plot's name must end in .png or .svg, or be -",
          "ENAME"
 end
 
 ---Gnuplot's commands to write to 'path', or nil, a message and a code. The file
 ---is made here, for gnuplot would write to stdout instead.
-local function output(path, size, panels)
-  local command, wrong, code = gnuplot.terminal(path, size, panels)
+local function output(path, o)
+  local command, wrong, code = gnuplot.terminal(path, o)
   if not command or path == "-" then return command, wrong, code end
   local file
   file, wrong = io.open(path, "wb")
@@ -136,10 +143,6 @@ function gnuplot.refuse(path, message)
   return nil, (path == "-" and "" or path .. ": ") .. message, "EDATA"
 end
 
----@class rnn.PlotSize
----@field size? string "width,height" in pixels
----@field panels? integer how many lie one above the other
-
 ---Draws. Without gnuplot the data are saved instead, beside the file that would
 ---have been.
 ---@param path string name.png, name.svg, or "-" for the terminal
@@ -151,8 +154,7 @@ end
 ---@return string? message
 ---@return string? code "ENAME" or "EIO"
 function gnuplot.draw(path, commands, each_row, o)
-  o = o or {}
-  local head, wrong, code = output(path, o.size, o.panels)
+  local head, wrong, code = output(path, o)
   if not head then return nil, wrong, code end
   if not gnuplot.installed() then
     wrong = "gnuplot is not installed (Debian's package: gnuplot-nox)"

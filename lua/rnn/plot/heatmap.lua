@@ -39,7 +39,7 @@ end
 
 local CELL, LETTER = 34, 9       -- pixels: of a cell, of a letter in one
 local MARGIN, SCALE = 70, 130    -- beside the cells; the scale of shades
-local LEAST, MOST = 360, 3000
+local LEAST, MOST = 150, 3000    -- all cells; the picture
 local LABEL = 24                 -- columns of the label of a row or a column
 local DARK = 0.55                -- from there on texts are white
 
@@ -118,7 +118,7 @@ local function widest(texts)
 end
 
 local function pixels(count, cell, margin)
-  return math.max(LEAST, math.min(MOST, margin + cell * count)) // 1 | 0
+  return math.min(MOST, margin + math.max(LEAST, cell * count))
 end
 
 ---Size of the picture: room for labels, and for what is written in the cells.
