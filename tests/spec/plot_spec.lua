@@ -180,7 +180,8 @@ describe("what cannot be plotted", function()
     fails(3, "nothing to plot", one, "--from", "100")
     fails(5, "No such file or directory", one, "--out", dir .. "/nope/p.png")
     fails(2, ".png or .svg, or be -", one, "--out", dir .. "/p.jpg")
-    fails(2, "--what must be one of", one, "--what", "los")
+    fails(3, "one: the log has no 'los'; it has loss, lr, val",
+          one, two, "--what", "los")
     fails(2, "missing argument 'run'")
   end)
 
