@@ -6,8 +6,8 @@ local show = require "rnn.show"
 
 local opts = cli.parse(arg, {
   name = "plot.lua", usage = "RUN... [options]",
-  summary = "Draws the losses, or another curve, of training runs by gnuplot. " ..
-    "report.lua writes a page about one run.",
+  summary = "Draws the losses, or another curve, of training runs by " ..
+    "gnuplot. report.lua writes a page about one run.",
   examples = {
     "plot.lua runs/book",
     "plot.lua runs/* --what val --out losses.png",

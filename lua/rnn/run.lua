@@ -17,8 +17,8 @@
 ---
 ---The folder holds `log.jsonl` (one JSON object a line: the first has
 ---"event":"start" and the whole configuration, then step, val, checkpoint, warn
----and resume, the last one end; losses in nats), `last.safetensors` to go on from,
----`best.safetensors` with the lowest validation loss and, when asked for,
+---and resume, the last one end; losses in nats), `last.safetensors` to go on
+---from, `best.safetensors` with the lowest validation loss and, when asked for,
 ---`step-N.safetensors`. One run at a time works in a folder.
 ---
 ---With an optimizer that keeps averages of the parameters (rnn.ASGD, rnn.EMA)

@@ -193,19 +193,18 @@ local function add_run(lines, run, i, at, o)
 end
 
 ---What a token of a run is, as its log says; nil when it does not.
----@param events table[]
----@return string?
-function curves.unit(events)
-  local start = events[1] or {}
+local function unit_of(events)
+  local start = events[1]
   if type(start.unit) == "string" then return start.unit end
   local tokens = type(start.config) == "table" and start.config.tokenizer
   return type(tokens) == "string" and (tokens == "bpe" and "token" or tokens)
          or nil
 end
 
----The label of the y axis: what the loss is measured in, if that is known.
+---The label of the y axis: what the loss is measured in, if that is known (the
+---start of a log may have a `measure` other than nats).
 local function label_of(what, events)
-  local unit = curves.unit(events)
+  local unit = unit_of(events)
   if not what.per then return what.label:format(unit or "token") end
   local measure = what.per
   if measure == "nats" and type(events[1].measure) == "string" then
@@ -256,6 +255,7 @@ end
 ---@field from? integer first step
 ---@field log_y? boolean
 ---@field title? string default the name of a single run
+---@field size? string "width,height" of a picture in pixels
 
 ---Draws a curve of one or more training runs: of one run the loss of each step,
 ---its running mean and the validations, of several the means, with validations
@@ -283,6 +283,7 @@ function curves.run_curves(path, runs, o)
   return lines_of.lines(path, {
     lines = lines, xlabel = xlabel, ylabel = ylabel, ymin = what.ymin,
     log_y = o.log_y, title = o.title or opts.alone and runs[1].name or nil,
+    size = o.size,
   })
 end
 

@@ -39,13 +39,9 @@ local OPTIONS = {
 local function future(o, y)
   local M = #o.history
   local x, values = {}, {}
-  for k = 0, #y do
-    x[k + 1] = o.times and o.times[M + k] or M + k
-    values[k + 1] = k == 0 and o.history[M] or y[k]
-  end
-  if M == 0 then
-    table.remove(x, 1)
-    table.remove(values, 1)
+  for k = M > 0 and 0 or 1, #y do
+    x[#x + 1] = o.times and o.times[M + k] or M + k
+    values[#x] = k == 0 and o.history[M] or y[k]
   end
   return x, values
 end

@@ -1,5 +1,6 @@
 ---Runs gnuplot: what rnn.plot draws with.
 local core = require "rnn.core"
+local shell = require "rnn.shell"
 local show = require "rnn.show"
 
 local gnuplot = {}
@@ -31,12 +32,13 @@ function gnuplot.clean(text, most)
   return table.concat(parts) .. "\u{2026}"
 end
 
----A gnuplot string: nothing in it is a command or an escape.
+---A gnuplot string: nothing in it is a command or an escape. Its quotes become
+---apostrophes, for gnuplot takes '' as a quote in some places only.
 ---@param text string any bytes
 ---@param most? integer columns; default 120
 ---@return string
 function gnuplot.quote(text, most)
-  return "'" .. gnuplot.clean(text, most or 120):gsub("'", "''") .. "'"
+  return "'" .. gnuplot.clean(text, most or 120):gsub("'", "\u{2019}") .. "'"
 end
 
 ---The same for the label of a tic, which is a format.
@@ -94,8 +96,8 @@ function gnuplot.terminal(path, o)
          "ENAME"
 end
 
----Gnuplot's commands to write to 'path', or nil, a message and a code. The file
----is made here, for gnuplot would write to stdout instead.
+---Gnuplot's commands for what 'path' asks for, or nil, a message and a code.
+---The file is made here, to know that it can be.
 local function output(path, o)
   local command, wrong, code = gnuplot.terminal(path, o)
   if not command or path == "-" then return command, wrong, code end
@@ -103,8 +105,7 @@ local function output(path, o)
   file, wrong = io.open(path, "wb")
   if not file then return nil, wrong, "EIO" end
   file:close()
-  local quoted = "'" .. path:gsub("'", "''") .. "'"
-  return ("%sset output %s\n"):format(command, quoted)
+  return command
 end
 
 -- }==
@@ -168,7 +169,8 @@ function gnuplot.draw(path, commands, each_row, o)
   end
   io.stdout:flush()
   local pipe
-  pipe, wrong = io.popen("gnuplot 2>/dev/null", "w")
+  local into = path == "-" and "" or " >" .. shell.quote(path)
+  pipe, wrong = io.popen("gnuplot 2>/dev/null" .. into, "w")
   if not pipe then return nil, "gnuplot: " .. wrong end
   pipe:write("set encoding utf8\n", head, commands)
   if not pipe:close() then return nil, path .. ": gnuplot failed" end

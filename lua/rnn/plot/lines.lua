@@ -43,6 +43,7 @@ local MARGIN = 0.01                  -- of the x axis, on either side
 ---@class rnn.LinesOptions: rnn.Panel
 ---@field xlabel? string
 ---@field dates? boolean x are seconds since 1970, UTC
+---@field size? string "width,height" of a picture in pixels
 
 ---@class rnn.PanelsOptions
 ---@field panels rnn.Panel[] the first one on top
@@ -51,10 +52,11 @@ local MARGIN = 0.01                  -- of the x axis, on either side
 ---@field title? string
 ---@field xlabel? string
 ---@field dates? boolean x are seconds since 1970, UTC
+---@field size? string "width,height" of a picture in pixels
 
 local OPTIONS = {lines = true, bands = true, spans = true, marks = true,
                  title = true, ylabel = true, ymin = true, log_y = true}
-local LINES = {xlabel = true, dates = true}
+local LINES = {xlabel = true, dates = true, size = true}
 for name in pairs(OPTIONS) do LINES[name] = true end
 
 -- {== Data ==
@@ -165,7 +167,7 @@ local function completed(panel, o, first)
   append(whole.marks, o.marks, "marks")
   if not first then
     for k = #whole.marks - #(o.marks or {}) + 1, #whole.marks do
-      whole.marks[k] = {whole.marks[k][1]}
+      whole.marks[k] = {whole.marks[k][1], whole.marks[k][2], named = true}
     end
   end
   return whole
@@ -196,8 +198,8 @@ function lines.panels(path, o)
     return gnuplot.refuse(path, ("dates are seconds since 1970, of years 1 " ..
       "to 9999; got %.15g to %.15g"):format(at.from, at.to))
   end
-  local size = ("1100,%d"):format(#o.panels == 1 and SINGLE or
-                                  100 + HEIGHT * #o.panels)
+  local size = o.size or ("1100,%d"):format(#o.panels == 1 and SINGLE or
+                                            100 + HEIGHT * #o.panels)
   return gnuplot.draw(path, panels.commands(whole, at, plain), function(put)
     save_rows(whole, put)
   end, {size = size, panels = #o.panels,
@@ -214,10 +216,11 @@ function lines.lines(path, o)
   check.names("lines", o, LINES)
   local panel, title = {}, nil
   for name, value in pairs(o) do panel[name] = value end
-  panel.xlabel, panel.dates = nil, nil
+  panel.xlabel, panel.dates, panel.size = nil, nil, nil
   if path ~= "-" then panel.title, title = nil, o.title end
   return lines.panels(path, {panels = {panel}, title = title,
-                             xlabel = o.xlabel, dates = o.dates})
+                             xlabel = o.xlabel, dates = o.dates,
+                             size = o.size})
 end
 
 -- }==

@@ -213,7 +213,7 @@ local function add_marks(w, marks)
       add(w, "set arrow from first %.15g, graph 0 to first %.15g, graph %s " ..
           "nohead back lw 1.2 dt 2 lc rgb '#777777'\n", x, x,
           w.plain and "0.9" or "1")
-      if mark[2] then
+      if mark[2] and not mark.named then
         local left = x < (w.at.from + w.at.to) / 2
         add(w, "set label %s at first %.15g, graph 1 %s noenhanced front " ..
             "offset %s,-0.6 textcolor rgb '#555555'\n", quote(mark[2], MARK),
