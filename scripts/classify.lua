@@ -127,8 +127,5 @@ if cut > 0 then
                                     known.max_length))
 end
 if opts.html then
-  local file, why = io.open(opts.html, "wb")
-  local ok = file and file:write(heat.html(page, between, opts.model))
-  ok = file and file:close() and ok
-  if not ok then cli.fail(5, "could not save: %s", why or opts.html) end
+  output.page(opts.html, heat.html(page, between, opts.model))
 end

@@ -53,7 +53,7 @@ end)
 describe("a manual page", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
-                           "completion.lua", "gradient_flow.lua",
+                           "report.lua", "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
                            "caption.lua", "inspect.lua",
                            "train_segmenter.lua", "segment.lua",

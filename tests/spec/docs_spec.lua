@@ -89,9 +89,9 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"activations", "ctc", "data", "dict", "heatmap", "metrics",
-                   "models/seq2seq", "quantile", "regularise", "scan",
-                   "textmap", "translate", "vectors"}
+    local names = {"activations", "ctc", "data", "dict", "html", "metrics",
+                   "models/seq2seq", "plot", "plot/heatmap", "quantile",
+                   "regularise", "scan", "textmap", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
                            "padded", "pairs", "segmented", "shortened", "spans",
                            "split", "vocabulary"} do

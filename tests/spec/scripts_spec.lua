@@ -652,7 +652,7 @@ end)
 describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
-                           "completion.lua", "lstm_cell.lua",
+                           "report.lua", "completion.lua", "lstm_cell.lua",
                            "gradient_flow.lua", "longterm.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
