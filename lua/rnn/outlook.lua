@@ -144,6 +144,9 @@ end
 
 -- {== Tables ==
 
+---What a network that computes in float32 can tell of a number.
+local function rounded(x) return tonumber(("%.7g"):format(x)) end
+
 ---Forecasts as columns: the series, if there are several, the time, each
 ---target and its quantiles.
 ---@param said_of rnn.Tensor[] (1 + Q,count,D) of each series
@@ -172,9 +175,10 @@ function outlook.table_of(said_of, longer, known)
       end
       for k = 1, longer.targets do
         local name = longer.names[k]
-        add(name, rows[1][h][k])
+        add(name, rounded(rows[1][h][k]))
         for j = 2, #rows do
-          add(("%s_q%g"):format(name, known.quantiles[j - 1]), rows[j][h][k])
+          add(("%s_q%g"):format(name, known.quantiles[j - 1]),
+              rounded(rows[j][h][k]))
         end
       end
       t.count = t.count + 1

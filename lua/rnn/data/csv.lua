@@ -378,7 +378,7 @@ local function lists_of(t)
 end
 
 ---Writes a table by columns; the file is replaced as a whole or not at all.
----@param path string
+---@param path string "-" is standard output
 ---@param t rnn.CsvTable|table `names`, unless they are integers, are the first
 ---row; `columns` are tensors with one axis, or lists; those whose `kinds` are
 ---"date" are written as dates; without `count` the first column tells how many
@@ -407,7 +407,12 @@ function csv.write_csv(path, t, opts)
   for i = 1, t.count or #lists[t.names[1]] do
     put(function(name) return lists[name][i] end, "row " .. i)
   end
-  local ok, wrong = log.replace(path, table.concat(out))
+  local ok, wrong
+  if path == "-" then
+    ok, wrong = io.stdout:write(table.concat(out))
+  else
+    ok, wrong = log.replace(path, table.concat(out))
+  end
   if not ok then return nil, wrong, "EIO" end
   return true
 end

@@ -20,6 +20,7 @@ local windowing = require "rnn.data.windows"
 local op = core.op
 local framing = {}
 
+local PIECE = 1 << 14     -- rows
 local MISSING = {"error", "interpolate", "last", "zero"}
 
 ---@class rnn.FrameRoles
@@ -137,12 +138,23 @@ end
 
 ---Rows of a tensor (R,F) or (R).
 local function pick(x, rows)
+  if #rows == #x then return x end
   if #x:shape() == 2 then return op.embedding(x, core.ids(rows)) end
   return op.embedding(x:reshape {#x, 1}, core.ids(rows)):reshape {#rows}
 end
 
+---As a list of the integers up to count.
+local function all_rows(count)
+  return setmetatable({}, {
+    __len = function() return count end,
+    __index = function(_, i) return i <= count and i or nil end})
+end
+
 ---The rows of each series of a table, in their order: {name, rows}.
 local function group(t, roles, from, to)
+  if not roles.series and from == -math.huge and to == math.huge then
+    return {{name = "", rows = all_rows(t.count)}}
+  end
   local times = roles.time and t.columns[roles.time]:totable()
   local ids = roles.series and t.columns[roles.series]
   if core.is_tensor(ids) then ids = ids:totable() end
@@ -474,10 +486,15 @@ end
 ---A text that other numbers would not have.
 ---@return string
 function Frame:digest()
-  local x = self.values
-  local weights = core.arange(#x):to("float64"):reshape {#x, 1} + 1
-  local sums = op.cat(x:sum(1), (x * x):sum(1), (x * weights):sum(1), 1)
-  return core.fingerprint(json.encode {self.names, sums:totable()})
+  local sums = {}
+  for from = 1, #self.values, PIECE do
+    local x = self.values:slice(1, from, math.min(#self.values,
+                                                  from + PIECE - 1))
+    local weights = core.arange(#x):to("float64"):reshape {#x, 1} + 1
+    sums[#sums + 1] = json.encode {x:sum(1):totable(),
+                                   (x * weights):sum(1):totable()}
+  end
+  return core.fingerprint(json.encode {self.names, sums})
 end
 
 -- }==

@@ -24,6 +24,7 @@ forecaster.KIND = "forecaster"
 
 local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
 local PATHS = 100              -- that are drawn for recursive quantiles
+local PIECE = 1 << 14          -- rows
 local SAMPLE = 2000            -- windows that the size of outputs is taken from
 
 ---@class rnn.ForecasterKnown
@@ -106,25 +107,30 @@ local function levels(known, scaler, rows)
   return op.cat(parts, 2)
 end
 
----All rows of a frame as levels, float32.
+---All rows of a frame as levels, float32; made piece by piece, for there may be
+---many.
 local function levels_of(known, frame)
   local parts = {}
   for i, one in ipairs(frame.series) do
     local to = i < #frame.series and frame.series[i + 1].first - 1 or
                #frame.values
-    parts[i] = levels(known, assert(scalers_of(known, one)),
-                      frame.values:slice(1, one.first, to))
+    local scaler = assert(scalers_of(known, one))
+    for from = one.first, to, PIECE do
+      local rows = frame.values:slice(1, from, math.min(to, from + PIECE - 1))
+      parts[#parts + 1] = levels(known, scaler, rows):to "float32"
+    end
   end
-  return op.cat(parts, 1):to "float32"
+  return op.cat(parts, 1)
 end
 
 -- }==
 
 -- {== Windows ==
 
----What strategies need of a batch of windows.
-local function view_of(known, batch)
-  local D, E, W, H = known.D, known.E, known.window, known.horizon
+---What strategies need of a batch of windows, to forecast H steps.
+local function view_of(known, batch, H)
+  local D, E, W = known.D, known.E, known.window
+  H = H or known.horizon
   local span = span_of(known)
   local F = D + E + known.K
   local all = windowing.rows(batch.table, batch, 1 - span, H)
@@ -132,7 +138,7 @@ local function view_of(known, batch)
   local past, steps = z:slice(1, 1, span), differences_of(known)
   local d = steps:transform(z)                       -- (W + H,N,D)
   local v = d / core.tensor(known.spread.v, d.dtype)
-  local view = {past = past, v = v:slice(1, 1, W), steps = steps}
+  local view = {past = past, v = v:slice(1, 1, W), steps = steps, H = H}
   view.x = view.v
   if E > 0 then
     view.x = op.cat(view.x, all:slice(3, D + 1, D + E)
@@ -260,7 +266,7 @@ function forecaster.learn(part, o)
   local frame = part.frame
   local known = {
     D = frame.targets, E = frame.inputs, K = frame.known,
-    strategy = o.strategy == "one-step" and "direct" or o.strategy,
+    strategy = o.strategy == "one-step" and "recursive" or o.strategy,
     window = o.window, horizon = o.horizon,
     lags = LAGS[o.difference](o.season), season = o.season,
     output = o.output, quantiles = forecaster.quantiles(o.quantiles),
@@ -545,13 +551,15 @@ end
 
 ---Forecasts of windows.
 ---@param batch integer[] of encode's items, with their `table` and `part`
----@param o? {paths: integer?} paths that are drawn for recursive quantiles,
----default 100; 1: none, there is a middle alone
+---@param o? {paths: integer?, horizon: integer?} paths that are drawn for
+---recursive quantiles, default 100; 1: none, there is a middle alone; steps,
+---for a recursive model other than it was trained with
 ---@return rnn.Tensor[] (1 + Q,H,D) each in the unit of the data, float64: the
 ---forecast, then the quantiles, if there are any
 function Forecaster:forecast(batch, o)
-  local known, view = self[KNOWN], view_of(self[KNOWN], batch)
-  local z = said_levels(self, view, o and o.paths or PATHS):to "float64"
+  o = o or {}
+  local known, view = self[KNOWN], view_of(self[KNOWN], batch, o.horizon)
+  local z = said_levels(self, view, o.paths or PATHS):to "float64"
   local list = {}
   for n, at in ipairs(batch) do
     local scaler = scalers_of(known, series_of(batch.part.frame, at))
@@ -560,8 +568,8 @@ function Forecaster:forecast(batch, o)
   return list
 end
 
----The next H steps of all series of a frame, from a row before the extension's.
-local function block(self, frame, at)
+---The next H steps of all series of a frame, so many rows behind their last.
+local function block(self, frame, at, H)
   local known, part = self[KNOWN], {frame = frame}
   for i, one in ipairs(frame.series) do
     part[i] = one.last + at
@@ -571,11 +579,12 @@ local function block(self, frame, at)
     end
   end
   self[TABLES][frame] = nil   -- its values may have changed
-  return self:forecast(self:encode(part))
+  return self:forecast(self:encode(part), {horizon = H})
 end
 
----What comes after the end of series. What lies beyond the horizon is forecast
----from the forecasts before it, as if they were true.
+---What comes after the end of series. A recursive model goes on step by step;
+---what lies beyond the horizon of another one is forecast from the forecasts
+---before it, as if they were true.
 ---@param frame rnn.Frame
 ---@param count integer steps
 ---@return rnn.Tensor[]|nil forecasts (1 + Q,count,D) of each series, as of
@@ -583,13 +592,14 @@ end
 ---@return rnn.Frame|string extended by so many rows, or the message
 function Forecaster:beyond(frame, count)
   local known, lists = self[KNOWN], {}
-  local H, D = known.horizon, known.D
+  local D = known.D
+  local H = known.strategy == "recursive" and count or known.horizon
   local blocks = (count + H - 1) // H
   local longer, wrong = frame:extended(blocks * H)
   if not longer then return nil, wrong end
   for b = 1, blocks do
     local said
-    said, wrong = block(self, longer, (b - 1) * H)
+    said, wrong = block(self, longer, (b - 1) * H, H)
     if not said then return nil, wrong end
     for i, one in ipairs(longer.series) do
       lists[i] = lists[i] or {}
