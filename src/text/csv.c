@@ -43,8 +43,11 @@ typedef struct Text {
   size_t n;
 } Text;
 
-/* Rows in the first block of a column, each is twice that before, and most. */
-enum { FIRST_ROWS = 16, DOUBLINGS = 12 };
+/*
+** Rows in the first block of a column, and how often the next one has twice as
+** many: blocks of some MiB are such that allocators give back to the system.
+*/
+enum { FIRST_ROWS = 16, DOUBLINGS = 15 };
 
 struct rnl_Csv {
   rnl_Context *ctx;

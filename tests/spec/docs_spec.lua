@@ -92,9 +92,9 @@ describe("the documents", function()
     local names = {"activations", "ctc", "data", "dict", "heatmap", "metrics",
                    "models/seq2seq", "quantile", "regularise", "scan",
                    "textmap", "translate", "vectors"}
-    for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "shortened", "spans",
-                           "split", "vocabulary"} do
+    for _, name in ipairs {"batches", "conll", "csv", "dates", "labelled",
+                           "labels", "padded", "pairs", "segmented",
+                           "shortened", "spans", "split", "vocabulary"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

@@ -230,7 +230,8 @@ end
 local function broken(spacing, times, row, f, steps)
   local function text(i, how) return dates.format(times[i]:item(), how) end
   if spacing == "none" then
-    return ("row %d has no date (%s)"):format(row, times[row]:item())
+    local x = times[row]:item()
+    return ("row %d has no date (%s)"):format(row, x == x and x or "NaN")
   elseif spacing == "twice" then
     return ("rows %d and %d have the same date, %s"):format(row - 1, row,
            text(row))
