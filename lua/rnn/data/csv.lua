@@ -306,7 +306,7 @@ local function note_header(rows, notes)
   for _, name in ipairs(rows.names) do
     if rows.o.header and tonumber(name) and not name:find "[xX]" then
       notes[1] = ("took the first row for names, and one of them is %s; set " ..
-                  "'header' to false if it is no header"):format(name)
+                  "'header' to false if it is no header"):format(shown(name))
       return
     end
   end

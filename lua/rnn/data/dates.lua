@@ -33,7 +33,7 @@ local LETTERS = {
   M = function(d) return ("%02d"):format(d.minute) end,
   S = function(d) return ("%02d"):format(math.floor(d.second)) end,
   f = function(d)
-    return ("%06d"):format((d.second - math.floor(d.second)) * 1e6 // 1 | 0)
+    return ("%06d"):format(math.floor(d.second % 1 * 1e6 + 0.5))
   end,
   z = function() return "+0000" end,
   ["%"] = function() return "%" end,
