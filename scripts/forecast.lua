@@ -39,7 +39,8 @@ local SPEC = options.join({
    choices = {"minute", "hour", "weekday", "monthday", "month", "yearday"},
    help = "places in the calendar to read, known ahead"},
   {"time", type = "string", metavar = "COLUMN",
-   help = "column of dates (default the first one of dates, if any)"},
+   help = "column of dates (default the first one of dates); none: the rows " ..
+     "are counted"},
   {"date-format", type = "string", metavar = "FORMAT",
    help = "of dates that are not like 2026-01-31 12:00: %d.%m.%Y"},
   {"series", type = "string", metavar = "COLUMN",
@@ -148,6 +149,13 @@ local function open(opts, known)
   return {train = train, valid = #valid > 0 and valid or nil,
           test = #test > 0 and test or nil, digest = frame:digest(),
           notes = frame.notes}
+end
+
+local function check(opts)
+  if not opts.out then
+    return "give --out DIR to train, or --model MODEL to use a model"
+  end
+  return forecaster.check(opts)
 end
 
 -- }==

@@ -30,17 +30,6 @@ local backtest = {}
 
 -- {== Parts ==
 
----The first row of each origin's series.
-local function firsts_of(part)
-  local series, first = part.frame.series, {}
-  for n, at in ipairs(part) do
-    for _, one in ipairs(series) do
-      if one.first <= at then first[n] = one.first end
-    end
-  end
-  return first
-end
-
 ---Column k of forecasts (1 + Q,H,D) of windows: the j-th of them, (H,N).
 local function said(guesses, j, k)
   return op.stack(map(guesses, function(g)
@@ -146,8 +135,7 @@ function backtest.rmse(guesses, part, k)
 end
 
 ---@param guesses rnn.Tensor[] (1 + Q,H,D) of each window
----@param part rnn.FramePart of windows, with `trained`, the last training row of
----each series
+---@param part rnn.FramePart
 ---@param known rnn.ForecasterKnown
 ---@param k integer target, from 1
 ---@return rnn.Backtest
@@ -162,7 +150,9 @@ function backtest.score(guesses, part, known, k)
   local report = {column = frame.names[k], truth = truth, floors = {},
                   intervals = {}}
   report.model = scored("model", "model", said(guesses, 1, k))
-  local o = {first = firsts_of(part), horizon = H, season = known.season}
+  local o = {first = map(part, function(at)
+    return frame:series_of(at).first
+  end), horizon = H, season = known.season}
   for _, name in ipairs(naive.NAMES) do
     local y = naive[name](values, part, o)
     if y then

@@ -425,7 +425,7 @@ end
 ---@param args string[] the script's `arg`
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
----@return rnn.DataTask|nil task that has ended; nil when it was to be shown only
+---@return rnn.DataTask|nil task that has ended; nil when it was only shown
 function datatask.main(args, spec, def)
   local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 batching = def.batching or inbatches,

@@ -69,15 +69,6 @@ end
 
 -- {== Charts ==
 
----The series that a row belongs to.
-local function series_of(frame, row)
-  local found
-  for _, one in ipairs(frame.series) do
-    if one.first <= row then found = one end
-  end
-  return found
-end
-
 ---One step ahead of each row of the test, of the last series.
 local function chart_of_steps(guesses, part, known)
   local frame = part.frame
@@ -100,7 +91,7 @@ end
 ---The last window of the test, beside naive forecasts.
 local function chart_of_window(guesses, part, known)
   local frame, at, H = part.frame, part[#part], known.horizon
-  local one = series_of(frame, at)
+  local one = frame:series_of(at)
   local o = chart(frame, {guesses[#guesses]}, known, {
     history = range(math.max(one.first, at - 3 * H - known.window), at),
     ahead = range(at + 1, at + H)})

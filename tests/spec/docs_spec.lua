@@ -90,11 +90,13 @@ describe("the documents", function()
 
   it("the examples of modules and layers run", function()
     local names = {"activations", "ctc", "data", "dict", "html", "metrics",
-                   "models/seq2seq", "plot", "plot/heatmap", "quantile",
-                   "regularise", "scan", "textmap", "translate", "vectors"}
-    for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "shortened", "spans",
-                           "split", "vocabulary"} do
+                   "models/seq2seq", "naive", "plot", "plot/heatmap",
+                   "quantile", "regularise", "scan", "textmap", "translate",
+                   "vectors"}
+    for _, name in ipairs {"batches", "conll", "csv", "dates", "frame",
+                           "labelled", "labels", "padded", "pairs", "scaler",
+                           "segmented", "shortened", "spans", "split",
+                           "vocabulary", "windows"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

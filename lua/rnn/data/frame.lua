@@ -29,7 +29,8 @@ local MISSING = {"error", "interpolate", "last", "zero"}
 ---@field inputs? string[] columns known up to now; {"all"} likewise
 ---@field known? string[] columns known ahead
 ---@field calendar? string[] of rnn.data.calendar.NAMES, known ahead too
----@field time? string column of dates; default the first one of dates
+---@field time? string column of dates; default the first one of dates; "none":
+---rows are counted, whatever dates there are
 ---@field date_format? string as data.csv takes it
 ---@field series? string column that tells series apart
 ---@field missing? "error"|"interpolate"|"last"|"zero" what becomes of missing
@@ -88,6 +89,7 @@ end
 
 ---The column of dates: the one asked for, the first there is, or none.
 local function find_time(t, wanted)
+  if wanted == "none" and not t.kinds.none then return nil end
   if wanted then return wanted, lacks(t, wanted, "date") end
   for _, name in ipairs(t.names) do
     if t.kinds[name] == "date" then return name end
@@ -100,7 +102,7 @@ local function settle(t, roles)
   wrong = wrong or roles.series and lacks(t, roles.series)
   if wrong then return nil, wrong end
   local taken = {}
-  local full = {time = time, series = roles.series,
+  local full = {time = time or "none", series = roles.series,
                 calendar = roles.calendar or {},
                 date_format = roles.date_format}
   if roles.series then taken[roles.series] = true end
@@ -155,7 +157,8 @@ local function group(t, roles, from, to)
   if not roles.series and from == -math.huge and to == math.huge then
     return {{name = "", rows = all_rows(t.count)}}
   end
-  local times = roles.time and t.columns[roles.time]:totable()
+  local times = t.columns[roles.time]
+  times = times and times:totable()
   local ids = roles.series and t.columns[roles.series]
   if core.is_tensor(ids) then ids = ids:totable() end
   local list, by_name = {}, {}
@@ -249,12 +252,14 @@ end
 
 ---The frequency of the times of a series, which all series share.
 local function find_frequency(self, t, one)
-  if not self.roles.time then return true end
-  local times = pick(t.columns[self.roles.time], one.rows)
+  local times = t.columns[self.roles.time]
+  if not times then return true end
+  times = pick(times, one.rows)
   if #times < 2 then return true end
   local frequency, wrong, row = dates.frequency(times)
   if not frequency then
-    return refuse(t, one.rows[row or 1], wrong)
+    return refuse(t, one.rows[row or 1], wrong ..
+                  "; --time none takes the rows as they come")
   end
   self.frequency = self.frequency or frequency
   if frequency.name ~= self.frequency.name then
@@ -291,7 +296,7 @@ local function add_series(self, t, one)
                                             #self.names) or nil,
   }
   self.parts[#self.parts + 1] = ahead > 0 and x:slice(1, 1, count) or x
-  if self.roles.time then
+  if t.columns[self.roles.time] then
     local times = pick(t.columns[self.roles.time], one.rows)
     self.at[#self.at + 1] = ahead > 0 and times:slice(1, 1, count) or times
   end
@@ -344,7 +349,7 @@ end
 ---All rows of all series as one table.
 local function finish(self)
   local parts, at = self.parts, self.at
-  self.times = self.roles.time and op.cat(at, 1)
+  self.times = at[1] and op.cat(at, 1)
   if #self.calendar > 0 and not self.times then
     return nil, "the calendar needs a column of dates, and there is none"
   end
@@ -375,7 +380,8 @@ local function adopt(t, i, roles)
 end
 
 local function open_tables(paths, roles)
-  local list, named = {}, roles.time and {roles.time} or nil
+  local list, named = {}, roles.time and roles.time ~= "none" and
+                          {roles.time} or nil
   for i, path in ipairs(paths) do
     if type(path) == "table" then
       list[i] = adopt(path, i, roles)
@@ -481,6 +487,22 @@ function Frame:parts(o)
     parts[p] = origins
   end
   return table.unpack(parts)
+end
+
+---The series that a row belongs to.
+---@param row integer
+---@return rnn.FrameSeries
+function Frame:series_of(row)
+  local low, high = 1, #self.series
+  while low < high do
+    local middle = (low + high + 1) // 2
+    if self.series[middle].first <= row then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return self.series[low]
 end
 
 ---A text that other numbers would not have.

@@ -25,6 +25,7 @@ forecaster.KIND = "forecaster"
 local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
 local PATHS = 100              -- that are drawn for recursive quantiles
 local PIECE = 1 << 14          -- rows
+local MOST = 1 << 20           -- steps, columns
 local SAMPLE = 2000            -- windows that the size of outputs is taken from
 
 ---@class rnn.ForecasterKnown
@@ -324,58 +325,59 @@ function forecaster.describe(known)
   return {["rnnlua.kind"] = forecaster.KIND, forecaster = json.encode(own)}
 end
 
-local function is_integer(x, least)
-  return math.type(x) == "integer" and x >= least and x <= 1 << 20
-end
-
-local function is_list(x, of)
-  if type(x) ~= "table" then return false end
-  for _, one in ipairs(x) do if not of(one) then return false end end
-  return true
+local function integer(least)
+  return function(x)
+    return math.type(x) == "integer" and x >= least and x <= MOST
+  end
 end
 
 local function is_number(x)
   return type(x) == "number" and x == x and math.abs(x) < math.huge
 end
 
-local function is_string(x) return type(x) == "string" end
-
-local function is_among(x, list)
-  for _, one in ipairs(list) do if x == one then return true end end
-  return false
+local function of_type(name)
+  return function(x) return type(x) == name end
 end
+
+local function list_of(is)
+  return function(x)
+    if type(x) ~= "table" then return false end
+    for _, one in ipairs(x) do if not is(one) then return false end end
+    return true
+  end
+end
+
+local function among(list)
+  return function(x)
+    for _, one in ipairs(list) do if x == one then return true end end
+    return false
+  end
+end
+
+---What each field of a description must be.
+local FIELDS = {
+  D = integer(1), E = integer(0), K = integer(0), P = integer(1),
+  window = integer(1), horizon = integer(1), season = integer(1),
+  lags = list_of(integer(1)), strategy = among(strategies.NAMES),
+  output = among(distribution.OUTPUTS), loss = among(distribution.LOSSES),
+  quantiles = list_of(is_number), teacher_forcing = is_number,
+  roles = of_type "table", calendar = list_of(of_type "string"),
+  spread = of_type "table", series = of_type "table",
+}
 
 ---Does a description, which is not trusted, make sense?
 local function is_sound(o)
-  if type(o) ~= "table" then return false end
-  local q, spread = o.quantiles, o.spread
-  for _, name in ipairs {"D", "P", "window", "horizon", "season"} do
-    if not is_integer(o[name], 1) then return false end
+  for name, is in pairs(FIELDS) do
+    if type(o) ~= "table" or not is(o[name]) then return false end
   end
-  if not (is_integer(o.E, 0) and is_integer(o.K, 0) and
-          is_among(o.strategy, strategies.NAMES) and is_list(o.lags, function(lag)
-            return is_integer(lag, 1)
-          end) and
-          is_among(o.output, distribution.OUTPUTS) and
-          is_among(o.loss, distribution.LOSSES) and is_list(q, is_number) and
-          is_number(o.teacher_forcing) and type(o.roles) == "table" and
-          is_list(o.calendar, is_string) and
-          type(spread) == "table" and type(o.series) == "table") then
-    return false
-  end
-  local middle = false
-  for k, x in ipairs(q) do
-    if x <= (q[k - 1] or 0) or x >= 1 then return false end
-    middle = middle or x == 0.5
-  end
+  local text = table.concat(o.quantiles, ",")
   for _, name in ipairs {"v", "y"} do
-    if not is_list(spread[name], is_number) or #spread[name] ~= o.D then
-      return false
-    end
+    local sizes = o.spread[name]
+    if not list_of(is_number)(sizes) or #sizes ~= o.D then return false end
   end
-  return middle and #o.lags <= 2 and #o.series > 0 and
-         o.K >= 2 * #o.calendar and
-         o.P == distribution.new(o.output, o.loss, q).size
+  return forecaster.quantiles(text) ~= nil and #o.lags <= 2 and
+         #o.series > 0 and o.K >= 2 * #o.calendar and
+         o.P == distribution.new(o.output, o.loss, o.quantiles).size
 end
 
 ---What is known, from the metadata of a file, which is not trusted.
@@ -538,17 +540,6 @@ local function said_levels(self, view, paths)
   return z:reshape {1, shape[1], shape[2], shape[3]}
 end
 
----The series of a frame that a row belongs to.
-local function series_of(frame, row)
-  local low, high = 1, #frame.series
-  while low < high do
-    local middle = (low + high + 1) // 2
-    if frame.series[middle].first <= row then low = middle
-    else high = middle - 1 end
-  end
-  return frame.series[low]
-end
-
 ---Forecasts of windows.
 ---@param batch integer[] of encode's items, with their `table` and `part`
 ---@param o? {paths: integer?, horizon: integer?} paths that are drawn for
@@ -562,7 +553,7 @@ function Forecaster:forecast(batch, o)
   local z = said_levels(self, view, o.paths or PATHS):to "float64"
   local list = {}
   for n, at in ipairs(batch) do
-    local scaler = scalers_of(known, series_of(batch.part.frame, at))
+    local scaler = scalers_of(known, batch.part.frame:series_of(at))
     list[n] = scaler.target:inverse(z:select(3, n))
   end
   return list
