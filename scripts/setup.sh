@@ -76,7 +76,8 @@ done
 
 [ -z "$check" ] || wanted=
 [ -n "$missing$wanted" ] || exit 0
-missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+[ -z "$missing" ] ||
+  missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
 
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
@@ -90,19 +91,14 @@ install() {
 
 if [ -z "$check" ] && command -v apt-get >/dev/null 2>&1 &&
    { [ -z "$sudo" ] || command -v sudo >/dev/null 2>&1; }; then
-  if [ -n "${missing# }" ]; then
-    $sudo apt-get update -qq
-    install $missing
-  elif [ -n "$sudo" ]; then
-    sudo="sudo -n"
-  fi
-  if [ -n "$wanted" ]; then
-    { $sudo apt-get update -qq && install $wanted; } >&2 ||
-      echo "not installed:$wanted; tests that need them are skipped" >&2
-  fi
+  [ -n "$missing" ] || [ -z "$sudo" ] || sudo="sudo -n"
+  $sudo apt-get update -qq >&2 || [ -z "$missing" ]
+  [ -z "$missing" ] || install $missing
+  [ -z "$wanted" ] || install $wanted ||
+    echo "not installed:$wanted; tests that need them are skipped" >&2
   exec "$0" --check "$@"
 fi
-[ -n "${missing# }" ] || exit 0
+[ -n "$missing" ] || exit 0
 echo "missing packages (Debian's names): $missing" >&2
 echo "install them, or run 'make setup' where apt-get can" >&2
 exit 1

@@ -274,6 +274,9 @@ describe("a score of validations", function()
                        '"squared error"}'))
     assert.equal("line,step,loss", label '{"event":"start"}')
     assert.equal("line,step,loss", label '{"event":"start","unit":{"a":1}}')
+    label '{"event":"start","unit":"word"}'
+    assert.equal("line,step,loss; points: validation",
+                 data(dir .. "/unit", one)[1])
   end)
 end)
 
@@ -396,6 +399,8 @@ describe("ranges, bands and marks", function()
            {lines = {{x = {1}}}})
     raises("item 2 of 'spans' must have a number '2', got nil",
            {lines = {}, spans = {{1, 2}, {1}}})
+    raises("'style' must be line, pale, points or dashed, got 'bar'",
+           {lines = {{x = {1}, y = {1}, style = "bar"}}})
     raises("item 1 of 'bands' must have a table 'low', got number",
            {bands = {{x = {1}, low = 1, high = {1}}}})
   end)

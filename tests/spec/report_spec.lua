@@ -221,7 +221,8 @@ describe("the page of a trained model", function()
     assert.equal(0, (run("report.lua", out, "--out", path)))
     local shot = dir .. "/shot.png"
     local open = "chromium --headless --no-sandbox --disable-gpu " ..
-      "--user-data-dir=%s --enable-logging=stderr --v=0 %s %s"
+      "--disable-dev-shm-usage --user-data-dir=%s --enable-logging=stderr " ..
+      "--v=0 %s %s"
     local user = quote(dir .. "/chromium")
     local code, dom, err = sandbox.shell(open:format(user, "--dump-dom",
                                          quote("file://" .. path)))

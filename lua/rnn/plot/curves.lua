@@ -201,17 +201,26 @@ local function unit_of(events)
          or nil
 end
 
----The label of the y axis: what the loss is measured in, if that is known (the
----start of a log may have a `measure` other than nats).
-local function label_of(what, events)
-  local unit = unit_of(events)
-  if not what.per then return what.label:format(unit or "token") end
-  local measure = what.per
-  if measure == "nats" and type(events[1].measure) == "string" then
-    measure = events[1].measure
+---What f gives for every run, if it is the same.
+local function common(runs, f)
+  local value = f(runs[1].events)
+  for _, run in ipairs(runs) do
+    if f(run.events) ~= value then return nil end
   end
-  return unit and ("%s (%s per %s)"):format(what.label, measure, unit) or
-         what.label
+  return value
+end
+
+---The label of the y axis: what the loss is measured in (the start of a log may
+---have a `measure` other than nats), if that is known and the same for all.
+local function label_of(what, runs)
+  local unit = common(runs, unit_of)
+  if not what.per then return what.label:format(unit or "token") end
+  local measure = common(runs, function(events)
+    local own = what.per == "nats" and events[1].measure
+    return type(own) == "string" and own or what.per
+  end)
+  return unit and measure and
+         ("%s (%s per %s)"):format(what.label, measure, unit) or what.label
 end
 
 ---Seconds become minutes or hours where that reads better; returns the unit.
@@ -276,7 +285,7 @@ function curves.run_curves(path, runs, o)
                 alone = #runs == 1, rough = path == "-"}
   local lines = {}
   for i, run in ipairs(runs) do add_run(lines, run, i, places[i], opts) end
-  local ylabel = label_of(what, runs[1].events)
+  local ylabel = label_of(what, runs)
   if what.val and not opts.alone then
     ylabel = ylabel .. "; points: validation"
   end

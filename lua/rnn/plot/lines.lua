@@ -140,6 +140,8 @@ local NEEDS = {
   spans = {"number", 1, 2}, marks = {"number", 1},
 }
 
+local STYLES = {"line", "pale", "points", "dashed"}
+
 ---Appends items to a list of a panel; raises for what they lack.
 local function append(list, items, name)
   local wanted = NEEDS[name]
@@ -150,6 +152,9 @@ local function append(list, items, name)
         error(("plot: item %d of '%s' must have a %s '%s', got %s"):format(i,
               name, wanted[1], wanted[k], got), 0)
       end
+    end
+    if name == "lines" then
+      check.word("plot", "style", item.style, STYLES)
     end
     list[#list + 1] = item
   end

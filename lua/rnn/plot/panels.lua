@@ -36,7 +36,8 @@ local STYLE = {
   points = "linespoints lw 1.5 pt 7 ps 0.7", dashed = "lines lw 1.5",
 }
 local PLAIN_STYLE = {line = "lines", dense = "lines", pale = "dots",
-                     points = "points pt 'o'", dashed = "lines"}
+                     points = "points pt '%s'", dashed = "lines"}
+local PLAIN_POINTS = {"o", "x", "+", "v", "s"}
 local DENSE = 1000            -- points of a line that is drawn thin
 local PLAIN_BANDS, PLAIN_SPANS = {".", ":", "'", ","}, {"=", "^", "~"}
 local PLAIN_ROW = 0.07        -- of the height of a panel: a row of marks
@@ -97,9 +98,12 @@ local function add_curve(w, text, ...)
   w.curves[#w.curves + 1] = text:format(...)
 end
 
-local function style_of(line, count)
-  if count == 1 then return "points" end   -- that a line would not show
-  return line.style or count > DENSE and "dense" or "line"
+---The style of a line, and gnuplot's words for it.
+local function style_of(w, line, color, count)
+  local style = line.style or count > DENSE and "dense" or "line"
+  if count == 1 then style = "points" end   -- that a line would not show
+  local mark = PLAIN_POINTS[(color - 1) % #PLAIN_POINTS + 1]
+  return style, w.plain and PLAIN_STYLE[style]:format(mark) or STYLE[style]
 end
 
 local function add_line(w, panel, i, line)
@@ -110,12 +114,11 @@ local function add_line(w, panel, i, line)
       put(x, y)
     end)
   end)
-  local style = style_of(line, count)
+  local style, words = style_of(w, line, color, count)
   local dash = style == "dashed" and 2 or (color - 1) // #COLORS + 1
-  add_curve(w, "%s using 1:2 with %s lt %d dt %d lc rgb '%s' %s", data,
-    (w.plain and PLAIN_STYLE or STYLE)[style], i, dash,
-    style == "pale" and mixed(rgb_of(color), PALE_LINE) or rgb_of(color),
-    titled(line.name, w.plain))
+  add_curve(w, "%s using 1:2 with %s lt %d dt %d lc rgb '%s' %s", data, words,
+    i, dash, style == "pale" and mixed(rgb_of(color), PALE_LINE) or
+    rgb_of(color), titled(line.name, w.plain))
 end
 
 ---A band is filled; on a terminal it is its edges.
