@@ -1,8 +1,8 @@
----Makes series with labels, as .ts files, for trying train_seriesclassifier.lua.
+---Makes series with labels, as .ts files, to try train_seriesclassifier.lua on.
 ---Usage: rnnlua make_series.lua cbf|strokes --out DIR [options]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
-local lfs = require "lfs"
+local folder = require "rnn.folder"
 
 local opts = cli.parse(arg, {
   name = "make_series.lua", usage = "cbf|strokes --out DIR [options]",
@@ -138,11 +138,11 @@ local function make(count)
 end
 
 rnn.seed(opts.seed)
-lfs.mkdir(opts.out)
+local ok, wrong = folder.make(opts.out)
+if not ok then cli.fail(5, "could not save: %s", wrong) end
 for _, part in ipairs {"train", "test"} do
   local path = ("%s/%s.ts"):format(opts.out, part)
-  local ok, wrong = rnn.data.write_ts(path, make(opts[part]),
-                                      {name = opts.kind})
+  ok, wrong = rnn.data.write_ts(path, make(opts[part]), {name = opts.kind})
   if not ok then cli.fail(5, "could not save: %s", wrong) end
   print(path)
 end

@@ -42,13 +42,19 @@ local SPEC = options.join({
   {"stride", type = "int", min = 1, max = 65536, default = 1,
    help = "steps from one place of a filter to the next: more than 1 makes " ..
      "long series short"},
-}, options.adapt(options.labels, {pool = {default = "mean"}}),
-options.adapt(options.example_layers, {hidden = {default = 64},
-  cell = {default = "gru"}, dropout = {default = 0.3}}),
-options.adapt(options.example_training, {
-  steps = {default = 1000, help = "steps to train, unless --epochs or " ..
-    "--time is given"},
-  epochs = false, batch = {default = 16}, lr = {default = 2e-3},
+}, options.adapt(options.labels, {
+  pool = {default = "mean"},
+  metric = {choices = {"loss", "accuracy", "macro_f1"}, default = "loss",
+            help = "what the best model has most of, or of loss the least"},
+}),
+options.adapt(options.example_layers, {
+  cell = {default = "gru"}, hidden = {default = 64},
+  dropout = {default = 0.2, help = "chance of zeroing what the labels are " ..
+    "told by, or an output between recurrent layers"},
+}), options.adapt(options.example_training, {
+  steps = {default = 1000,
+           help = "steps to train, unless --epochs or --time is given"},
+  epochs = false, batch = {default = 16}, lr = {default = 5e-3},
 }), {
   {"epochs", type = "int", min = 1, help = "passes over the data"},
 }, options.adapt(options.example_control, {
@@ -66,7 +72,9 @@ rnn.datatask.main(arg, SPEC, {
   kind = seriesclassifier, unit = "series", check = check,
   read = seriesfiles.read, draw = pooled.draw, score = labelscores.of,
   show = labelscores.layout,
-  metric = function(_, opts) return opts.metric end,
+  metric = function(_, opts)
+    return opts.metric ~= "loss" and opts.metric or nil
+  end,
   use = function(path)
     return {"label", rnn.run.command("classify_series.lua", path, "FILE")}
   end,

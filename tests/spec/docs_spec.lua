@@ -94,7 +94,7 @@ describe("the documents", function()
                    "textmap", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
                            "padded", "pairs", "segmented", "shortened", "spans",
-                           "split", "vocabulary"} do
+                           "split", "ts", "vocabulary"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

@@ -2,14 +2,14 @@
 ---channel or more.
 ---
 ---    values (T,N,C) -> scaled, 0 where missing ---.
----    1 where missing, if any are in training --> conv, relu -> drop_in
----                                         -> rnn -> pool -> drop -> out (N,K)
+---    1 where missing, if any are in training --> conv, relu (T',N,D)
+---                       -> rnn -> pool (N,F) -> drop -> out (N,K) logits
 ---
----`conv` is a list of convolutions, each followed by `norm` and relu, and may be
----empty. A pool gets the states of rnn and what rnn read, side by side; without
----one a series is the last state of either direction. Values are scaled by mean
----and standard deviation of each channel, over all that is learnt from or
----within the series.
+---`conv` is a list of convolutions with relu behind each, and may be empty. A
+---pool gets the states of rnn and what rnn read, side by side; without one a
+---series is the last state of either direction. Values are scaled by mean and
+---standard deviation of each channel: over all series that are learnt from, or
+---within each.
 local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
@@ -19,8 +19,6 @@ local model = require "rnn.model"
 local new_layer = require("rnn.layer").named
 local pooled = require "rnn.models.pooled"
 
-local NORM = os.getenv "NORM" ~= "none" and os.getenv "NORM"
-local NOISE = tonumber(os.getenv "NOISE" or 0)
 local op = core.op
 local seriesclassifier = {KIND = "seriesclassifier"}
 
@@ -35,8 +33,6 @@ local KNOWN = {}   -- the key of what is known, which no walk visits
 
 ---@class rnn.SeriesClassifier
 ---@field conv rnn.Conv1d[]
----@field norm rnn.LayerNorm[]
----@field drop_in rnn.Dropout|nil
 ---@field rnn rnn.LSTM|rnn.GRU|rnn.RNN
 ---@field pool rnn.Pool|rnn.AttentionPool|nil
 ---@field drop rnn.Dropout|nil
@@ -78,10 +74,8 @@ local function moments(series, C)
     local n = math.max(1, s.n)
     local mean = s.sum / n
     local variance = s.squares / n - mean * mean
-    -- what is left of rounding is no change
-    means[c] = mean
-    deviations[c] = variance > 1e-12 * mean * mean and math.sqrt(variance) or
-                    1.0
+    local changes = variance > 1e-12 * mean * mean   -- more than rounding
+    means[c], deviations[c] = mean, changes and math.sqrt(variance) or 1.0
   end
   return means, deviations
 end
@@ -208,7 +202,6 @@ end
 ---@field conv_layers integer
 ---@field kernel integer odd, steps that a filter sees
 ---@field stride integer of the first convolution
----@field noise number standard deviation of what is added to values in training
 
 ---Numbers of a step that the network gets.
 local function width_of(known)
@@ -220,17 +213,15 @@ end
 ---@param o rnn.SeriesClassifierConfig
 ---@return rnn.SeriesClassifier
 function seriesclassifier.build(known, o)
-  local m, D, F = {conv = {}, norm = {}}, width_of(known), nil
+  local m, D, F = {conv = {}}, width_of(known), nil
   for i = 1, o.conv > 0 and o.conv_layers or 0 do
     m.conv[i] = new_layer("Conv1d", D, o.conv, o.kernel, {
       padding = o.kernel // 2, stride = i == 1 and o.stride or 1})
-    if NORM then m.norm[i] = new_layer(NORM, o.conv) end
     D = o.conv
   end
   m.rnn, m.pool, F = pooled.reader(D, o)
   m.out = pooled.head(F, #known.labels, o)
   if o.dropout > 0 then
-    m.drop_in = new_layer("Dropout", {p = o.dropout, locked = true})
     m.drop = new_layer("Dropout", {p = o.dropout})
   end
   m[KNOWN] = known
@@ -259,9 +250,7 @@ local function fault(m, known)
   local F = D and pooled.reads(m.rnn, m.pool, D)
   local out = pooled.sizes(m.out, "Linear", "MLP")
   local fits = F and out and out[1] == F and out[#out] == #known.labels
-  for _, name in ipairs {"drop_in", "drop"} do
-    fits = fits and (m[name] == nil or pooled.sizes(m[name], "Dropout"))
-  end
+  fits = fits and (m.drop == nil or pooled.sizes(m.drop, "Dropout"))
   return not fits and "its layers do not fit its channels and labels" or nil
 end
 
@@ -340,13 +329,10 @@ end
 ---Logits (N,K) of items.
 local function scores(self, items)
   local x, lengths = gather(items)
-  if NOISE > 0 and core.taped() then x = x + core.randn(x:shape(), x.dtype) * NOISE end
-  for i, conv in ipairs(self.conv or {}) do
+  for _, conv in ipairs(self.conv or {}) do
     x, lengths = conv(x, lengths)
-    if self.norm and self.norm[i] then x = self.norm[i](x, self.norm[i].config.class == "BatchNorm" and lengths or nil) end
     x = x:relu()
   end
-  if self.drop_in then x = self.drop_in(x) end
   local y = pooled.summarise(self.rnn, self.pool, x, lengths)
   return self.out(self.drop and self.drop(y) or y)
 end
