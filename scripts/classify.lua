@@ -83,8 +83,8 @@ local function print_one(one, text)
   end
   if one.cut then cut = cut + 1 end
   if opts.html then
-    page[#page + 1] = {label = ranked(names, one.probabilities, opts), tokens = one.tokens,
-                       weights = one.weights}
+    page[#page + 1] = {label = ranked(names, one.probabilities, opts),
+                       tokens = one.tokens, weights = one.weights}
   end
   output.write((opts.json and as_json(one, text) or as_line(one)) .. "\n")
 end

@@ -213,12 +213,13 @@ end
 ---@param o rnn.SeriesClassifierConfig
 ---@return rnn.SeriesClassifier
 function seriesclassifier.build(known, o)
-  local m, D, F = {conv = {}}, width_of(known), nil
+  local m, D = {conv = {}}, width_of(known)
   for i = 1, o.conv > 0 and o.conv_layers or 0 do
     m.conv[i] = new_layer("Conv1d", D, o.conv, o.kernel, {
       padding = o.kernel // 2, stride = i == 1 and o.stride or 1})
     D = o.conv
   end
+  local F
   m.rnn, m.pool, F = pooled.reader(D, o)
   m.out = pooled.head(F, #known.labels, o)
   if o.dropout > 0 then
@@ -232,7 +233,7 @@ end
 ---fit.
 local function convolved(m, D)
   if m.conv == nil then return D end
-  for i, conv in ipairs(m.conv) do
+  for _, conv in ipairs(m.conv) do
     local own = pooled.sizes(conv, "Conv1d")
     local options = own and conv.config.options
     if not own or own[1] ~= D or own[3] % 2 == 0 or options.causal or
