@@ -53,8 +53,8 @@ end
 local HEAD = "@classLabel true a b\n@data\n"
 local GOOD = "# of two channels\n\n@problemName x\n%# old\n" ..
              "@timeStamps False\n@univariate false\n@dimensions 2\n" ..
-             "@equalLength false\n@other thing\n@CLASSLABEL  true  a b\n@Data\n" ..
-             "1,2,-3e1:4, ?,0.5:a\n# in between\n7:NaN:b\n"
+             "@equalLength false\n@other thing\n@CLASSLABEL  true  a b\n" ..
+             "@Data\n1,2,-3e1:4, ?,0.5:a\n# in between\n7:NaN:b\n"
 
 describe("a .ts file", function()
   it("has series of any length and channels, with missing values", function()
