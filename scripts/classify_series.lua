@@ -70,7 +70,7 @@ end
 for _, path in ipairs(opts.files or {"-"}) do
   local list, why = seriesfiles.read(path, opts)
   if not list then cli.fail(3, "%s", why) end
-  why = seriesclassifier.misfit(known, list)
+  why = seriesclassifier.unfit(known, list)
   if why then cli.fail(3, "%s: %s", path, why) end
   for i, one in ipairs(model:classify(list, opts.batch)) do
     print_one(one, list[i])

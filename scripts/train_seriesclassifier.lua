@@ -43,7 +43,6 @@ local SPEC = options.join({
    help = "steps from one place of a filter to the next: more than 1 makes " ..
      "long series short"},
 }, options.adapt(options.labels, {
-  pool = {default = "mean"},
   metric = {choices = {"loss", "accuracy", "macro_f1"}, default = "loss",
             help = "what the best model has most of, or of loss the least"},
 }),

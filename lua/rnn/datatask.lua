@@ -17,7 +17,7 @@
 ---    load(path)               a model; or nil, message
 ---    unseen(known, examples)  a message about labels not learnt, or nil; need
 ---                             not be there
----    misfit(known, examples)  what keeps the model from taking examples, or
+---    unfit(known, examples)   what keeps the model from taking examples, or
 ---                             nil; need not be there
 ---and a model has
 ---    encode(examples)         items with `size` and `gold`
@@ -204,10 +204,10 @@ local function check_fits(self, examples, paths)
 end
 
 ---Ends the program when there are examples that the model cannot take.
-local function check_misfit(self)
+local function check_unfit(self)
   local kind, opts = self.def.kind, self.opts
-  for _, part in ipairs(kind.misfit and {"train", "valid", "test"} or {}) do
-    local wrong = self[part] and kind.misfit(self.known, self[part])
+  for _, part in ipairs(kind.unfit and {"train", "valid", "test"} or {}) do
+    local wrong = self[part] and kind.unfit(self.known, self[part])
     if wrong then
       local paths = opts[part .. "_data"] or opts.data
       cli.fail(3, "%s: %s", table.concat(paths, ", "), wrong)
@@ -228,7 +228,7 @@ local function learn(self)
     if not self.known then cli.fail(3, "%s", notes) end
     table.move(notes, 1, #notes, #self.notes + 1, self.notes)
   end
-  check_misfit(self)
+  check_unfit(self)
   for _, part in ipairs {"valid", "test"} do
     local unseen = self[part] and kind.unseen and
                    kind.unseen(self.known, self[part])

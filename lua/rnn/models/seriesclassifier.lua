@@ -84,7 +84,7 @@ end
 ---@param known {channels: string[]}
 ---@param series rnn.Series[]
 ---@return string|nil
-function seriesclassifier.misfit(known, series)
+function seriesclassifier.unfit(known, series)
   local expected = table.concat(known.channels, ", ")
   for _, one in ipairs(series) do
     local got = table.concat(one.channels, ", ")
@@ -113,7 +113,7 @@ function seriesclassifier.learn(series, o)
   local known = {channels = series[1].channels, scale = o.scale,
                  smoothing = o.label_smoothing, means = {}, deviations = {},
                  weighted = o.balance == "weights"}
-  local wrong = seriesclassifier.misfit(known, series) or unlabelled(series)
+  local wrong = seriesclassifier.unfit(known, series) or unlabelled(series)
   if wrong then return nil, wrong end
   local notes, all, missing = {}, 0, 0
   for _, one in ipairs(series) do
