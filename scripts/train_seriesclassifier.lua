@@ -59,6 +59,7 @@ options.adapt(options.example_layers, {
 }, options.adapt(options.example_control, {
   ["eval-every"] = {default = 50, help = "steps between validations"},
   ["save-every"] = {default = 250, help = "steps between checkpoints"},
+  ["init-from"] = {help = "start with the weights and the scales of a model"},
 }))
 
 local function check(opts)
