@@ -10,7 +10,8 @@ local shell = require "rnn.shell"
 ---@field name string
 ---@field task string for people
 ---@field needs? string what must lie in --corpora; without, the data are made
----@field train string script and options; {d} is the folder of `needs`
+---@field make? string script and options that make them in the folder {d}
+---@field train string script and options; {d} is the folder of the data
 ---@field result string pattern of the number in what the script prints
 ---@field unit string
 ---@field least? number the number must be so large
@@ -62,6 +63,10 @@ local ROWS = {
      "held out", needs = "classify/languages", least = 97, unit = "%",
    train = "train_classifier.lua --preset chars --invalid replace --test " ..
      "0.1 --data {d}/languages.tsv", result = ACCURACY},
+  {name = "cbf", task = "cylinder, bell, funnel: 30 series to learn from, " ..
+     "900 to test", make = "make_series.lua cbf --out {d}", least = 97,
+   train = "train_seriesclassifier.lua --data {d}/train.ts --test-data " ..
+     "{d}/test.ts --val 0", result = ACCURACY, unit = "%"},
   {name = "ewt", task = "UD English EWT, parts of speech",
    needs = "tagging/ud-english-ewt", result = ACCURACY, unit = "% UPOS",
    train = "train_tagger.lua " .. EWT .. "--hidden 200 --lr 2e-3 --epochs 25",
@@ -123,7 +128,8 @@ local opts = cli.parse(arg, {
 })
 
 local function folder_of(row)
-  return row.needs and opts.corpora .. "/" .. row.needs
+  return row.needs and opts.corpora .. "/" .. row.needs or
+         opts.out .. "/" .. row.name .. ".data"
 end
 
 local function is_there(row)
@@ -152,24 +158,17 @@ local function chosen()
 end
 
 ---The words of a command, {d} filled in, as a shell takes them.
-local function words_of(row)
+local function words_of(row, command)
   local words = {}
-  for word in row.train:gmatch "%S+" do
+  for word in command:gmatch "%S+" do
     words[#words + 1] = word:gsub("{d}", function() return folder_of(row) end)
   end
   return words
 end
 
----Runs a row to its end; returns what it printed.
-local function run(row)
-  local words = words_of(row)
+---Runs a script to its end; returns what it printed.
+local function run_script(row, words)
   local script = "../" .. table.remove(words, 1)
-  local dir = opts.out .. "/" .. row.name
-  table.move({"--out", dir, "--seed", tostring(opts.seed), "--threads",
-              tostring(opts.threads)}, 1, 6, #words + 1, words)
-  if lfs.attributes(dir .. "/last.safetensors", "mode") then
-    words[#words + 1] = "--resume"
-  end
   local pipe = assert(io.popen(shell.command(script, table.unpack(words)) ..
                                " 2>&1", "r"))
   local text = pipe:read "a"
@@ -178,7 +177,20 @@ local function run(row)
     cli.fail(code == 130 and 130 or 1, "%s: %s", row.name,
              text:match "([^\n]*)\n*$")
   end
-  return text, dir
+  return text
+end
+
+---Runs a row to its end; returns what it printed.
+local function run(row)
+  if row.make then run_script(row, words_of(row, row.make)) end
+  local words = words_of(row, row.train)
+  local dir = opts.out .. "/" .. row.name
+  table.move({"--out", dir, "--seed", tostring(opts.seed), "--threads",
+              tostring(opts.threads)}, 1, 6, #words + 1, words)
+  if lfs.attributes(dir .. "/last.safetensors", "mode") then
+    words[#words + 1] = "--resume"
+  end
+  return run_script(row, words), dir
 end
 
 ---The command as people would type it.

@@ -59,7 +59,9 @@ describe("a manual page", function()
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "train_seq2seq.lua",
-                           "translate.lua"} do
+                           "translate.lua", "make_series.lua",
+                           "train_seriesclassifier.lua",
+                           "classify_series.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

@@ -96,7 +96,7 @@ describe("the documents", function()
     for _, name in ipairs {"batches", "conll", "csv", "dates", "frame",
                            "labelled", "labels", "padded", "pairs", "scaler",
                            "segmented", "shortened", "spans", "split",
-                           "vocabulary", "windows"} do
+                           "ts", "vocabulary", "windows"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

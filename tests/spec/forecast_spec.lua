@@ -343,10 +343,9 @@ describe("a back test", function()
   it("has no scores where they have no meaning", function()
     local zeros = {}
     for t = 1, 60 do zeros[t] = t % 3 == 0 and 0 or 1 end
-    local report, _, test = scored(zeros, 0.5)
-    assert.is_nil(report.model.mape)
+    assert.is_nil(scored(zeros, 0.5).model.mape)
     for t = 1, 60 do zeros[t] = 4 end
-    report, _, test = scored(zeros, 0.5)
+    local report, _, test = scored(zeros, 0.5)
     assert.is_nil(report.model.mase)
     assert.is_nil(report.model.mse)
     assert.match("does NOT beat", backtest.show(report, #test))
@@ -452,8 +451,8 @@ describe("forecast.lua", function()
       end
     end
     local path = write("shops.csv", table.concat(lines, "\n") .. "\n")
-    local code, out, err = forecast(("--data %s --out %s/shops --target sold " ..
-      "--inputs price --known open --series shop --calendar weekday " ..
+    local code, out, err = forecast(("--data %s --out %s/shops --target " ..
+      "sold --inputs price --known open --series shop --calendar weekday " ..
       "--horizon 2 --predict 4" .. FEW):format(path, dir))
     assert.equal(0, code, err)
     assert.match("\nshop,day,sold\na,1970%-03%-22,%d", out)

@@ -659,8 +659,9 @@ describe("help", function()
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "inspect.lua",
                            "train_seq2seq.lua", "translate.lua",
-                           "bench/bench.lua", "bench/variants.lua",
-                           "bench/results.lua"} do
+                           "make_series.lua", "train_seriesclassifier.lua",
+                           "classify_series.lua", "bench/bench.lua",
+                           "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)
