@@ -218,7 +218,7 @@ local function use(opts)
   if not model then cli.fail(3, "%s", wrong) end
   local known = model:known()
   local frame = read_frame(opts, known.roles)
-  wrong = forecaster.unfit(known, frame)
+  wrong = forecaster.unfit(known, {frame = frame})
   if wrong then
     cli.fail(3, "%s: %s", table.concat(opts.data, ", "), wrong)
   end

@@ -248,8 +248,8 @@ describe("a forecaster", function()
     end
     local one = frame_of(low)
     assert.equal("series 'table 1' is not one of the 2 that were learnt",
-                 forecaster.unfit(m:known(), one))
-    assert.is_nil(forecaster.unfit(m:known(), frame))
+                 forecaster.unfit(m:known(), {frame = one}))
+    assert.is_nil(forecaster.unfit(m:known(), part))
   end)
 
   it("refuses files that are damaged", function()
@@ -457,9 +457,9 @@ describe("forecast.lua", function()
     assert.equal(0, code, err)
     assert.match("\nshop,day,sold\na,1970%-03%-22,%d", out)
     assert.match("\nb,1970%-03%-25,[%d.]+\n$", out)
-    code, _, err = forecast(("--data %s --model %s/shops/best.safetensors " ..
-                             "--predict 5"):format(path, dir))
-    assert.equal(3, code)
+    code, out, err = forecast(("--data %s --model %s/shops/best.safetensors " ..
+                               "--predict 5"):format(path, dir))
+    assert.equal("3 ", code .. " " .. out)
     assert.match("known ahead %(open%) have 4 rows beyond the last target, 6",
                  err)
   end)

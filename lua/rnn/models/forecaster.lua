@@ -298,9 +298,10 @@ end
 
 ---What keeps a frame from being forecast by what is known of others.
 ---@param known rnn.ForecasterKnown
----@param frame rnn.Frame
+---@param part {frame: rnn.Frame}
 ---@return string|nil
-function forecaster.unfit(known, frame)
+function forecaster.unfit(known, part)
+  local frame = part.frame
   local frequency = frame.frequency and frame.frequency.name
   if known.frequency and frequency and frequency ~= known.frequency then
     return ("is %s, the model was trained on data that are %s"):format(
