@@ -10,6 +10,7 @@ local html = require "rnn.html"
 local info = require "rnn.info"
 local lfs = require "lfs"
 local log = require "rnn.log"
+local map = require "rnn.map"
 local plot = require "rnn.plot"
 local points = require "rnn.plot.points"
 local progress = require "rnn.progress"
@@ -307,11 +308,18 @@ local function machine(d)
   return facts(rows)
 end
 
+local MODEL = {}   -- stands for its path
+
 ---The script that uses a kind of model, and its further arguments.
 local USES = {
-  lm = {"sample.lua", "--length", "500"}, tagger = {"tag.lua", "FILE"},
-  classifier = {"classify.lua", "FILE"}, segmenter = {"segment.lua", "FILE"},
-  seq2seq = {"translate.lua", "FILE"},
+  lm = {"sample.lua", MODEL, "--length", "500"},
+  tagger = {"tag.lua", MODEL, "FILE"},
+  classifier = {"classify.lua", MODEL, "FILE"},
+  segmenter = {"segment.lua", MODEL, "FILE"},
+  seq2seq = {"translate.lua", MODEL, "FILE"},
+  forecaster = {"forecast.lua", "--model", MODEL, "--data", "FILE",
+                "--predict", "N"},
+  seriesclassifier = {"classify_series.lua", MODEL, "FILE"},
 }
 
 ---An option with twice what was done.
@@ -332,8 +340,8 @@ local function commands(d, dir, kind)
   end
   local best, use = folder.checkpoint(dir, "best"), USES[kind or ""]
   if use then
-    rows[#rows + 1] = {"use", shell.command(use[1], best,
-                                            table.unpack(use, 2))}
+    use = map(use, function(word) return word == MODEL and best or word end)
+    rows[#rows + 1] = {"use", shell.command(table.unpack(use))}
   end
   if kind then rows[#rows + 1] = {"look", shell.command("info.lua", best)} end
   rows[#rows + 1] = {"draw", shell.command("plot.lua", dir, "--out",

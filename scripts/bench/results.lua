@@ -22,6 +22,7 @@ local WORD = "train_wordlm.lua --data {d}/ptb.train.txt --valid-data " ..
 local PERPLEXITY = "\ntest .-perplexity ([%d.]+)"
 local F1, ACCURACY = "\ntest .- f1 ([%d.]+)", "\ntest .-accuracy ([%d.]+)"
 local WER = "\nwer +([%d.]+)"
+local RMSE, MSE = "\nmodel +([%d.]+)", "\nmodel [^\n]- ([%d.]+)\n"
 local EWT = "--data {d}/en_ewt-ud-train.conllu.gz --valid-data " ..
             "{d}/en_ewt-ud-dev.conllu.gz --test-data " ..
             "{d}/en_ewt-ud-test.conllu.gz --format conllu "
@@ -67,6 +68,21 @@ local ROWS = {
      "900 to test", make = "make_series.lua cbf --out {d}", least = 97,
    train = "train_seriesclassifier.lua --data {d}/train.ts --test-data " ..
      "{d}/test.ts --val 0", result = ACCURACY, unit = "%"},
+  {name = "airline", task = "AirPassengers, one month ahead, the last third",
+   needs = "timeseries/classic", result = RMSE, unit = "RMSE", most = 17,
+   train = "forecast.lua --data {d}/airline-passengers.csv --test 0.33 " ..
+     "--log --difference both --epochs 100"},
+  {name = "sunspots", task = "sunspots, one month ahead, the last fifth",
+   needs = "timeseries/classic", result = RMSE, unit = "RMSE", most = 18.5,
+   train = "forecast.lua --data {d}/monthly-sunspots.csv --window 48"},
+  {name = "temperatures", task = "lowest temperature of the next day, the " ..
+     "last fifth", needs = "timeseries/classic", result = RMSE, unit = "RMSE",
+   train = "forecast.lua --data {d}/daily-min-temperatures.csv --window 30 " ..
+     "--calendar yearday --epochs 10", most = 2.3},
+  {name = "etth1", task = "ETTh1, oil temperature of the next 24 hours",
+   needs = "timeseries/ett", result = MSE, unit = "MSE/var", most = 0.0343,
+   train = "forecast.lua --data {d}/ETTh1.csv.gz --to 2018-02-20T23:00 " ..
+     "--val 2880 --test 2880 --horizon 24 --window 96 --epochs 5"},
   {name = "ewt", task = "UD English EWT, parts of speech",
    needs = "tagging/ud-english-ewt", result = ACCURACY, unit = "% UPOS",
    train = "train_tagger.lua " .. EWT .. "--hidden 200 --lr 2e-3 --epochs 25",

@@ -660,7 +660,8 @@ describe("help", function()
                            "nearest.lua", "inspect.lua",
                            "train_seq2seq.lua", "translate.lua",
                            "make_series.lua", "train_seriesclassifier.lua",
-                           "classify_series.lua", "bench/bench.lua",
+                           "classify_series.lua", "forecast.lua",
+                           "bench/bench.lua",
                            "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")

@@ -262,7 +262,7 @@ end
 ---@param part rnn.FramePart
 ---@param o table options of scripts/forecast.lua
 ---@return rnn.ForecasterKnown|nil
----@return string[]|string notes, or the message
+---@return string[]|string notes, none, or the message
 function forecaster.learn(part, o)
   local frame = part.frame
   local known = {
@@ -293,7 +293,7 @@ function forecaster.learn(part, o)
     known.series[i] = s
   end
   measure(known, part)
-  return known, frame.notes
+  return known, {}
 end
 
 ---What keeps a frame from being forecast by what is known of others.
