@@ -389,7 +389,8 @@ local function open_run(self)
   common.open_run(self, {
     optim = opt, parts = parts, unit = self.def.predicts and self.unit or nil,
     meta = self.def.kind.describe(self.known),
-    steps = opts.steps, start = {corpus = self.digest},
+    counted = self.def.noun, steps = opts.steps,
+    start = {corpus = self.digest},
     finished = opts.epochs and
                function() return reader:finished(opts.epochs) end or nil,
     metric = self.metric,

@@ -80,6 +80,7 @@ end
 ---@field lr number
 ---@field grad_norm number
 ---@field tok_s number tokens a second
+---@field counted? string what they are; default "tok"
 ---@field eta? number seconds left
 
 ---The line of progress, without the parts that do not fit into 'width'.
@@ -96,7 +97,7 @@ function progress.line(s, width)
     s.unit and progress.usual(s.loss, s.unit) .. "/" .. s.unit or "",
     "lr " .. progress.scientific(s.lr),
     ("|g| %.2f"):format(s.grad_norm),
-    progress.short(s.tok_s) .. " tok/s",
+    ("%s %s/s"):format(progress.short(s.tok_s), s.counted or "tok"),
     s.eta and "ETA " .. progress.duration(s.eta) or "",
   }
   local line = ""

@@ -363,6 +363,7 @@ local function outline(self)
     done = done, loss = s.loss, val_loss = self.val_loss, unit = self.o.unit,
     metric = self.o.metric, val_score = self.val_score,
     lr = s.lr, grad_norm = s.grad_norm, tok_s = self.speed, eta = eta,
+    counted = self.o.counted,
   }
 end
 

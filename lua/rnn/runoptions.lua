@@ -37,6 +37,8 @@ local runoptions = {}
 ---@field new_data? boolean parts.reader and the recurrent state start anew
 ---@field overwrite? boolean start anew in a folder with a run
 ---@field unit? string what a token is, when the loss is one per token
+---@field counted? string what the step function counts, for the speed that is
+---shown; default "tok"
 ---@field csv? boolean write log.csv too
 ---@field quiet? boolean no progress and no notes, only warnings
 
@@ -111,7 +113,8 @@ local KIND = {
   evaluate = FUNCTION, metric = TEXT, finished = FUNCTION,
   accumulate = count(1), save_every = count(1), eval_every = count(1),
   keep = count(0), patience = count(0), nan = NAN, resume = SAVED,
-  new_data = FLAG, overwrite = FLAG, unit = TEXT, csv = FLAG, quiet = FLAG,
+  new_data = FLAG, overwrite = FLAG, unit = TEXT, counted = TEXT, csv = FLAG,
+  quiet = FLAG,
 }
 
 -- }==

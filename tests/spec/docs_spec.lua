@@ -35,6 +35,13 @@ for _, name in ipairs {"train", "test", "new"} do
 end
 write("cmudict.dict", "a AH0\na(2) EY1\nell EH1 L # x\nhe HH IY1\nlo L OW1\n")
 
+local sales = {"month,sold"}
+for t = 0, 95 do
+  sales[#sales + 1] = ("%d-%02d,%d"):format(2018 + t // 12, t % 12 + 1,
+                                            (9 + t) * (3 + t % 12))
+end
+write("sales.csv", table.concat(sales, "\n"))
+
 local NAMES = {
   "Linear", "Embedding", "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell",
   "GRUCell", "Dropout", "SGD", "Adagrad", "RMSprop", "Adam", "AdamW",

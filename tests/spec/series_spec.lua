@@ -350,8 +350,17 @@ describe("a frame", function()
       return wrong:sub(#sandbox.dir + 2)
     end
     local gap = "d,x\n2020-01-01,1\n2020-01-02,2\n2020-01-04,4\n"
-    assert.match("^t.csv:4: .*2020%-01%-03 is missing; %-%-time none",
+    assert.match("^t.csv:4: .*2020%-01%-03 is missing; %-%-missing interp",
                  wrong_of(gap))
+    local frame = assert(frame_of(gap, {missing = "interpolate"}))
+    assert.same({{1.0}, {2.0}, {3.0}, {4.0}}, frame.values:totable())
+    assert.equal(4, #frame.times)
+    assert.equal("1 missing number was filled (--missing interpolate)",
+                 frame.notes[1])
+    frame = assert(frame_of(gap .. "2020-01-05,5\n2020-01-08,8\n",
+                            {missing = "zero"}))
+    assert.same({0.0, 4.0, 5.0, 0.0, 0.0, 8.0},
+                frame.values:slice(1, 3, 8):reshape({6}):totable())
     assert.equal(3, #assert(frame_of(gap, {time = "none"})).values)
     assert.match("^t.csv:3: ", wrong_of "d,x\n2020-01-02,1\n2020-01-02,2\n")
     assert.match("^t.csv:3: ", wrong_of "d,x\n2020-01-02,1\n2020-01-01,2\n")

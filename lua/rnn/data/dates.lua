@@ -256,6 +256,7 @@ end
 ---@return rnn.Frequency|nil nil when a row breaks the spacing
 ---@return string? message "row 5 ...", which names what is missing
 ---@return integer? row that breaks it
+---@return rnn.Frequency? gaps that of the others, when what it leaves is a gap
 function dates.frequency(times)
   if type(times) == "table" then times = core.tensor(times, "float64") end
   if not core.is_tensor(times) or times.dtype ~= "float64" or
@@ -273,7 +274,8 @@ function dates.frequency(times)
   end
   local f = count > 0 and new_frequency(unit, count, day)
   if spacing == "regular" then return f end
-  return nil, broken(spacing, times, row, f, steps), row
+  return nil, broken(spacing, times, row, f, steps), row,
+         spacing == "gap" and f or nil
 end
 
 ---The time some steps later. A month that is too short for the day ends in its

@@ -250,16 +250,39 @@ local function fill(self, t, one, values, ahead)
   return true
 end
 
----The frequency of the times of a series, which all series share.
+---The rows of times with gaps, false standing for one that is not there, and
+---the times of all; or nil and the row that is in no step with the others.
+local function with_gaps(times, frequency)
+  local rows, all = {}, {}
+  for r, time in ipairs(times:totable()) do
+    local next_time = r > 1 and dates.after(all[#all], frequency, 1) or time
+    while next_time < time do
+      rows[#rows + 1], all[#all + 1] = false, next_time
+      next_time = dates.after(next_time, frequency, 1)
+    end
+    if next_time ~= time then return nil, r end
+    rows[#rows + 1], all[#all + 1] = r, time
+  end
+  return rows, all
+end
+
+---Takes up the times of a series; sets `frequency` and `gaps`, if there are any
+---that are to be filled.
 local function find_frequency(self, t, one)
   local times = t.columns[self.roles.time]
   if not times then return true end
   times = pick(times, one.rows)
   if #times < 2 then return true end
-  local frequency, wrong, row = dates.frequency(times)
+  local frequency, wrong, row, of_others = dates.frequency(times)
+  if of_others and self.missing ~= "error" then
+    frequency = of_others
+    one.gaps, one.times = with_gaps(times, frequency)
+    if not one.gaps then row, frequency = one.times, nil end
+  end
   if not frequency then
-    return refuse(t, one.rows[row or 1], wrong ..
-                  "; --time none takes the rows as they come")
+    return refuse(t, one.rows[row or 1], wrong .. (of_others and
+      "; --missing interpolate, last or zero fills gaps" or "") ..
+      "; --time none takes the rows as they come")
   end
   self.frequency = self.frequency or frequency
   if frequency.name ~= self.frequency.name then
@@ -269,15 +292,25 @@ local function find_frequency(self, t, one)
   return true
 end
 
+---Values with rows of NaN where there are none.
+local function spread_out(values, rows, columns)
+  local nothing, all = {}, {}
+  for k = 1, columns do nothing[k] = 0 / 0 end
+  for i, r in ipairs(rows) do
+    all[i] = table.move(r and values[r] or nothing, 1, columns, 1, {})
+  end
+  return all
+end
+
 ---Adds a series of a table.
 local function add_series(self, t, one)
   local ok, wrong = find_frequency(self, t, one)
   if not ok then return nil, wrong end
   local x = pick(self.table, one.rows)
-  local finite = core.finite(x)
   local ahead = 0
-  if not finite then
+  if one.gaps or not core.finite(x) then
     local values = x:totable()
+    if one.gaps then values = spread_out(values, one.gaps, #self.names) end
     ahead = count_ahead(values, self.targets)
     if ahead == #values then
       return refuse(t, one.rows[1], "no row has a number to forecast")
@@ -297,7 +330,8 @@ local function add_series(self, t, one)
   }
   self.parts[#self.parts + 1] = ahead > 0 and x:slice(1, 1, count) or x
   if t.columns[self.roles.time] then
-    local times = pick(t.columns[self.roles.time], one.rows)
+    local times = one.gaps and core.tensor(one.times, "float64") or
+                  pick(t.columns[self.roles.time], one.rows)
     self.at[#self.at + 1] = ahead > 0 and times:slice(1, 1, count) or times
   end
   self.count = self.count + count
@@ -360,8 +394,8 @@ local function finish(self)
   end
   self.known = self.known + 2 * #self.calendar
   if self.filled > 0 then
-    self.notes[1] = ("%d missing numbers were filled (--missing %s)"):format(
-                    self.filled, self.missing)
+    self.notes[1] = ("%d missing number%s filled (--missing %s)"):format(
+      self.filled, self.filled == 1 and " was" or "s were", self.missing)
   end
   self.parts, self.at, self.count, self.filled = nil, nil, nil, nil
   return self
