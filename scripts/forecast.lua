@@ -250,8 +250,8 @@ end
 
 local task = rnn.datatask.main(arg, SPEC, {
   kind = forecaster, noun = "windows", batching = inwindows, open = open,
-  check = check, score = score, show = show, plot = plot,
-  metric = function() return nil end,
+  check = check, memory = forecaster.memory, score = score, show = show,
+  plot = plot, metric = function() return nil end,
   predict_options = function(_, testing)
     return {paths = not testing and 1 or nil}
   end,

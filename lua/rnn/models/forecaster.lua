@@ -432,6 +432,43 @@ function forecaster.wrap(m, known)
   return setmetatable(m, META)
 end
 
+local GATES = {lstm = 4, gru = 3, rnn = 1, clockwork = 1}
+
+---Numbers of a recurrent network that reads I: its parameters, and what it
+---keeps of a step of a row for backward.
+local function numbers_of(I, o)
+  local H, gates = o.hidden, GATES[o.cell]
+  local deeper = o.layers - 1
+  return gates * H * (I + H + 2 + deeper * (2 * H + 2)),
+         2 * I + o.layers * (gates + 4) * H + deeper * H
+end
+
+---What training is likely to need.
+---@param known rnn.ForecasterKnown
+---@param o rnn.ForecasterConfig with `batch`
+---@param part rnn.FramePart to train on
+---@param slots integer numbers that the optimizer keeps for each parameter
+---@return integer bytes
+function forecaster.memory(known, o, part, slots)
+  local W, H, D = known.window, known.horizon, known.D
+  local F, kind = D + known.E + known.K, known.strategy
+  local params, kept = numbers_of(F, o)
+  local features = (o.attention and 2 or 1) * o.hidden
+  local out = (kind == "direct" and H or 1) * D * known.P
+  local steps = kind == "recursive" and W + H - 1 or W
+  local floats = steps * kept + (span_of(known) + H) * (3 * F + 6 * D)
+  if kind == "seq2seq" then
+    local more, written = numbers_of(D + known.K, o)
+    params, floats = params + more, floats + H * written
+  end
+  local asked = kind == "direct" and 1 or H
+  floats = floats + asked * 4 * (features + out) +
+           (o.attention and asked * 2 * W or 0)
+  params = params + features * out
+  return 4 * (params * (2 + slots) + o.batch * floats) + 16 * #part +
+         12 * #part.frame.values * F + (24 << 20)
+end
+
 ---Rebuilds a forecaster from its file.
 ---@param path string
 ---@return rnn.Forecaster|nil
