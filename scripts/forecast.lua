@@ -162,23 +162,8 @@ end
 
 -- {== Results ==
 
----The scores of each target.
-local function score(guesses, part)
-  local scores, targets = {}, part.frame.targets
-  for k = 1, targets do
-    local name = targets > 1 and part.frame.names[k] .. " " or ""
-    scores[name .. "rmse"] = backtest.rmse(guesses, part, k)
-  end
-  return scores
-end
-
 local function show(guesses, part, model)
-  local parts = {}
-  for k = 1, part.frame.targets do
-    parts[k] = backtest.show(backtest.score(guesses, part, model:known(), k),
-                             #part)
-  end
-  return table.concat(parts, "\n\n")
+  return backtest.text(guesses, part, model:known())
 end
 
 local function plot(path, guesses, part, model)
@@ -250,8 +235,8 @@ end
 
 local task = rnn.datatask.main(arg, SPEC, {
   kind = forecaster, noun = "windows", batching = inwindows, open = open,
-  check = check, memory = forecaster.memory, score = score, show = show,
-  plot = plot, metric = function() return nil end,
+  check = check, memory = forecaster.memory, score = backtest.scores,
+  show = show, plot = plot, metric = function() return nil end,
   predict_options = function(_, testing)
     return {paths = not testing and 1 or nil}
   end,

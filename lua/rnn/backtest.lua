@@ -125,13 +125,18 @@ local function truth_of(part, k, H)
                   :select(3, 1)
 end
 
+---The root mean squared error of each target.
 ---@param guesses rnn.Tensor[] (1 + Q,H,D) of each window
 ---@param part rnn.FramePart
----@param k integer target, from 1
----@return number rmse
-function backtest.rmse(guesses, part, k)
-  local y = said(guesses, 1, k)
-  return metrics.rmse(flat(y), flat(truth_of(part, k, #y)))
+---@return table<string, number> scores "rmse", or "NAME rmse" of several
+function backtest.scores(guesses, part)
+  local scores, targets = {}, part.frame.targets
+  for k = 1, targets do
+    local name = targets > 1 and part.frame.names[k] .. " " or ""
+    local y = said(guesses, 1, k)
+    scores[name .. "rmse"] = metrics.rmse(flat(y), flat(truth_of(part, k, #y)))
+  end
+  return scores
 end
 
 ---@param guesses rnn.Tensor[] (1 + Q,H,D) of each window
@@ -252,6 +257,19 @@ function backtest.show(report, windows)
   if H > 1 then lines[#lines + 1] = by_step(report) end
   lines[#lines + 1] = verdict(report)
   return table.concat(lines, "\n")
+end
+
+---What a test tells of all targets.
+---@param guesses rnn.Tensor[] (1 + Q,H,D) of each window
+---@param part rnn.FramePart
+---@param known rnn.ForecasterKnown
+---@return string
+function backtest.text(guesses, part, known)
+  local parts = {}
+  for k = 1, part.frame.targets do
+    parts[k] = backtest.show(backtest.score(guesses, part, known, k), #part)
+  end
+  return table.concat(parts, "\n\n")
 end
 
 -- }==
