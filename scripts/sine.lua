@@ -17,9 +17,8 @@ local opts = cli.parse(arg, {
     "the last 20 values. They train in float64 on all waves at once; a step " ..
     "has 20 evaluations at most, a loss is the mean squared error of the " ..
     "next value. r is the correlation of the true wave and of what a " ..
-    "network goes on with, over 200 steps and over all. Drawn are three " ..
-    "waves of one network, or one of several. Ctrl-C finishes the step and " ..
-    "shows what there is.",
+    "network goes on with, over 200 steps and all. Drawn are three waves " ..
+    "of one network, or one of several. Ctrl-C shows what there is then.",
   examples = {"sine.lua --plot -", "sine.lua --model all --out runs/sine"},
   {"model", type = "choice", default = "lstm", help = "what learns",
    choices = {"all", table.unpack(MODELS)}},
@@ -45,8 +44,7 @@ local TESTS <const> = 3
 local WINDOW <const> = 20    -- values that mlp sees
 local NEAR <const> = 200     -- steps that have an r of their own
 local EVERY <const> = 4      -- steps between points of the picture
-local DOTTED <const> = 14    -- on from a colour of rnn.plot: the same, dotted
-local BLACK <const> = 7
+local BLACK <const>, DOTTED <const> = 7, 14   -- DOTTED + a colour of rnn.plot
 
 local STOPPED = {interrupted = 130, terminated = 143, hangup = 143}
 local program = package.loaded["rnn.program"]   -- nil in other programs
@@ -217,8 +215,7 @@ end
 local function draw(path, results, data)
   local ok, wrong, code = rnn.plot.lines(path, {
     lines = lines_of(results, data), xlabel = "step",
-    title = ("Waves up to step %d, and what networks go on with (dotted)")
-            :format(opts.length)})
+    title = "Given waves, and what a network goes on with (dotted)"})
   if not ok then cli.fail(code == "EIO" and 5 or 1, "%s", wrong) end
   if path ~= "-" then say("plot  %s\n", path) end
 end
