@@ -43,7 +43,7 @@ local RADIAN <const> = 20    -- steps
 local TESTS <const> = 3
 local WINDOW <const> = 20    -- values that mlp sees
 local NEAR <const> = 200     -- steps that have an r of their own
-local EVERY <const> = 4      -- steps between points of the picture
+local EVERY <const> = 5      -- steps between points of the picture
 local BLACK <const>, DOTTED <const> = 7, 14   -- DOTTED + a colour of rnn.plot
 
 local STOPPED = {interrupted = 130, terminated = 143, hangup = 143}

@@ -98,7 +98,7 @@ describe("sine", function()
     assert.truthy(err:find("gnuplot is not installed", 1, true), err)
     local data = sandbox.read(dir .. "/data.csv")
     local _, lines = data:gsub("\n", "")
-    assert.equal(1 + 2 + 3 * (38 + 25 + 25), lines)   -- every 4th step
+    assert.equal(1 + 2 + 3 * (31 + 20 + 20), lines)   -- every 5th step
   end)
 
   it("finishes the step on Ctrl-C, and shows what there is", function()
