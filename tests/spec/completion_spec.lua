@@ -55,7 +55,7 @@ describe("a manual page", function()
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "report.lua", "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
-                           "caption.lua", "inspect.lua",
+                           "caption.lua", "inspect.lua", "sine.lua",
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "train_seq2seq.lua",

@@ -653,7 +653,7 @@ describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
                            "report.lua", "completion.lua", "lstm_cell.lua",
-                           "gradient_flow.lua", "longterm.lua",
+                           "gradient_flow.lua", "longterm.lua", "sine.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
