@@ -659,6 +659,16 @@ describe("forecast.lua", function()
     assert.match("^month,n\n2010%-01,[%d.]+\n2010%-02,[%d.]+\n$", out)
   end)
 
+  it("writes into pipes and devices, and leaves them what they are", function()
+    local pipe = dir .. "/pipe"
+    assert(os.execute("mkfifo " .. quote(pipe)))
+    local _, got = sandbox.shell(("cat %s & %s scripts/forecast.lua --data " ..
+      "%s --model %s/air/best.safetensors --predict 1 --predictions %s; wait")
+      :format(quote(pipe), quote(sandbox.program), air, dir, quote(pipe)))
+    assert.match("^month,n", got)
+    assert.equal("named pipe", lfs.attributes(pipe).mode)
+  end)
+
   it("counts steps beside a column that is called so", function()
     local rows = {"step"}
     for t = 1, 60 do rows[t + 1] = t % 7 end
