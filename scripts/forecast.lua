@@ -173,9 +173,13 @@ local function open(opts, known)
           notes = frame.notes}
 end
 
+local SAYS_NOTHING = "--predictions is for --predict N"
+
 local function check(opts)
   if not opts.out then
     return "give --out DIR to train, or --model MODEL to use a model"
+  elseif opts.predictions ~= "-" and not opts.predict then
+    return SAYS_NOTHING
   end
   return forecaster.check(opts)
 end
@@ -251,6 +255,9 @@ end
 
 ---Uses a model that was trained before.
 local function use(opts)
+  if opts.predictions ~= "-" and not opts.predict then
+    cli.fail(2, "%s", SAYS_NOTHING)
+  end
   local model, wrong = forecaster.load(opts.model)
   if not model then cli.fail(3, "%s", wrong) end
   local known = model:known()

@@ -167,7 +167,8 @@ function outlook.table_of(said_of, longer, known)
       end
       if longer.times then
         add(longer.roles.time, dates.format(
-          longer.times[one.last + h]:item(), longer.frequency))
+          longer.times[one.last + h]:item(),
+          longer.roles.date_format or longer.frequency))
       else
         add(free "step", h)
       end

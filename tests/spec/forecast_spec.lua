@@ -274,7 +274,7 @@ describe("a forecaster", function()
     end
     for name, values in pairs {
       D = {0, 2, "1", 1.5}, P = {0, 2}, E = {-1, 3}, K = {-1, 5},
-      window = {0, 1 << 40}, horizon = {"x", -1}, season = {0},
+      window = {0, 1 << 40}, horizon = {"x", -1, 1 << 20}, season = {0},
       lags = {{0}, {1, 2, 3}, 5}, strategy = {"fault", 7}, output = {"fault"},
       loss = {"build"}, quantiles = {{}, {0.9, 0.5}, {2}, "x"},
       teacher_forcing = {"x"}, calendar = {{1}, 2, {"week"}, {"month"}},
@@ -639,6 +639,8 @@ describe("forecast.lua", function()
     usage("--model x --target n", "%-%-target is what the model was trained")
     usage("--model x --dates d", "%-%-dates is what the model was trained")
     usage("--model x --horizon 2", "%-%-horizon is for training")
+    usage("--out " .. dir .. "/o --predictions x", "is for %-%-predict N")
+    usage("--model x --predictions x", "is for %-%-predict N")
     usage("--model x --out y", "%-%-out is for training")
     local rows = {}
     for t = 1, 60 do rows[t] = t % 7 end
@@ -667,6 +669,19 @@ describe("forecast.lua", function()
       :format(quote(pipe), quote(sandbox.program), air, dir, quote(pipe)))
     assert.match("^month,n", got)
     assert.equal("named pipe", lfs.attributes(pipe).mode)
+  end)
+
+  it("writes dates as it reads them", function()
+    local rows = {"d,x"}
+    for t = 0, 59 do
+      rows[#rows + 1] = data.dates.format(t * 86400.0, "%d.%m.%Y") .. "," ..
+                        t % 7
+    end
+    local path = write("german.csv", table.concat(rows, "\n") .. "\n")
+    local code, out, err = forecast(("--data %s --out %s/german --test 0 " ..
+      "--date-format %%d.%%m.%%Y --predict 2" .. FEW):format(path, dir))
+    assert.equal(0, code, err)
+    assert.match("^d,x\n02.03.1970,[^,\n]+\n03.03.1970,[^,\n]+\n$", out)
   end)
 
   it("counts steps beside a column that is called so", function()

@@ -403,6 +403,8 @@ describe("a frame", function()
     refused(":2: '1' in column 'x' is no date; expected YYYY-MM-DD, YYYY-MM " ..
             "or YYYY, maybe with HH:MM:SS, or set 'date_format'", text,
             {time = "x"})
+    refused(": has no column of dates as '%d.%m.%Y'", "d,x\n2020-01-31,1\n",
+            {date_format = "%d.%m.%Y"})
     refused(": has no column of numbers to forecast", "who\nu\nv\n")
     refused(": the calendar needs a column of dates, and there is none",
             "x\n1\n2\n", {calendar = {"hour"}})

@@ -89,12 +89,13 @@ local function lacks(t, name, kind)
 end
 
 ---The column of dates: the one asked for, the first there is, or none.
-local function find_time(t, wanted)
+local function find_time(t, wanted, format)
   if wanted == "none" and t.kinds.none ~= "date" then return nil end
   if wanted then return wanted, lacks(t, wanted, "date") end
   for _, name in ipairs(t.names) do
     if t.kinds[name] == "date" then return name end
   end
+  return nil, format and ("has no column of dates as '%s'"):format(format)
 end
 
 ---Whether a list stands for all columns that are left.
@@ -105,7 +106,7 @@ end
 
 ---Roles with the names of columns in the place of defaults; or nil and why not.
 local function settle(t, roles)
-  local time, wrong = find_time(t, roles.time)
+  local time, wrong = find_time(t, roles.time, roles.date_format)
   wrong = wrong or roles.series and lacks(t, roles.series)
   if wrong then return nil, wrong end
   local taken = {}

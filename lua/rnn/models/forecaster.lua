@@ -27,6 +27,7 @@ local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
 local PATHS = 100              -- that are drawn for recursive quantiles
 local PIECE = 1 << 14          -- rows
 local MOST = 1 << 20           -- steps, columns
+local FARTHEST = 1 << 16       -- step of a horizon
 local SAMPLE = 2000            -- windows that the size of outputs is taken from
 
 ---@class rnn.ForecasterKnown
@@ -354,9 +355,9 @@ function forecaster.describe(known)
   return {["rnnlua.kind"] = forecaster.KIND, forecaster = json.encode(own)}
 end
 
-local function integer(least)
+local function integer(least, most)
   return function(x)
-    return math.type(x) == "integer" and x >= least and x <= MOST
+    return math.type(x) == "integer" and x >= least and x <= (most or MOST)
   end
 end
 
@@ -388,7 +389,7 @@ end
 ---What each field of a description must be.
 local FIELDS = {
   D = integer(1), E = integer(0), K = integer(0), P = integer(1),
-  window = integer(1), horizon = integer(1), season = integer(1),
+  window = integer(1), horizon = integer(1, FARTHEST), season = integer(1),
   lags = list_of(integer(1)), strategy = among(strategies.NAMES),
   output = among(distribution.OUTPUTS), loss = among(distribution.LOSSES),
   quantiles = list_of(is_number), teacher_forcing = is_number,
