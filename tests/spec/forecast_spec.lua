@@ -654,6 +654,14 @@ describe("forecast.lua", function()
     assert.match("air.csv", err)
   end)
 
+  it("has no option of two meanings, nor can another script", function()
+    local options = require "rnn.options"
+    local ok, wrong = pcall(options.join, {name = "s.lua", {"a"}},
+                            {{group = "B"}, {"b"}, {"a"}})
+    assert.is_false(ok)
+    assert.match("s.lua has %-%-a twice", wrong)
+  end)
+
   it("forecasts where there is no test", function()
     local code, out, err = forecast(("--data %s --out %s/untested --val 0 " ..
       "--test 0 --predict 2 --dates month --time 1h" .. FEW):format(air, dir))
