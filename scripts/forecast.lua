@@ -38,7 +38,7 @@ local SPEC = options.join({
   {"calendar", type = "choice", list = true, many = true,
    choices = {"minute", "hour", "weekday", "monthday", "month", "yearday"},
    help = "places in the calendar to read, known ahead"},
-  {"time", type = "string", metavar = "COLUMN",
+  {"dates", type = "string", metavar = "COLUMN",
    help = "column of dates (default the first one of dates); none: the rows " ..
      "are counted"},
   {"date-format", type = "string", metavar = "FORMAT",
@@ -110,15 +110,31 @@ local SPEC = options.join({
 
 -- {== Data ==
 
----The frame that options or a model ask for.
-local function read_frame(opts, roles)
-  local frame, wrong = data.frame(opts.data, {
-    target = roles.target, inputs = roles.inputs, known = roles.known,
-    calendar = roles.calendar, time = roles.time,
-    date_format = roles.date_format, series = roles.series,
-    missing = opts.missing, from = opts.from, to = opts.to})
+---Options that say what columns are for, and their roles.
+local ROLES = {target = "target", inputs = "inputs", known = "known",
+               calendar = "calendar", dates = "time",
+               date_format = "date_format", series = "series"}
+
+---The frame that options ask for, or the model to go on with.
+---@param known rnn.ForecasterKnown|nil
+local function read_frame(opts, known)
+  local o = {missing = opts.missing, from = opts.from, to = opts.to}
+  for option, role in pairs(ROLES) do
+    o[role] = (known and known.roles or opts)[known and role or option]
+  end
+  local frame, wrong = data.frame(opts.data, o)
   if not frame then cli.fail(3, "%s", wrong) end
   return frame
+end
+
+---Ends the program when the model to go on with has other columns.
+local function check_roles(opts, known)
+  for option, role in pairs(ROLES) do
+    local value = opts[option]
+    if value and value[1] ~= "all" then
+      options.must_fit(opts, option, known.roles[role], "the model")
+    end
+  end
 end
 
 ---Completes what depends on the data; ends the program for what is no model.
@@ -126,6 +142,11 @@ local function complete(opts, frame)
   if opts.strategy == "one-step" then opts.horizon = 1 end
   opts.season = opts.season or frame.frequency and
                 data.dates.season(frame.frequency) or 1
+  if opts.season == 1 and
+     (opts.difference == "seasonal" or opts.difference == "both") then
+    cli.fail(2, "--difference %s needs --season N, the steps of a season: " ..
+             "the data do not tell it", opts.difference)
+  end
   opts.window = opts.window or math.max(16, opts.season, 2 * opts.horizon)
 end
 
@@ -136,7 +157,8 @@ local function parts_of(opts, frame, known)
 end
 
 local function open(opts, known)
-  local frame = read_frame(opts, known and known.roles or opts)
+  if known then check_roles(opts, known) end
+  local frame = read_frame(opts, known)
   complete(opts, frame)
   local train, valid, test = parts_of(opts, frame,
                                       known or forecaster.plan(opts))
@@ -151,9 +173,13 @@ local function open(opts, known)
           notes = frame.notes}
 end
 
+local SAYS_NOTHING = "--predictions is for --predict N"
+
 local function check(opts)
   if not opts.out then
     return "give --out DIR to train, or --model MODEL to use a model"
+  elseif opts.predictions ~= "-" and not opts.predict then
+    return SAYS_NOTHING
   end
   return forecaster.check(opts)
 end
@@ -192,17 +218,35 @@ local function predict(model, frame, opts)
   end
 end
 
+---Options that mean something beside --model.
+local OF_USE = {}
+for _, name in ipairs {"data", "missing", "from", "to", "val", "test", "most",
+                       "batch", "threads", "plot", "config", "quiet", "model",
+                       "predict", "predictions"} do
+  OF_USE[name] = true
+end
+
+---Ends the program for options given that say nothing beside --model.
+local function check_use(opts)
+  for _, option in ipairs(SPEC) do
+    local name = option[1] and option[1]:gsub("-", "_")
+    if name and opts[name] ~= nil and not OF_USE[name] then
+      cli.fail(2, ROLES[name] and "--%s is what the model was trained with: " ..
+               "leave it out" or "--%s is for training, --model is trained: " ..
+               "leave one of them out", option[1])
+    end
+  end
+end
+
 ---Uses a model that was trained before.
 local function use(opts)
-  for _, name in ipairs {"target", "inputs", "known", "calendar", "series"} do
-    if opts[name] then
-      cli.fail(2, "--%s is what the model was trained with: leave it out", name)
-    end
+  if opts.predictions ~= "-" and not opts.predict then
+    cli.fail(2, "%s", SAYS_NOTHING)
   end
   local model, wrong = forecaster.load(opts.model)
   if not model then cli.fail(3, "%s", wrong) end
   local known = model:known()
-  local frame = read_frame(opts, known.roles)
+  local frame = read_frame(opts, known)
   wrong = forecaster.unfit(known, {frame = frame})
   if wrong then
     cli.fail(3, "%s: %s", table.concat(opts.data, ", "), wrong)
@@ -228,6 +272,7 @@ end
 
 local opts = cli.given(arg, SPEC)
 if opts.model then
+  check_use(opts)
   cli.complete(SPEC, opts)
   rnn.threads(opts.threads)
   return use(opts)
@@ -246,6 +291,7 @@ local task = rnn.datatask.main(arg, SPEC, {
   end,
 })
 if task and task.opts.predict then
-  local model = assert(forecaster.load(task.run:path "best"))
-  predict(model, task.test.frame, task.opts)
+  local model, wrong = forecaster.load(task.run:path "best")
+  if not model then cli.fail(3, "%s", wrong) end
+  predict(model, task.train.frame, task.opts)
 end

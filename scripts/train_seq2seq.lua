@@ -48,7 +48,11 @@ local SPEC = options.join({
     "train_seq2seq.lua --data turns.tsv --shared-vocab --out talk",
     "train_seq2seq.lua --out de-en --resume --epochs 20",
   },
-}, options.adapt(options.examples, {["max-vocab"] = {min = 4}}),
+}, options.adapt(options.examples, {
+  ["max-vocab"] = {min = 4},
+  ["max-length"] = {help = "pairs with more tokens on a side are not " ..
+    "trained on"},
+}),
 pairfiles.options, {
   {"target", type = "file", list = true, many = true,
    help = "the targets of --data, a file for each, when its lines are sources"},
@@ -61,8 +65,6 @@ pairfiles.options, {
    help = "tokens of a source; jamo are the letters of Hangul, and characters"},
   {"target-units", type = "choice", choices = {"words", "chars"},
    default = "words", help = "tokens of a target"},
-  {"max-length", type = "int", min = 1, default = 100,
-   help = "pairs with more tokens on a side are not trained on"},
   {"val-max", type = "int", min = 0, default = 1000,
    help = "examples to validate with at most; 0 = all"},
   {group = "Model"},

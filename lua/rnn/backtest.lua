@@ -1,11 +1,12 @@
 ---How good forecasts were, beside the naive ones (rnn.naive): forecasts from
 ---each origin of a test, whose weights saw nothing of it, against what came.
+local core = require "rnn.core"
 local map = require "rnn.map"
 local metrics = require "rnn.metrics"
 local naive = require "rnn.naive"
-local op = require("rnn.core").op
 local windowing = require "rnn.data.windows"
 
+local op = core.op
 local backtest = {}
 
 ---@class rnn.BacktestRow
@@ -71,6 +72,11 @@ local function has_zero(truth)
   return truth:abs():max():item() == 0 or -(-truth:abs()):max():item() == 0
 end
 
+---The root mean squared error; infinite when forecasts are no numbers.
+local function rmse_of(guess, came)
+  return core.finite(guess) and metrics.rmse(guess, came) or math.huge
+end
+
 local function deviation(x)
   local centred = x - x:mean()
   return math.sqrt((centred * centred):mean():item())
@@ -80,6 +86,10 @@ end
 local function row(name, title, y, truth, part, history, season)
   local guess, came = flat(y), flat(truth)
   local function cut(x, from, to) return flat(x:slice(2, from, to)) end
+  if not core.finite(guess) then
+    return {name = name, title = title, y = y, rmse = math.huge,
+            mae = math.huge}
+  end
   return {
     name = name, title = title, y = y,
     rmse = metrics.rmse(guess, came), mae = metrics.mae(guess, came),
@@ -134,9 +144,16 @@ function backtest.scores(guesses, part)
   for k = 1, targets do
     local name = targets > 1 and part.frame.names[k] .. " " or ""
     local y = said(guesses, 1, k)
-    scores[name .. "rmse"] = metrics.rmse(flat(y), flat(truth_of(part, k, #y)))
+    scores[name .. "rmse"] = rmse_of(flat(y), flat(truth_of(part, k, #y)))
   end
   return scores
+end
+
+local function all_finite(guesses)
+  for _, g in ipairs(guesses) do
+    if not core.finite(g) then return false end
+  end
+  return true
 end
 
 ---@param guesses rnn.Tensor[] (1 + Q,H,D) of each window
@@ -168,7 +185,7 @@ function backtest.score(guesses, part, known, k)
       end
     end
   end
-  if guesses[1]:shape()[1] > 1 then
+  if guesses[1]:shape()[1] > 1 and all_finite(guesses) then
     judge_quantiles(report, guesses, k, known.quantiles)
   end
   return report
@@ -217,7 +234,7 @@ local function by_step(report)
   local lines = {line_of("RMSE at step", steps)}
   for _, r in ipairs {report.model, report.best} do
     lines[#lines + 1] = line_of(r.title, map(steps, function(k)
-      return number(metrics.rmse(r.y[k], report.truth[k]))
+      return number(rmse_of(r.y[k], report.truth[k]))
     end))
   end
   return table.concat(lines, "\n")

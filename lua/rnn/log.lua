@@ -1,5 +1,6 @@
 ---log.jsonl: one JSON object a line, written as training goes on, read by
 ---plots and reports, cut back when a run goes on from a checkpoint.
+local core = require "rnn.core"
 local json = require "rnn.json"
 
 local log = {}
@@ -50,21 +51,23 @@ local function stays(event, step, val_step)
   return event.event ~= "end" and at <= step
 end
 
----Replaces a file; nil and a message when it is the old one still.
+---Replaces a file; nil and a message when it is the old one still. Devices and
+---pipes are written to: renaming would put a file in their place.
 ---@param path string
 ---@param text string
 ---@return true|nil ok
 ---@return string? message
 function log.replace(path, text)
-  local tmp = path .. ".tmp"
-  local file, wrong = io.open(tmp, "wb")
+  local info = core.file_info(path)
+  local tmp = (not info or info.kind == "file") and path .. ".tmp"
+  local file, wrong = io.open(tmp or path, "wb")
   if not file then return nil, wrong end
   local ok, closed, late
   ok, wrong = file:write(text)
   closed, late = file:close()
-  if ok and closed then ok, late = os.rename(tmp, path) end
+  if ok and closed and tmp then ok, late = os.rename(tmp, path) end
   if ok and closed then return true end
-  os.remove(tmp)
+  if tmp then os.remove(tmp) end
   return nil, ("%s: cannot be written: %s"):format(path, wrong or late)
 end
 

@@ -301,6 +301,15 @@ function options.join(spec, ...)
   for _, list in ipairs {...} do
     table.move(list, 1, #list, #spec + 1, spec)
   end
+  local seen = {}
+  for _, option in ipairs(spec) do
+    local name = option[1]
+    if name and seen[name] then
+      error(("options: %s has --%s twice"):format(spec.name, name), 2)
+    elseif name then
+      seen[name] = true
+    end
+  end
   return spec
 end
 

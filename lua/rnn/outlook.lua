@@ -69,10 +69,10 @@ end
 
 -- {== Charts ==
 
----One step ahead of each row of the test, of the last series.
+---One step ahead of each row of the test, of the last series that it has.
 local function chart_of_steps(guesses, part, known)
   local frame = part.frame
-  local one = frame.series[#frame.series]
+  local one = frame:series_of(part[#part])
   local list, ahead = {}, {}
   for n, at in ipairs(part) do
     if at >= one.first then
@@ -146,6 +146,13 @@ local function rounded(x) return tonumber(("%.7g"):format(x)) end
 ---@return rnn.CsvTable
 function outlook.table_of(said_of, longer, known)
   local t = {names = {}, columns = {}, count = 0}
+  local taken = {}
+  for k = 1, longer.targets do taken[longer.names[k]] = true end
+  ---A name of a column of the table's own.
+  local function free(name)
+    while taken[name] do name = name .. "_" end
+    return name
+  end
   local function add(name, value)
     if not t.columns[name] then
       t.names[#t.names + 1], t.columns[name] = name, {}
@@ -156,13 +163,14 @@ function outlook.table_of(said_of, longer, known)
     local rows = said_of[i]:totable()
     for h = 1, #rows[1] do
       if #longer.series > 1 then
-        add(longer.roles.series or "series", one.name)
+        add(longer.roles.series or free "series", one.name)
       end
       if longer.times then
         add(longer.roles.time, dates.format(
-          longer.times[one.last + h]:item(), longer.frequency))
+          longer.times[one.last + h]:item(),
+          longer.roles.date_format or longer.frequency))
       else
-        add("step", h)
+        add(free "step", h)
       end
       for k = 1, longer.targets do
         local name = longer.names[k]

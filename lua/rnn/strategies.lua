@@ -203,6 +203,19 @@ local function is_layer(value, class, ...)
   return true
 end
 
+---The class of a recurrent layer as new_rnn() makes it, that reads I numbers;
+---or nil.
+local function class_of(net, I)
+  for _, class in pairs(CELLS) do
+    if is_layer(net, class, I) then
+      local o = net.config.options
+      local other = o.bidirectional or o.batch_first or
+                    (o.proj_size or 0) > 0
+      return not other and class or nil
+    end
+  end
+end
+
 ---What keeps the layers of a file, which is not trusted, from being those that
 ---build() makes.
 ---@param m table
@@ -210,16 +223,9 @@ end
 ---@return string|nil
 function strategies.fault(m, known)
   local I, DP = known.D + known.E + known.K, known.D * known.P
-  local net = type(m.rnn) == "table" and m.rnn.config or {}
-  local cell, H = nil, net.sizes and net.sizes[2]
-  for _, class in pairs(CELLS) do
-    if net.class == class and net.sizes[1] == I then cell = class end
-  end
-  local options = net.options or {}
-  if not cell or options.bidirectional or options.batch_first or
-     (options.proj_size or 0) > 0 then
-    return "its recurrent layer does not fit"
-  end
+  local cell = class_of(m.rnn, I)
+  if not cell then return "its recurrent layer does not fit" end
+  local H, options = m.rnn.config.sizes[2], m.rnn.config.options
   local F, is_direct = m.attention and 2 * H or H, known.strategy == "direct"
   local fits = is_layer(m.out, "Linear", F,
                         is_direct and known.horizon * DP or DP)
@@ -228,7 +234,9 @@ function strategies.fault(m, known)
   if is_direct and known.K > 0 then
     fits = fits and is_layer(m.known_out, "Linear", known.K, DP)
   elseif known.strategy == "seq2seq" then
-    fits = fits and is_layer(m.decoder, cell, known.D + known.K, H) and
+    local D = known.D + known.K
+    fits = fits and class_of(m.decoder, D) == cell and
+           is_layer(m.decoder, cell, D, H) and
            m.decoder.config.options.num_layers == options.num_layers
   end
   return not fits and "its layers do not fit its description" or nil

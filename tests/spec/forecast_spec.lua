@@ -267,14 +267,26 @@ describe("a forecaster", function()
       assert.equal("EFORMAT", code)
       assert.match(message or "damaged", wrong)
     end
+    local function roles_with(o)
+      local roles = {target = {"x"}, inputs = {}, known = {}, calendar = {}}
+      for name, value in pairs(o) do roles[name] = value end
+      return roles
+    end
     for name, values in pairs {
       D = {0, 2, "1", 1.5}, P = {0, 2}, E = {-1, 3}, K = {-1, 5},
-      window = {0, 1 << 40}, horizon = {"x", -1}, season = {0},
+      window = {0, 1 << 40}, horizon = {"x", -1, 1 << 20}, season = {0},
       lags = {{0}, {1, 2, 3}, 5}, strategy = {"fault", 7}, output = {"fault"},
       loss = {"build"}, quantiles = {{}, {0.9, 0.5}, {2}, "x"},
-      teacher_forcing = {"x"}, roles = {1}, calendar = {{1}, 2},
-      spread = {1, {v = {}, y = {}}, {v = {1, 2}, y = {1}}},
-      series = {{}, 7, {{target = 3}}, {{target = {{kind = "standard"}}}}},
+      teacher_forcing = {"x"}, calendar = {{1}, 2, {"week"}, {"month"}},
+      roles = {1, {target = "x"}, {target = {"x"}}, roles_with {target = {1}},
+               roles_with {target = {"x", "y"}}, roles_with {time = 7},
+               roles_with {date_format = "%Q"},
+               roles_with {calendar = {"month"}}},
+      spread = {1, {v = {}, y = {}}, {v = {1, 2}, y = {1}},
+                {v = {0}, y = {1}}, {v = {1}, y = {-1}}},
+      series = {{}, 7, {7}, {{target = {}}}, {{name = "x", target = 3}},
+                {{name = "x", target = {{kind = "standard"}}}},
+                {{name = "x", target = {{kind = "difference", lag = 1}}}}},
     } do
       for _, value in ipairs(values) do
         refused(function(own) own[name] = value end, ".")
@@ -285,6 +297,124 @@ describe("a forecaster", function()
     refused(function(_, meta) meta.forecaster = nil end)
     refused(function(own) own.strategy = "direct" end, "do not fit")
     refused(function(own) own.D, own.P = 2, 1 end, ".")
+  end)
+
+  it("refuses files whose layers are of other sorts", function()
+    local m = model_of(frame_of(series(60)), {strategy = "seq2seq"})
+    local path = dir .. "/sorts.safetensors"
+    local function refused(name, class, ...)
+      local was = m[name]
+      m[name] = rnn[class](...)
+      assert(rnn.save(path, m, forecaster.describe(m:known())))
+      m[name] = was
+      local again, wrong = forecaster.load(path)
+      assert.is_nil(again, name .. " " .. class)
+      assert.match("fit", wrong)
+    end
+    for _, name in ipairs {"rnn", "decoder"} do
+      refused(name, "LSTM", 1, 6, {bidirectional = true})
+      refused(name, "LSTM", 1, 6, {batch_first = true})
+      refused(name, "LSTM", 1, 6, {proj_size = 3})
+      refused(name, "LSTM", 1, 5)
+      refused(name, "Linear", 1, 6)
+    end
+    refused("decoder", "GRU", 1, 6)
+    refused("decoder", "LSTM", 1, 6, {num_layers = 2})
+    refused("attention", "Attention", 5, 6)
+    refused("drop", "Linear", 6, 6)
+  end)
+
+  it("reads the same in training as in forecasts", function()
+    local frame = frame_of(series(90), {
+      more = {b = series(90), k = series(90)}, inputs = {"b"}, known = {"k"}})
+    local strategies = require "rnn.strategies"
+    for _, attention in ipairs {true, false} do
+      local m, part = model_of(frame, {strategy = "recursive", horizon = 5,
+                                       attention = attention})
+      local items, kept = m:encode(part), nil
+      local recursive = strategies.recursive
+      local train = recursive.train
+      recursive.train = function(self, known, view)
+        kept = {self, known, view}
+        return train(self, known, view)
+      end
+      m:loss(items)
+      recursive.train = train
+      local _, known, view = table.unpack(kept)
+      local k = 0
+      local said = recursive.free(m, known, view, function()
+        k = k + 1
+        return view.y:slice(1, k, k)     -- the truth
+      end, 1)
+      assert.is_true(distance(said, train(m, known, view)) < 1e-5)
+    end
+  end)
+
+  it("sees nothing of what it forecasts", function()
+    local x, b, k = series(60), series(60), series(60)
+    local function frame(changed)
+      local function column(list, from)
+        local copy = {}
+        for t = 1, 60 do
+          copy[t] = changed and t >= from and 100 + t or list[t]
+        end
+        return copy
+      end
+      return frame_of(column(x, 41), {
+        more = {b = column(b, 41), k = column(k, 45)}, inputs = {"b"},
+        known = {"k"}})
+    end
+    for i, o in ipairs(CONFIGS) do
+      rnn.seed(i)
+      local m, part = model_of(frame(), o)
+      local function said(of)
+        return m:forecast(m:encode {40, frame = of, trained = part.trained})[1]
+      end
+      assert.equal(0.0, distance(said(frame()), said(frame(true))))
+    end
+  end)
+
+  it("takes no logarithm of what has none, and says where", function()
+    local list = series(60)
+    list[55] = -2
+    local frame = frame_of(list)
+    local o = with {log = true}
+    local train = frame:parts {
+      steps = forecaster.span(forecaster.plan(o)), horizon = o.horizon,
+      val = 0, test = 20, stride = 1, most = 0}
+    local known = assert(forecaster.learn(train, o))
+    assert.equal("table 1: row 55 has -2, but --log takes numbers above 0",
+                 forecaster.unfit(known, train))
+  end)
+
+  it("has no forecasts that outgrow all numbers", function()
+    local frame = frame_of(series(60))
+    local m, part = model_of(frame, {strategy = "recursive", log = true,
+                                     difference = "both", season = 1})
+    m.out.bias:fill(50)
+    local said, wrong = m:beyond(frame, 400)
+    assert.is_nil(said)
+    assert.match("table 1: the forecasts of 400 steps outgrow", wrong)
+    local guesses = m:forecast(m:encode(part))
+    guesses[1] = guesses[1] / 0
+    local report = backtest.score(guesses, part, m:known(), 1)
+    assert.equal(math.huge, report.model.rmse)
+    assert.equal(math.huge, backtest.scores(guesses, part).rmse)
+    assert.match("does NOT beat", backtest.show(report, #part))
+  end)
+
+  it("needs a row of each series to train on", function()
+    local list, who = series(60), {}
+    for t = 1, 60 do who[t] = t <= 50 and "a" or "b" end
+    local frame = assert(data.frame({{names = {"who", "x"}, columns = {
+      who = who, x = rnn.tensor(list, "float64")}}}, {series = "who"}))
+    local o = with {window = 4}
+    local train = frame:parts {
+      steps = forecaster.span(forecaster.plan(o)), horizon = o.horizon,
+      val = 0, test = 12, stride = 1, most = 0}
+    local known, wrong = forecaster.learn(train, o)
+    assert.is_nil(known)
+    assert.equal("b: has no row to train on before --val and --test", wrong)
   end)
 
   it("refuses options that make none", function()
@@ -508,9 +638,79 @@ describe("forecast.lua", function()
     usage("--out " .. dir .. "/o --strategy one-step --horizon 2", "one%-step")
     usage("--out " .. dir .. "/o --cell clockwork --layers 2", "one layer")
     usage("--model x --target n", "%-%-target is what the model was trained")
-    local code, _, err = forecast("--data " .. air .. " --model " .. air)
+    usage("--model x --dates d", "%-%-dates is what the model was trained")
+    usage("--model x --horizon 2", "%-%-horizon is for training")
+    usage("--out " .. dir .. "/o --predictions x", "is for %-%-predict N")
+    usage("--model x --predictions x", "is for %-%-predict N")
+    usage("--model x --out y", "%-%-out is for training")
+    local rows = {}
+    for t = 1, 60 do rows[t] = t % 7 end
+    local path = write("rows.csv", "x\n" .. table.concat(rows, "\n") .. "\n")
+    local code, _, err = forecast(("--data %s --out %s/o --difference both")
+                            :format(path, dir))
+    assert.equal(2, code)
+    assert.match("%-%-difference both needs %-%-season N", err)
+    code, _, err = forecast("--data " .. air .. " --model " .. air)
     assert.equal(3, code)
     assert.match("air.csv", err)
+  end)
+
+  it("has no option of two meanings, nor can another script", function()
+    local options = require "rnn.options"
+    local ok, wrong = pcall(options.join, {name = "s.lua", {"a"}},
+                            {{group = "B"}, {"b"}, {"a"}})
+    assert.is_false(ok)
+    assert.match("s.lua has %-%-a twice", wrong)
+  end)
+
+  it("forecasts where there is no test", function()
+    local code, out, err = forecast(("--data %s --out %s/untested --val 0 " ..
+      "--test 0 --predict 2 --dates month --time 1h" .. FEW):format(air, dir))
+    assert.equal(0, code, err)
+    assert.match("^month,n\n2010%-01,[%d.]+\n2010%-02,[%d.]+\n$", out)
+  end)
+
+  it("writes into pipes and devices, and leaves them what they are", function()
+    local pipe = dir .. "/pipe"
+    assert(os.execute("mkfifo " .. quote(pipe)))
+    local _, got = sandbox.shell(("cat %s & %s scripts/forecast.lua --data " ..
+      "%s --model %s/air/best.safetensors --predict 1 --predictions %s; wait")
+      :format(quote(pipe), quote(sandbox.program), air, dir, quote(pipe)))
+    assert.match("^month,n", got)
+    assert.equal("named pipe", lfs.attributes(pipe).mode)
+  end)
+
+  it("writes dates as it reads them", function()
+    local rows = {"d,x"}
+    for t = 0, 59 do
+      rows[#rows + 1] = data.dates.format(t * 86400.0, "%d.%m.%Y") .. "," ..
+                        t % 7
+    end
+    local path = write("german.csv", table.concat(rows, "\n") .. "\n")
+    local code, out, err = forecast(("--data %s --out %s/german --test 0 " ..
+      "--date-format %%d.%%m.%%Y --predict 2" .. FEW):format(path, dir))
+    assert.equal(0, code, err)
+    assert.match("^d,x\n02.03.1970,[^,\n]+\n03.03.1970,[^,\n]+\n$", out)
+  end)
+
+  it("counts steps beside a column that is called so", function()
+    local rows = {"step"}
+    for t = 1, 60 do rows[t + 1] = t % 7 end
+    local path = write("step.csv", table.concat(rows, "\n") .. "\n")
+    local code, out, err = forecast(("--data %s --out %s/step --test 0 " ..
+      "--predict 2" .. FEW):format(path, dir))
+    assert.equal(0, code, err)
+    assert.match("^step_,step\n1,[^,\n]+\n2,[^,\n]+\n$", out)
+  end)
+
+  it("draws series of which the last is too short to test", function()
+    local rows = {"who,x"}
+    for t = 1, 80 do rows[#rows + 1] = "a," .. t % 7 end
+    for t = 1, 9 do rows[#rows + 1] = "b," .. t % 7 end
+    local path = write("short.csv", table.concat(rows, "\n") .. "\n")
+    local code, _, err = forecast(("--data %s --out %s/short --series who " ..
+      "--plot %s/short.svg" .. FEW):format(path, dir, dir))
+    assert.equal(0, code, err)
   end)
 
   it("refuses data of another frequency", function()

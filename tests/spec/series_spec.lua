@@ -106,6 +106,8 @@ describe("a scaler", function()
       7, {7}, {{kind = "x"}}, {{kind = "standard", shift = {1}, scale = {}}},
       {{kind = "difference", lag = -1}}, {{kind = "standard"}},
       {{kind = "standard", shift = {1}, scale = {0 / 0}}},
+      {{kind = "standard", shift = {1}, scale = {0}}},
+      {{kind = "minmax", shift = {1}, scale = {-1}}},
       {{kind = "difference", lag = 1 << 40}},
     } do
       local s, wrong = data.scaler_from(state, 1)
@@ -324,6 +326,70 @@ describe("a frame", function()
     local frame = assert(frame_of(text, {from = "2020-02", to = "2020-03"}))
     assert.same({{2.0}, {3.0}}, frame.values:totable())
     refused(": no row is between the dates", text, {from = "2021-01"})
+    refused(": there are no dates to take some from", "x\n1\n2\n",
+            {from = "1960-01"})
+  end)
+
+  it("takes 'all' and 'none' for names where columns have them", function()
+    local text = "none,all,x\n1,2,3\n4,5,6\n"
+    local frame = assert(frame_of(text, {target = {"x"}, inputs = {"all"}}))
+    assert.same({"x", "all"}, frame.names)
+    frame = assert(frame_of(text, frame.roles))
+    assert.equal("none", frame.roles.time)
+    refused(": has no column 'all' (it has: a, b)", "a,b\n1,2\n",
+            {inputs = {"a", "all"}})
+    refused(": has no column 'all' (it has: a, b)", "a,b\n1,2\n",
+            {inputs = {"all", "a"}})
+  end)
+
+  it("has each series once, by the name in its cells", function()
+    local text = "id,x\n7,1\n1e15,2\n7,3\n1e15,4\n"
+    local frame = assert(frame_of(text, {series = "id"}))
+    assert.same({"7", "1e+15"}, {frame.series[1].name, frame.series[2].name})
+    local path = write("t.csv", text)
+    local other = write("u.csv", text)
+    local none, wrong = data.frame({path, other}, {series = "id"})
+    assert.is_nil(none)
+    assert.equal(other .. ": series '7' is in " .. path ..
+                 " already: join what is one series", wrong)
+    assert.is_nil(data.frame({path, path}, {}))
+  end)
+
+  it("raises for roles that are no names", function()
+    for name, value in pairs {target = "x", inputs = {1}, known = 7, time = 5,
+                              series = {}, date_format = {}, from = 2020} do
+      raises.with("'" .. name .. "' must be a ", frame_of, "x\n1\n",
+                  {[name] = value})
+    end
+    raises.with("'calendar' must be minute, hour", frame_of, "x\n1\n",
+                {calendar = {"week"}})
+  end)
+
+  it("ends where dates do", function()
+    local function ahead(text, count)
+      local longer, wrong = assert(frame_of(text)):extended(count)
+      assert.is_nil(longer)
+      return wrong
+    end
+    assert.match("one row has no step", ahead("d,x\n2020-01-01,1\n", 1))
+    assert.match("lead out of the years 1 to 9999",
+                 ahead("d,x\n9999-12-29,1\n9999-12-30,2\n", 2))
+    -- a date that is a slip of the pen
+    local text = "d,x\n2020-01-01 00:00,1\n2020-01-01 00:01,2\n" ..
+                 "2020-01-01 00:02,2\n9020-01-01 00:00,3\n"
+    refused(":5: row 4 is in no step with dates that are every minute, or " ..
+            "behind too large a gap; --dates none takes the rows as they come",
+            text, {missing = "last"})
+  end)
+
+  it("has the rows around origins", function()
+    local frame = assert(frame_of(
+      "who,x\na,1\na,2\na,3\na,4\nb,10\nb,20\nb,30\nb,40\n",
+      {series = "who"}))
+    local near = frame:around({3, 6}, 2, 1)
+    assert.same({{2.0}, {3.0}, {4.0}, {10.0}, {20.0}, {30.0}},
+                near.values:totable())
+    assert.same({2, 5}, {near.series[1].last, near.series[2].last})
   end)
 
   it("refuses columns that are not there, or not of numbers", function()
@@ -337,6 +403,8 @@ describe("a frame", function()
     refused(":2: '1' in column 'x' is no date; expected YYYY-MM-DD, YYYY-MM " ..
             "or YYYY, maybe with HH:MM:SS, or set 'date_format'", text,
             {time = "x"})
+    refused(": has no column of dates as '%d.%m.%Y'", "d,x\n2020-01-31,1\n",
+            {date_format = "%d.%m.%Y"})
     refused(": has no column of numbers to forecast", "who\nu\nv\n")
     refused(": the calendar needs a column of dates, and there is none",
             "x\n1\n2\n", {calendar = {"hour"}})

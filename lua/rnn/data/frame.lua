@@ -21,6 +21,7 @@ local op = core.op
 local framing = {}
 
 local PIECE = 1 << 14     -- rows
+local FILLED = 16         -- rows in gaps for each that is there
 local MISSING = {"error", "interpolate", "last", "zero"}
 
 ---@class rnn.FrameRoles
@@ -88,17 +89,24 @@ local function lacks(t, name, kind)
 end
 
 ---The column of dates: the one asked for, the first there is, or none.
-local function find_time(t, wanted)
-  if wanted == "none" and not t.kinds.none then return nil end
+local function find_time(t, wanted, format)
+  if wanted == "none" and t.kinds.none ~= "date" then return nil end
   if wanted then return wanted, lacks(t, wanted, "date") end
   for _, name in ipairs(t.names) do
     if t.kinds[name] == "date" then return name end
   end
+  return nil, format and ("has no column of dates as '%s'"):format(format)
+end
+
+---Whether a list stands for all columns that are left.
+local function is_all(t, role, list)
+  return role ~= "known" and #list == 1 and list[1] == "all" and
+         not t.kinds.all
 end
 
 ---Roles with the names of columns in the place of defaults; or nil and why not.
 local function settle(t, roles)
-  local time, wrong = find_time(t, roles.time)
+  local time, wrong = find_time(t, roles.time, roles.date_format)
   wrong = wrong or roles.series and lacks(t, roles.series)
   if wrong then return nil, wrong end
   local taken = {}
@@ -107,14 +115,13 @@ local function settle(t, roles)
                 date_format = roles.date_format}
   if roles.series then taken[roles.series] = true end
   for _, role in ipairs {"known", "inputs", "target"} do
-    for _, name in ipairs(roles[role] or {}) do
-      if name ~= "all" or t.kinds.all then
-        wrong = lacks(t, name, "number")
-        wrong = wrong or taken[name] and
-                ("column '%s' has two roles"):format(name)
-        if wrong then return nil, wrong end
-        taken[name] = true
-      end
+    local list = roles[role] or {}
+    for _, name in ipairs(is_all(t, role, list) and {} or list) do
+      wrong = lacks(t, name, "number")
+      wrong = wrong or taken[name] and
+              ("column '%s' has two roles"):format(name)
+      if wrong then return nil, wrong end
+      taken[name] = true
     end
   end
   for _, role in ipairs {"known", "target", "inputs"} do
@@ -122,7 +129,7 @@ local function settle(t, roles)
     if role == "target" and not roles.target then
       local free = numbers_of(t, taken)
       list = {free[#free]}
-    elseif list[1] == "all" and not t.kinds.all then
+    elseif is_all(t, role, list) then
       list = numbers_of(t, taken)
     end
     for _, name in ipairs(list) do taken[name] = true end
@@ -152,6 +159,11 @@ local function all_rows(count)
     __index = function(_, i) return i <= count and i or nil end})
 end
 
+---What a series is called by a cell.
+local function name_of(id)
+  return type(id) == "number" and ("%.15g"):format(id) or id
+end
+
 ---The rows of each series of a table, in their order: {name, rows}.
 local function group(t, roles, from, to)
   if not roles.series and from == -math.huge and to == math.huge then
@@ -165,7 +177,7 @@ local function group(t, roles, from, to)
   for r = 1, t.count do
     local time = times and times[r] or 0
     if time >= from and time <= to then
-      local name = ids and tostring(ids[r]) or ""
+      local name = ids and name_of(ids[r]) or ""
       local one = by_name[name]
       if not one then
         one = {name = name, rows = {}}
@@ -251,12 +263,13 @@ local function fill(self, t, one, values, ahead)
 end
 
 ---The rows of times with gaps, false standing for one that is not there, and
----the times of all; or nil and the row that is in no step with the others.
+---the times of all; or nil and the row that is in no step with the others, or
+---behind more gaps than can be meant.
 local function with_gaps(times, frequency)
-  local rows, all = {}, {}
+  local rows, all, most = {}, {}, FILLED * #times + 1000
   for r, time in ipairs(times:totable()) do
     local next_time = r > 1 and dates.after(all[#all], frequency, 1) or time
-    while next_time < time do
+    while next_time < time and #rows < most do
       rows[#rows + 1], all[#all + 1] = false, next_time
       next_time = dates.after(next_time, frequency, 1)
     end
@@ -275,14 +288,19 @@ local function find_frequency(self, t, one)
   if #times < 2 then return true end
   local frequency, wrong, row, of_others = dates.frequency(times)
   if of_others and self.missing ~= "error" then
-    frequency = of_others
+    local wanted = of_others
+    frequency = wanted
     one.gaps, one.times = with_gaps(times, frequency)
-    if not one.gaps then row, frequency = one.times, nil end
+    if not one.gaps then
+      row, frequency, of_others = one.times, nil, nil
+      wrong = ("row %d is in no step with dates that are %s, or behind too " ..
+               "large a gap"):format(row, wanted.name)
+    end
   end
   if not frequency then
     return refuse(t, one.rows[row or 1], wrong .. (of_others and
       "; --missing interpolate, last or zero fills gaps" or "") ..
-      "; --time none takes the rows as they come")
+      "; --dates none takes the rows as they come")
   end
   self.frequency = self.frequency or frequency
   if frequency.name ~= self.frequency.name then
@@ -322,7 +340,7 @@ local function add_series(self, t, one)
   local count, first = #x - ahead, self.count + 1
   local K = self.known
   self.series[#self.series + 1] = {
-    name = one.name ~= "" and one.name or t.path, first = first,
+    name = one.name, first = first,
     last = first + count - 1,
     ahead = ahead > 0 and K > 0 and
             x:slice(1, count + 1, #x):slice(2, #self.names - K + 1,
@@ -343,9 +361,20 @@ local function add_table(self, t, from, to)
   local columns = {}
   for i, name in ipairs(self.names) do columns[i] = t.columns[name] end
   self.table = op.stack(columns, 2)
+  if not t.columns[self.roles.time] and (from > -math.huge or
+                                         to < math.huge) then
+    return nil, t.path .. ": there are no dates to take some from"
+  end
   local list = group(t, self.roles, from, to)
   if #list == 0 then return nil, t.path .. ": no row is between the dates" end
   for _, one in ipairs(list) do
+    if one.name == "" then one.name = t.path end
+    local before = self.paths[one.name]
+    if before then
+      return nil, ("%s: series '%s' is in %s already: join what is one " ..
+                   "series"):format(t.path, one.name, before)
+    end
+    self.paths[one.name] = t.path
     local ok, wrong = add_series(self, t, one)
     if not ok then return nil, wrong end
   end
@@ -397,7 +426,8 @@ local function finish(self)
     self.notes[1] = ("%d missing number%s filled (--missing %s)"):format(
       self.filled, self.filled == 1 and " was" or "s were", self.missing)
   end
-  self.parts, self.at, self.count, self.filled = nil, nil, nil, nil
+  self.parts, self.at, self.paths = nil, nil, nil
+  self.count, self.filled = nil, nil
   return self
 end
 
@@ -411,6 +441,23 @@ local function adopt(t, i, roles)
   return {names = t.names, columns = t.columns, kinds = kinds,
           count = #t.columns[t.names[1]], path = "table " .. i,
           line = function(_, row) return row end}
+end
+
+---Raises for roles that are no names.
+local function check_roles(roles)
+  local function must_be(kind, name, value)
+    if value ~= nil and type(value) ~= kind then
+      error(("frame: '%s' must be a %s, got a %s"):format(name, kind,
+            type(value)), 4)
+    end
+  end
+  for _, name in ipairs {"time", "series", "date_format", "from", "to"} do
+    must_be("string", name, roles[name])
+  end
+  for _, name in ipairs {"target", "inputs", "known", "calendar"} do
+    must_be("table", name, roles[name])
+    for _, one in ipairs(roles[name] or {}) do must_be("string", name, one) end
+  end
 end
 
 local function open_tables(paths, roles)
@@ -439,6 +486,10 @@ end
 ---@return string? code "EIO" or "EFORMAT"
 function framing.frame(paths, roles)
   check.names("frame", roles, OPTIONS)
+  check_roles(roles)
+  for _, name in ipairs(roles.calendar or {}) do
+    check.word("frame", "calendar", name, calendar.NAMES)
+  end
   local missing = check.word("frame", "missing", roles.missing, MISSING)
   local from, to = limits(roles)
   if not from then return nil, to, "EFORMAT" end
@@ -451,7 +502,7 @@ function framing.frame(paths, roles)
     names = {}, targets = #full.target, inputs = #full.inputs,
     known = #full.known, calendar = full.calendar, roles = full,
     missing = missing, filled = 0, notes = {}, series = {}, count = 0,
-    parts = {}, at = {}}, Frame)
+    parts = {}, at = {}, paths = {}}, Frame)
   for _, role in ipairs {"target", "inputs", "known"} do
     table.move(full[role], 1, #full[role], #self.names + 1, self.names)
   end
@@ -464,7 +515,7 @@ function framing.frame(paths, roles)
     if not ok then return nil, wrong, "EFORMAT" end
   end
   self, wrong = finish(self)
-  if not self then return nil, paths[1] .. ": " .. wrong, "EFORMAT" end
+  if not self then return nil, tables[1].path .. ": " .. wrong, "EFORMAT" end
   return self
 end
 
@@ -557,12 +608,36 @@ end
 
 -- {== Beyond the end ==
 
----Times of the rows that follow a series; nil without dates.
+---Times of the rows that follow a series; or nil and why there are none.
 local function times_after(self, one, count)
-  if not self.times then return nil end
+  if not self.frequency then
+    return nil, "one row has no step of dates to go on by"
+  end
   local last, list = self.times[one.last]:item(), {}
+  local ok, wrong = pcall(dates.after, last, self.frequency, count)
+  if not ok then return nil, wrong end
   for k = 1, count do list[k] = dates.after(last, self.frequency, k) end
   return core.tensor(list, "float64")
+end
+
+---A frame of the rows around one origin of each series: all that a window there
+---reads and what follows it. Its series end at their origins.
+---@param origins integer[] one of each series
+---@param steps integer rows up to the origin
+---@param horizon integer rows behind it
+---@return rnn.Frame
+function Frame:around(origins, steps, horizon)
+  local parts, series = {}, {}
+  for i, at in ipairs(origins) do
+    local first = (i - 1) * (steps + horizon) + 1
+    parts[i] = self.values:slice(1, at - steps + 1, at + horizon)
+    series[i] = {name = self.series[i].name, first = first,
+                 last = first + steps - 1}
+  end
+  local copy = {}
+  for name, value in pairs(self) do copy[name] = value end
+  copy.values, copy.series, copy.times = op.cat(parts, 1), series, nil
+  return setmetatable(copy, Frame)
 end
 
 ---A frame with so many more rows of each series, that have nothing but what is
@@ -585,7 +660,9 @@ function Frame:extended(count)
     local last_row = self.values:slice(1, one.last, one.last)
     local more = core.zeros({count, F}, "float64") + last_row:slice(2, 1, F)
     if K > 0 then more = op.cat(more, one.ahead:slice(1, 1, count), 2) end
-    local times = times_after(self, one, count)
+    local times, wrong
+    if self.times then times, wrong = times_after(self, one, count) end
+    if wrong then return nil, ("%s: %s"):format(one.name, wrong) end
     more = with_calendar(self, more, times)
     parts[#parts + 1] = self.values:slice(1, one.first, one.last)
     parts[#parts + 1] = more

@@ -242,10 +242,11 @@ function Scaler:state()
   return self.steps
 end
 
-local function is_numbers(list, count)
+---Is it a list of so many numbers, finite and above a limit?
+local function is_numbers(list, count, limit)
   if type(list) ~= "table" or #list ~= count then return false end
   for _, x in ipairs(list) do
-    if type(x) ~= "number" or x ~= x or math.abs(x) == math.huge then
+    if type(x) ~= "number" or not (x > limit and x < math.huge) then
       return false
     end
   end
@@ -264,8 +265,8 @@ function scaling.scaler_from(state, columns)
     local step = kind == "difference" and parse {difference = one.lag} or
                  kind ~= "difference" and parse(kind) or nil
     if step and FIT[kind] then
-      step = is_numbers(one.shift, columns) and
-             is_numbers(one.scale, columns) and step or nil
+      step = is_numbers(one.shift, columns, -math.huge) and
+             is_numbers(one.scale, columns, 0) and step or nil
       if step then step.shift, step.scale = one.shift, one.scale end
     end
     lag = lag + (step and step.lag or 0)

@@ -8,6 +8,7 @@
 ---added to a base: what the series would do if its differences were 0. How it
 ---says several steps: rnn.strategies; of how many numbers:
 ---rnn.models.distribution.
+local calendar = require "rnn.data.calendar"
 local core = require "rnn.core"
 local data = require "rnn.data"
 local distribution = require "rnn.models.distribution"
@@ -26,6 +27,7 @@ local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
 local PATHS = 100              -- that are drawn for recursive quantiles
 local PIECE = 1 << 14          -- rows
 local MOST = 1 << 20           -- steps, columns
+local FARTHEST = 1 << 16       -- step of a horizon
 local SAMPLE = 2000            -- windows that the size of outputs is taken from
 
 ---@class rnn.ForecasterKnown
@@ -278,6 +280,9 @@ function forecaster.learn(part, o)
   known.P = distribution.new(o.output, o.loss, known.quantiles).size
   local own = #frame.names - 2 * #frame.calendar
   for i, one in ipairs(frame.series) do
+    if part.trained[i] < one.first then
+      return nil, one.name .. ": has no row to train on before --val and --test"
+    end
     local rows = frame.values:slice(1, one.first, part.trained[i])
     local s = {name = one.name}
     local steps = o.log and {"log"} or {}
@@ -289,11 +294,22 @@ function forecaster.learn(part, o)
         s.others:fit(rows:slice(2, known.D + 1, own))
       end
     end)
-    if not ok then return nil, ("%s: %s"):format(one.name, wrong) end
+    if not ok then
+      return nil, ("%s: %s"):format(one.name, wrong:match "scaler: .*" or wrong)
+    end
     known.series[i] = s
   end
   measure(known, part)
   return known, {}
+end
+
+---The first row and target of a series without a logarithm, or nil.
+local function row_without_log(scaler, rows)
+  local function finite(x) return core.finite(scaler.target:transform(x)) end
+  if finite(rows) then return nil end
+  for r = 1, #rows do
+    if not finite(rows:slice(1, r, r)) then return r end
+  end
 end
 
 ---What keeps a frame from being forecast by what is known of others.
@@ -302,6 +318,12 @@ end
 ---@return string|nil
 function forecaster.unfit(known, part)
   local frame = part.frame
+  if frame.targets ~= known.D or frame.inputs ~= known.E or
+     frame.known ~= known.K or #frame.calendar ~= #known.calendar then
+    return ("has %d targets, %d inputs and %d columns known ahead, the " ..
+            "model has %d, %d and %d"):format(frame.targets, frame.inputs,
+           frame.known, known.D, known.E, known.K)
+  end
   local frequency = frame.frequency and frame.frequency.name
   if known.frequency and frequency and frequency ~= known.frequency then
     return ("is %s, the model was trained on data that are %s"):format(
@@ -310,6 +332,13 @@ function forecaster.unfit(known, part)
   for _, one in ipairs(frame.series) do
     local found, wrong = scalers_of(known, one)
     if not found then return wrong end
+    local rows = frame.values:slice(1, one.first, one.last)
+                             :slice(2, 1, known.D)
+    local row = row_without_log(found, rows)
+    if row then
+      return ("%s: row %d has %g, but --log takes numbers above 0"):format(
+             one.name, row, -(-rows[row]):max():item())
+    end
   end
 end
 
@@ -326,15 +355,17 @@ function forecaster.describe(known)
   return {["rnnlua.kind"] = forecaster.KIND, forecaster = json.encode(own)}
 end
 
-local function integer(least)
+local function integer(least, most)
   return function(x)
-    return math.type(x) == "integer" and x >= least and x <= MOST
+    return math.type(x) == "integer" and x >= least and x <= (most or MOST)
   end
 end
 
 local function is_number(x)
   return type(x) == "number" and x == x and math.abs(x) < math.huge
 end
+
+local function is_size(x) return is_number(x) and x > 0 end
 
 local function of_type(name)
   return function(x) return type(x) == name end
@@ -358,13 +389,30 @@ end
 ---What each field of a description must be.
 local FIELDS = {
   D = integer(1), E = integer(0), K = integer(0), P = integer(1),
-  window = integer(1), horizon = integer(1), season = integer(1),
+  window = integer(1), horizon = integer(1, FARTHEST), season = integer(1),
   lags = list_of(integer(1)), strategy = among(strategies.NAMES),
   output = among(distribution.OUTPUTS), loss = among(distribution.LOSSES),
   quantiles = list_of(is_number), teacher_forcing = is_number,
-  roles = of_type "table", calendar = list_of(of_type "string"),
+  roles = of_type "table", calendar = list_of(among(calendar.NAMES)),
   spread = of_type "table", series = of_type "table",
 }
+
+---Are these roles, which are not trusted, those of a model?
+local function are_roles(r, o)
+  local is_names = list_of(of_type "string")
+  for _, name in ipairs {"target", "inputs", "known", "calendar"} do
+    if not is_names(r[name]) then return false end
+  end
+  for _, name in ipairs {"time", "series", "date_format"} do
+    if r[name] ~= nil and type(r[name]) ~= "string" then return false end
+  end
+  for i, name in ipairs(r.calendar) do
+    if o.calendar[i] ~= name then return false end
+  end
+  local wrong = r.date_format and data.dates.wrong_format(r.date_format)
+  return not wrong and #r.calendar == #o.calendar and #r.target == o.D and
+         #r.inputs == o.E and #r.known + 2 * #r.calendar == o.K
+end
 
 ---Does a description, which is not trusted, make sense?
 local function is_sound(o)
@@ -374,10 +422,10 @@ local function is_sound(o)
   local text = table.concat(o.quantiles, ",")
   for _, name in ipairs {"v", "y"} do
     local sizes = o.spread[name]
-    if not list_of(is_number)(sizes) or #sizes ~= o.D then return false end
+    if not list_of(is_size)(sizes) or #sizes ~= o.D then return false end
   end
   return forecaster.quantiles(text) ~= nil and #o.lags <= 2 and
-         #o.series > 0 and o.K >= 2 * #o.calendar and
+         #o.series > 0 and are_roles(o.roles, o) and
          o.P == distribution.new(o.output, o.loss, o.quantiles).size
 end
 
@@ -394,10 +442,17 @@ function forecaster.recall(meta)
   if not is_sound(known) then return nil, "its description is damaged" end
   local others = known.E + known.K - 2 * #known.calendar
   for i, s in ipairs(known.series) do
-    local one, wrong = {name = tostring(s.name)}
+    if type(s) ~= "table" or type(s.name) ~= "string" then
+      return nil, "its description is damaged"
+    end
+    local one, wrong = {name = s.name}
     one.target, wrong = data.scaler_from(s.target, known.D)
     if one.target and others > 0 then
       one.others, wrong = data.scaler_from(s.others, others)
+    end
+    if not wrong and one.target.lag + (one.others and one.others.lag or 0) > 0
+    then
+      wrong = "its scaler is damaged"
     end
     if wrong then return nil, wrong end
     known.series[i] = one
@@ -599,15 +654,18 @@ end
 
 ---The next H steps of all series of a frame, so many rows behind their last.
 local function block(self, frame, at, H)
-  local known, part = self[KNOWN], {frame = frame}
+  local span, origins = span_of(self[KNOWN]), {}
   for i, one in ipairs(frame.series) do
-    part[i] = one.last + at
-    if one.last - one.first + 1 < span_of(known) then
+    local count = one.last - one.first + 1
+    if count < span then
       return nil, ("%s: has %d rows, the model reads %d"):format(one.name,
-             one.last - one.first + 1, span_of(known))
+             count, span)
     end
+    origins[i] = one.last + at
   end
-  self[TABLES][frame] = nil   -- its values may have changed
+  local near = frame:around(origins, span, H)
+  local part = {frame = near}
+  for i, one in ipairs(near.series) do part[i] = one.last end
   return self:forecast(self:encode(part), {horizon = H})
 end
 
@@ -631,6 +689,11 @@ function Forecaster:beyond(frame, count)
     said, wrong = block(self, longer, (b - 1) * H, H)
     if not said then return nil, wrong end
     for i, one in ipairs(longer.series) do
+      if not core.finite(said[i]) then
+        return nil, ("%s: the forecasts of %d steps outgrow all numbers: " ..
+               "take fewer, or a model without --log or with another " ..
+               "--difference"):format(one.name, count)
+      end
       lists[i] = lists[i] or {}
       lists[i][b] = said[i]
       for h = 1, H do
