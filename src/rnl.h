@@ -1045,6 +1045,178 @@ RNL_API void rnl_cuts_free (rnl_Context *ctx, rnl_Cut *cuts);
 
 /* }====================================================================== */
 
+/* {== Dates ============================================================== */
+
+/*
+** A time is seconds since 1970-01-01 00:00 UTC: proleptic Gregorian calendar,
+** days without leap seconds, years 1 to 9999. Zones of the system are never
+** asked for.
+*/
+#define RNL_DATE_LEAST (-62135596800.0)
+#define RNL_DATE_END 253402300800.0
+
+typedef struct rnl_Date {
+  int year, month, day;   /* months and days from 1 */
+  int hour, minute;
+  double second;          /* to the microsecond */
+  int weekday;            /* from 1, Monday */
+  int yearday;            /* from 1 */
+} rnl_Date;
+
+/* Takes a time apart; 0 when it lies in no such year. */
+RNL_API int rnl_date_of (double seconds, rnl_Date *date);
+
+/*
+** Reads a date. Without a 'format' (NULL): YYYY, YYYY-MM or YYYY-MM-DD, '/' in
+** place of '-', YYYYMMDD; behind a day maybe 'T' or a space and HH:MM, HH:MM:SS
+** or HH:MM:SS.fff, and a zone, Z or +HH:MM. With one, letters of strptime: %Y %y
+** %m %b %B %d %j %H %I %p %M %S %f %z %s %%, names in English. Without a zone it
+** is UTC. NULL when all is well, else what is not: "spelling"; "order", it may
+** be that the day comes first or the month; "range", there is no such time.
+*/
+RNL_API const char *rnl_date_read (const char *s, size_t n, const char *format,
+                                   double *seconds);
+
+typedef enum rnl_DateUnit {
+  RNL_SECONDS, RNL_DAYS, RNL_WEEKDAYS, RNL_MONTHS   /* Monday to Friday */
+} rnl_DateUnit;
+
+typedef struct rnl_Frequency {
+  rnl_DateUnit unit;
+  double count;   /* of units between two times */
+  int day;        /* of months: the day, 31 for their end; 0: as it is */
+} rnl_Frequency;
+
+/*
+** The time 'n' steps after 'seconds', before it when n is negative. A month too
+** short for the day ends in its last. 0 when that is in no year there is.
+*/
+RNL_API int rnl_date_after (double seconds, const rnl_Frequency *f, int64_t n,
+                            double *out);
+
+typedef enum rnl_Spacing {
+  RNL_REGULAR,
+  RNL_FEW,         /* fewer than two times */
+  RNL_NO_TIME,     /* the time in 'row' is none */
+  RNL_TWICE,       /* it is that of the row before */
+  RNL_BACK,        /* it is earlier */
+  RNL_GAP,         /* it is *steps > 1 steps after the row before */
+  RNL_OFF,         /* it is no whole number of steps after it */
+  RNL_IRREGULAR    /* no step is that of half of the rows */
+} rnl_Spacing;
+
+/*
+** The frequency that n times have, or most of them; what breaks it first, and
+** the row, from 0. Months, quarters and years are regular, and so are weekdays.
+*/
+RNL_API rnl_Spacing rnl_date_frequency (const double *t, size_t n,
+                                        rnl_Frequency *f, size_t *row,
+                                        int64_t *steps);
+
+/* }====================================================================== */
+
+/* {== Tables ============================================================= */
+
+/*
+** Reads a table with a separator between cells (RFC 4180) from bytes that come
+** in pieces; where they are cut makes no difference. Lines end in LF; quoted
+** cells may have line breaks, separators and doubled quotes in them. Lines of
+** white space alone are passed over. A row is held in memory, of at most
+** RNL_MAX_ROW bytes, and so are the numbers of the rows that were taken.
+**
+**     feed(first piece);
+**     for (;;) {
+**       next(&n);
+**       if (n) take;              // or look at the cells
+**       else if (ended) break;
+**       else feed(next piece), or end;
+**     }
+**     tensor(i, &column);
+**
+** RNL_EFORMAT ends the reading; rnl_csv_fault tells more than its text.
+*/
+typedef struct rnl_Csv rnl_Csv;
+
+#define RNL_MAX_ROW (1 << 24)   /* bytes */
+
+typedef enum rnl_CsvKind {
+  RNL_CSV_TEXT,     /* cells are not looked at */
+  RNL_CSV_NUMBER,   /* decimal with a point, finite; NaN is a missing cell */
+  RNL_CSV_DATE,     /* as rnl_date_read; never missing */
+  RNL_CSV_GUESS     /* what the first cell is that is not missing */
+} rnl_CsvKind;
+
+/*
+** What a row cannot be: "open", its quote is not closed; "quote", a cell that
+** is not quoted has one; "behind", there is text behind a quoted cell; "long";
+** "cells", it has more or fewer than there are columns; "rows", one too many; a
+** cell that is no "number", a date whose "spelling", "order" or "range" is
+** wrong (rnl_date_read), or which is "missing".
+*/
+typedef struct rnl_CsvFault {
+  const char *what;
+  uint64_t line;      /* from 1 */
+  int column;         /* from 0; -1: of the row */
+  uint64_t since;     /* the line that the kind was guessed from, or 0 */
+} rnl_CsvFault;
+
+RNL_API int rnl_csv_new (rnl_Context *ctx, char separator, rnl_Csv **out);
+RNL_API void rnl_csv_free (rnl_Csv *r);   /* NULL is fine */
+
+/* A cell that stands for no number or date, without white space around it. */
+RNL_API int rnl_csv_missing (rnl_Csv *r, const char *s, size_t n);
+
+/* How rnl_date_read reads the dates; NULL is its own way. */
+RNL_API int rnl_csv_dates (rnl_Csv *r, const char *format);
+
+/*
+** The kinds of n > 0 columns, once, before rows are taken; 'keep' what is taken,
+** for rnl_csv_tensor.
+*/
+RNL_API int rnl_csv_columns (rnl_Csv *r, int n, const rnl_CsvKind *kind,
+                             int keep);
+
+RNL_API int rnl_csv_feed (rnl_Csv *r, const char *s, size_t n);
+RNL_API void rnl_csv_end (rnl_Csv *r);    /* no more pieces */
+
+/*
+** Cuts the next row into '*cells' cells; 0 when that takes more bytes, or after
+** the end when there is none.
+*/
+RNL_API int rnl_csv_next (rnl_Csv *r, int *cells);
+
+/* A cell of that row, borrowed until the next call of next or feed. */
+RNL_API const char *rnl_csv_cell (const rnl_Csv *r, int i, size_t *n);
+
+/* Takes that row: checks it and reads its numbers and dates. */
+RNL_API int rnl_csv_take (rnl_Csv *r);
+
+/* The number or date of the row that was taken, in a column of them. */
+RNL_API double rnl_csv_value (const rnl_Csv *r, int i);
+
+/* The kind of a column; RNL_CSV_GUESS while all of its cells are missing. */
+RNL_API rnl_CsvKind rnl_csv_kind (const rnl_Csv *r, int i);
+
+/* Rows that were taken. */
+RNL_API uint64_t rnl_csv_rows (const rnl_Csv *r);
+
+/* Where the row begins that was cut last; and, of those kept, row i from 0. */
+RNL_API uint64_t rnl_csv_line (const rnl_Csv *r);
+RNL_API uint64_t rnl_csv_line_of (const rnl_Csv *r, uint64_t i);
+
+RNL_API const rnl_CsvFault *rnl_csv_fault (const rnl_Csv *r);
+
+/*
+** A column that was kept and is no text as a tensor (n) of float64, which the
+** reader no longer has.
+*/
+RNL_API int rnl_csv_tensor (rnl_Csv *r, int i, rnl_Tensor **out);
+
+/* Lets go of all but the lines of rows. */
+RNL_API void rnl_csv_finish (rnl_Csv *r);
+
+/* }====================================================================== */
+
 /* {== Word vectors ======================================================= */
 
 /*

@@ -44,13 +44,17 @@ local HOME = {
   frame = "frame",
 }
 
+---Modules that are reached by their names.
+local MODULES = {dates = true}
+
 ---@class rnn.data
 local data = {}
 
 return setmetatable(data, {
   __index = function(self, name)
-    local home = HOME[name]
-    local value = home and require("rnn.data." .. home)[name]
+    local home = MODULES[name] and name or HOME[name]
+    local value = home and require("rnn.data." .. home)
+    if value and not MODULES[name] then value = value[name] end
     rawset(self, name, value)
     return value
   end,

@@ -266,6 +266,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_stepper(L);
   rnnlua_open_stats(L);
   rnnlua_open_vectors(L);
+  rnnlua_open_csv(L);
   return 1;
 }
 

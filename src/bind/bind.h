@@ -83,5 +83,6 @@ void rnnlua_open_sys (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
 void rnnlua_open_stats (lua_State *L);
 void rnnlua_open_vectors (lua_State *L);
+void rnnlua_open_csv (lua_State *L);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef RNLI_TEXT_H
 #define RNLI_TEXT_H
 
+#include <locale.h>
 #include <string.h>
 
 #include "core/core.h"
@@ -101,6 +102,14 @@ rnli_Class rnli_utf8_class (int32_t code);
 ** as rnli_utf8_scan gives them.
 */
 size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
+
+/*
+** The decimal number that the text at 's', which ends in a NUL, begins with:
+** digits that may have a sign, a point and an exponent. The double nearest to
+** it goes to '*x': an infinite one when it is too large. 'c' is the locale "C".
+** Returns where the number ends, NULL when there is none.
+*/
+const char *rnli_number (const char *s, locale_t c, double *x);
 
 /* {== Lists of strings, inside the engine ================================ */
 

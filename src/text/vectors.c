@@ -7,10 +7,8 @@
 ** never what the first line says.
 */
 #include <limits.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "text/text.h"
@@ -159,75 +157,11 @@ static int find_line (rnl_VectorReader *r, Span *line, size_t *size) {
 
 /* {== Numbers ============================================================ */
 
-typedef struct Decimal {
-  uint64_t digits;   /* the first 19 */
-  int count;         /* of them, without zeros in front */
-  int exact;         /* there are no others */
-  int exponent;      /* of 10 */
-} Decimal;
-
-
-static const char *read_digits (const char *s, Decimal *d, int fraction,
-                                int *some) {
-  for (; *s >= '0' && *s <= '9'; s++) {
-    *some = 1;
-    if (d->count < 19) {
-      d->digits = d->digits * 10 + (uint64_t)(*s - '0');
-      d->count += d->digits > 0;
-      d->exponent -= fraction;
-    } else {
-      d->exact = 0;
-    }
-  }
-  return s;
-}
-
-
-/* "e-5" and the like; NULL when it is cut short. */
-static const char *read_exponent (const char *s, Decimal *d) {
-  int e = 0, minus;
-  if (*s != 'e' && *s != 'E') return s;
-  s++;
-  minus = *s == '-';
-  if (*s == '-' || *s == '+') s++;
-  if (*s < '0' || *s > '9') return NULL;
-  for (; *s >= '0' && *s <= '9'; s++)
-    if (e < 100000000) e = e * 10 + (*s - '0');
-  d->exponent += minus ? -e : e;
-  return s;
-}
-
-
-/*
-** The decimal number that is the field at 's' of a line: the double nearest to
-** it goes to '*x'. Returns its end, NULL when it is none. Few digits and a
-** small exponent, as nearly always, need one exact product or quotient (Clinger
-** 1990); strtod, which is slower and looks at the locale, does the rest.
-*/
+/* The number that is the field at 's' of a line; its end, NULL when none. */
 static const char *read_number (const rnl_VectorReader *r, const char *s,
                                 const char *line_end, double *x) {
-  static const double ten[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8,
-    1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22};
-  const char *from = s;
-  Decimal d = {.exact = 1};
-  int some = 0, minus = *s == '-';
-  if (*s == '-' || *s == '+') s++;
-  s = read_digits(s, &d, 0, &some);
-  if (*s == '.') s = read_digits(s + 1, &d, 1, &some);
-  s = some ? read_exponent(s, &d) : NULL;
-  if (!s || !(s == line_end || is_space(*s))) return NULL;
-  if (d.exact && d.digits < (uint64_t)1 << 53 && d.exponent >= -22 &&
-      d.exponent <= 22) {
-    double m = (double)d.digits;
-    m = d.exponent < 0 ? m / ten[-d.exponent] : m * ten[d.exponent];
-    *x = minus ? -m : m;
-  } else {
-    locale_t old = uselocale(r->c);
-    *x = strtod(from, NULL);
-    uselocale(old);
-  }
-  return s;
+  s = rnli_number(s, r->c, x);
+  return s && (s == line_end || is_space(*s)) ? s : NULL;
 }
 
 

@@ -136,9 +136,9 @@ local function read_csv(path, o, add)
   end
   for i = 1, t.count do
     wrong = add(t.columns[names.label][i], t.columns[names.text][i],
-                t.lines[i])
+                t:line(i))
     if wrong then
-      return nil, ("%s:%d: %s"):format(path, t.lines[i], wrong), "EFORMAT"
+      return nil, ("%s:%d: %s"):format(path, t:line(i), wrong), "EFORMAT"
     end
   end
   return path

@@ -21,12 +21,13 @@ function lines.invalid(what, value)
   return check.word(what, "invalid", value, text.READ.invalid)
 end
 
+---A file as pieces of text with LF at line ends.
 ---@param path string "-" is standard input; gzip unpacks what ends in ".gz"
 ---@param invalid "error"|"replace"|"skip"|"bytes"
----@return rnn.Lines|nil
----@return string? message "path: reason"
+---@return rnn.Source|nil
+---@return rnn.Reader|string read or message "path: reason"
 ---@return string? code
-function lines.open(path, invalid)
+function lines.pieces(path, invalid)
   if type(path) ~= "string" then
     error(("data: a path must be a string, got %s"):format(type(path)), 0)
   end
@@ -38,6 +39,17 @@ function lines.open(path, invalid)
                                    piece = typed and 1 or nil}
   end
   if not read then return nil, wrong, code end
+  return file, read
+end
+
+---@param path string as of lines.pieces
+---@param invalid "error"|"replace"|"skip"|"bytes"
+---@return rnn.Lines|nil
+---@return string? message "path: reason"
+---@return string? code
+function lines.open(path, invalid)
+  local file, read, code = lines.pieces(path, invalid)
+  if not file then return nil, read, code end
   return setmetatable({name = file.name, file = file, read = read, number = 0,
                        piece = "", at = 1}, Lines)
 end
