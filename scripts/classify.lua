@@ -6,7 +6,7 @@ local cli = require "rnn.cli"
 local heat = require "rnn.heat"
 local json = require "rnn.json"
 local output = require "rnn.output"
-local show = require "rnn.show"
+local ranked = require "rnn.ranked"
 
 local opts = cli.parse(arg, {
   name = "classify.lua", usage = "MODEL [FILES] [options]",
@@ -54,25 +54,8 @@ end
 
 -- {== Results as text ==
 
----The likeliest labels, each with its probability if wanted.
-local function ranked(p)
-  local order, cells = {}, {}
-  for i = 1, #p do order[i] = i end
-  table.sort(order, function(a, b)
-    if p[a] ~= p[b] then return p[a] > p[b] end
-    return a < b
-  end)
-  for i = 1, math.min(opts.top, #order) do
-    cells[#cells + 1] = show.text(names[order[i]])
-    if opts.probabilities then
-      cells[#cells + 1] = ("%.4f"):format(p[order[i]])
-    end
-  end
-  return table.concat(cells, "\t")
-end
-
 local function as_line(one)
-  local line = ranked(one.probabilities)
+  local line = ranked(names, one.probabilities, opts)
   if not opts.attention then return line end
   return line .. "\t" .. heat.line(one.tokens, one.weights, between)
 end
@@ -100,8 +83,8 @@ local function print_one(one, text)
   end
   if one.cut then cut = cut + 1 end
   if opts.html then
-    page[#page + 1] = {label = ranked(one.probabilities), tokens = one.tokens,
-                       weights = one.weights}
+    page[#page + 1] = {label = ranked(names, one.probabilities, opts),
+                       tokens = one.tokens, weights = one.weights}
   end
   output.write((opts.json and as_json(one, text) or as_line(one)) .. "\n")
 end
@@ -127,8 +110,5 @@ if cut > 0 then
                                     known.max_length))
 end
 if opts.html then
-  local file, why = io.open(opts.html, "wb")
-  local ok = file and file:write(heat.html(page, between, opts.model))
-  ok = file and file:close() and ok
-  if not ok then cli.fail(5, "could not save: %s", why or opts.html) end
+  output.page(opts.html, heat.html(page, between, opts.model))
 end

@@ -107,7 +107,7 @@ print(table.concat(norms, "\n"))
 
 if opts.out then
   local EXIT = {ENAME = 2, EDATA = 3, EIO = 5}
-  local ok, wrong, code = rnn.inspect.plot(opts.out, lowest, {
+  local ok, wrong, code = rnn.plot.gradient_flow(opts.out, lowest, {
     title = ("Gradient of a loss after step %d"):format(opts.length)})
   if not ok then cli.fail(EXIT[code] or 1, "%s", show.text(wrong)) end
 end

@@ -187,17 +187,6 @@ local function notes(reading)
   return list
 end
 
-local function write_page(map)
-  local file, wrong = io.open(opts.out, "wb")
-  local ok = file
-  if ok then ok, wrong = file:write(textmap.html(map)) end
-  if file then
-    local closed, why = file:close()
-    if ok and not closed then ok, wrong = nil, why end
-  end
-  if not ok then cli.fail(5, "cannot write the page: %s", wrong) end
-end
-
 ---Rows in columns of the width of the widest cell; the last one is free.
 local function write_table(rows)
   local width = {}
@@ -239,7 +228,8 @@ for k = 2, #views do output.write(views[k].name .. "  " .. views[k].about ..
 if #places > 0 then write_table {places.heads, table.unpack(places)} end
 output.flush()
 if opts.out then
-  write_page {title = "What " .. opts.model .. " makes of a text",
-              about = about, pieces = reading.tokens, notes = notes(reading),
-              views = views, places = #places > 0 and places or nil}
+  output.page(opts.out, textmap.html {
+    title = "What " .. opts.model .. " makes of a text", about = about,
+    pieces = reading.tokens, notes = notes(reading), views = views,
+    places = #places > 0 and places or nil})
 end

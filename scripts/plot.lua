@@ -6,7 +6,8 @@ local show = require "rnn.show"
 
 local opts = cli.parse(arg, {
   name = "plot.lua", usage = "RUN... [options]",
-  summary = "Draws the losses, or another curve, of training runs by gnuplot.",
+  summary = "Draws the losses, or another curve, of training runs by " ..
+    "gnuplot. report.lua writes a page about one run.",
   examples = {
     "plot.lua runs/book",
     "plot.lua runs/* --what val --out losses.png",
@@ -16,9 +17,9 @@ local opts = cli.parse(arg, {
    help = "folder of a run, or its log.jsonl"},
   {"out", type = "file", default = "-",
    help = "FILE.png, FILE.svg, or - for the terminal"},
-  {"what", type = "choice", default = "loss",
-   choices = {"loss", "val", "bpc", "lr", "grad_norm", "tok_s"},
-   help = "what to draw"},
+  {"what", type = "string", default = "loss", metavar = "NAME",
+   help = "what to draw: loss, val (of validations), bpc, lr, grad_norm, " ..
+     "tok_s, or a score of the validations, such as accuracy or f1"},
   {"x", type = "choice", default = "step",
    choices = {"step", "time", "epoch", "tokens"}, help = "against what"},
   {"smooth", type = "int", min = 0,

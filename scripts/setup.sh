@@ -1,18 +1,26 @@
 #!/bin/sh
 # setup.sh WHAT... - sees that the packages for WHAT (build, test, demo, lint)
 # are there. On Debian-like systems the missing ones are installed, as root or
-# by sudo; elsewhere they are named and the exit status is 1. With --check
-# nothing is installed.
+# by sudo; elsewhere they are named and the exit status is 1. What is only
+# wanted, for tests that are skipped without it, is installed where that can be
+# done without a question. With --check nothing is installed.
 set -eu
 
 check=
 missing=
+wanted=
 
 # need PACKAGE COMMAND...: PACKAGE is missing unless the command succeeds
 need() {
   package=$1
   shift
   "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+want() {
+  package=$1
+  shift
+  "$@" >/dev/null 2>&1 || wanted="$wanted $package"
 }
 
 have_lua() {
@@ -40,6 +48,8 @@ build() {
 tests() {
   build
   need lua-busted have_lua busted.runner
+  want gnuplot-nox command -v gnuplot
+  want chromium command -v chromium
 }
 
 demo() {
@@ -64,19 +74,31 @@ for what in "$@"; do
   esac
 done
 
-[ -n "$missing" ] || exit 0
-missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+[ -z "$check" ] || wanted=
+[ -n "$missing$wanted" ] || exit 0
+[ -z "$missing" ] ||
+  missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
 
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
+
+# install PACKAGE...: as root, or by $sudo
+install() {
+  echo "installing: $*" >&2
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq \
+    --no-install-recommends "$@" >/dev/null
+}
+
 if [ -z "$check" ] && command -v apt-get >/dev/null 2>&1 &&
    { [ -z "$sudo" ] || command -v sudo >/dev/null 2>&1; }; then
-  echo "installing: $missing" >&2
-  export DEBIAN_FRONTEND=noninteractive
-  $sudo apt-get update -qq
-  $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  [ -n "$missing" ] || [ -z "$sudo" ] || sudo="sudo -n"
+  $sudo apt-get update -qq >&2 || [ -z "$missing" ]
+  [ -z "$missing" ] || install $missing
+  [ -z "$wanted" ] || install $wanted ||
+    echo "not installed:$wanted; tests that need them are skipped" >&2
   exec "$0" --check "$@"
 fi
+[ -n "$missing" ] || exit 0
 echo "missing packages (Debian's names): $missing" >&2
 echo "install them, or run 'make setup' where apt-get can" >&2
 exit 1

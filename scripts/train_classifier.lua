@@ -3,9 +3,11 @@
 local rnn = require "rnn"
 local cli = require "rnn.cli"
 local classifier = require "rnn.models.classifier"
+local labelscores = require "rnn.labelscores"
 local options = require "rnn.options"
+local pooled = require "rnn.models.pooled"
 
-local data, metrics = rnn.data, rnn.metrics
+local data = rnn.data
 
 local PRESETS = {
   plain = {hidden = 64, pool = "attention", epochs = 10, word_dropout = 0.3,
@@ -58,24 +60,13 @@ local SPEC = options.join({
    help = "sizes and schedule that go together"},
   {"tokens", type = "choice", choices = {"words", "chars"}, default = "words",
    help = "what a text is read by"},
-  {"pool", type = "choice", choices = {"last", "mean", "max", "attention"},
-   default = "max", help = "what makes the steps of a text one vector"},
   {"hierarchical", type = "flag",
    help = "read words of sentences, then sentences: for long texts"},
   {"bayes", type = "flag",
    help = "go by a naive Bayes of words and pairs of words as well"},
-  {"head", type = "int", min = 0, max = 65536, default = 0,
-   help = "units between that vector and the labels; 0 = none"},
   {"word-dropout", type = "number", min = 0, below = 1, default = 0.1,
    help = "chance that a token is not known"},
-  {"label-smoothing", type = "number", min = 0, below = 1, default = 0.0,
-   help = "part of the certainty that goes to all labels"},
-  {"balance", type = "choice", choices = {"none", "weights", "sample"},
-   default = "none",
-   help = "rare labels: as they are, of more weight, or repeated"},
-  {"metric", type = "choice", choices = {"accuracy", "macro_f1"},
-   default = "accuracy", help = "what the best model has most of"},
-}, options.adapt(options.words, {chars = {default = "none"}}),
+}, options.labels, options.adapt(options.words, {chars = {default = "none"}}),
   options.example_layers, options.example_training, options.example_control)
 
 -- {== Data ==
@@ -112,51 +103,11 @@ local function read(path, opts, option, i)
     invalid = opts.invalid})
 end
 
----Examples with those of rare labels repeated, until each label has as many as
----the most frequent.
-local function repeated(items, opts)
-  if opts.balance ~= "sample" then return items end
-  local by_label, most, all = {}, 0, {}
-  for _, item in ipairs(items) do
-    local list = by_label[item.label] or {}
-    by_label[item.label] = list
-    list[#list + 1] = item
-    most = math.max(most, #list)
-  end
-  for _, item in ipairs(items) do
-    local list = by_label[item.label]
-    list.at = (list.at or 0) + 1
-    for _ = list.at, most, #list do all[#all + 1] = item end
-  end
-  return all
-end
-
--- }==
-
--- {== Scores ==
-
-local function labels_of(examples)
-  local labels = {}
-  for i, one in ipairs(examples) do labels[i] = one.label end
-  return labels
-end
-
-local function score(guesses, examples)
-  local f1, report = metrics.f1(guesses, labels_of(examples))
-  return {accuracy = 100 * report.accuracy, macro_f1 = 100 * f1}
-end
-
----Precision, recall and F1 by label, and which was taken for which.
-local function show(guesses, examples)
-  local _, report = metrics.f1(guesses, labels_of(examples))
-  return ("%s\n\n%s"):format(report, report.confusion)
-end
-
 -- }==
 
 rnn.datatask.main(arg, SPEC, {
   kind = classifier, unit = "text", read = read, mark = classifier.mark,
-  draw = repeated, score = score, show = show,
+  draw = pooled.draw, score = labelscores.of, show = labelscores.layout,
   metric = function(_, opts) return opts.metric end,
   use = function(path)
     return {"label", rnn.run.command("classify.lua", path, "FILE")}

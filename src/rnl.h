@@ -1068,11 +1068,12 @@ RNL_API int rnl_date_of (double seconds, rnl_Date *date);
 
 /*
 ** Reads a date. Without a 'format' (NULL): YYYY, YYYY-MM or YYYY-MM-DD, '/' in
-** place of '-', YYYYMMDD; behind a day maybe 'T' or a space and HH:MM, HH:MM:SS
-** or HH:MM:SS.fff, and a zone, Z or +HH:MM. With one, letters of strptime: %Y %y
-** %m %b %B %d %j %H %I %p %M %S %f %z %s %%, names in English. Without a zone it
-** is UTC. NULL when all is well, else what is not: "spelling"; "order", it may
-** be that the day comes first or the month; "range", there is no such time.
+** place of '-', YYYYMMDD; behind a day maybe 'T' or a space and HH:MM,
+** HH:MM:SS or HH:MM:SS.fff, and a zone, Z or +HH:MM. With one, letters of
+** strptime: %Y %y %m %b %B %d %j %H %I %p %M %S %f %z %s %%, names in English.
+** Without a zone it is UTC. NULL when all is well, else what is not:
+** "spelling"; "order", the day may come first or the month; "range", there is
+** no such time.
 */
 RNL_API const char *rnl_date_read (const char *s, size_t n, const char *format,
                                    double *seconds);
@@ -1170,8 +1171,8 @@ RNL_API int rnl_csv_missing (rnl_Csv *r, const char *s, size_t n);
 RNL_API int rnl_csv_dates (rnl_Csv *r, const char *format);
 
 /*
-** The kinds of n > 0 columns, once, before rows are taken; 'keep' what is taken,
-** for rnl_csv_tensor.
+** The kinds of n > 0 columns, once, before rows are taken; 'keep' what is
+** taken, for rnl_csv_tensor.
 */
 RNL_API int rnl_csv_columns (rnl_Csv *r, int n, const rnl_CsvKind *kind,
                              int keep);

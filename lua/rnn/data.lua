@@ -33,6 +33,7 @@
 local HOME = {
   conll = "conll", write_conll = "conll",
   csv = "csv", rows = "csv", write_csv = "csv",
+  ts = "ts", write_ts = "ts",
   labelled = "labelled", pairs = "pairs", tagged = "pairs",
   segmented = "segmented", bmes = "segmented", segment = "segmented",
   labels = "labels", labels_from = "labels",

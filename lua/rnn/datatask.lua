@@ -17,6 +17,8 @@
 ---    load(path)               a model; or nil, message
 ---    unseen(known, examples)  a message about labels not learnt, or nil; need
 ---                             not be there
+---    unfit(known, examples)   what keeps the model from taking examples, or
+---                             nil; need not be there
 ---and a model has
 ---    encode(examples)         items with `size` and `gold`
 ---    loss(items, o)           mean loss, count, loss to tell if another one
@@ -37,6 +39,8 @@ local splitting = require "rnn.data.split"
 local vectors = require "rnn.vectors"
 
 local datatask = {}
+
+local PACKED = 128   -- numbers of a tensor that are made bytes at once
 
 ---@class rnn.TaskKind
 ---@field kind table the module of the model kind
@@ -107,15 +111,33 @@ local function read(self, option)
   return all
 end
 
----Gives a scanner all texts of examples, in an order that is always the same.
+---Gives a scanner the numbers of a tensor, as they are, and its shape.
+local function feed_tensor(scan, t)
+  local numbers = t:reshape({-1}):totable()
+  for from = 1, #numbers, PACKED do
+    local to = math.min(#numbers, from + PACKED - 1)
+    scan:feed(string.pack(("<n"):rep(to - from + 1),
+                          table.unpack(numbers, from, to)))
+  end
+  scan:feed(table.concat(t:shape(), " ") .. "\n")
+end
+
+---Gives a scanner all texts and numbers of examples, in an order that is always
+---the same; the line where an example stands is none of them.
 local function feed(scan, value)
   if type(value) == "string" then
     scan:feed(value)
     scan:feed "\n"
+  elseif math.type(value) then
+    scan:feed(string.pack("<n", value) .. "\n")
+  elseif core.is_tensor(value) then
+    feed_tensor(scan, value)
   elseif type(value) == "table" then
     local names = {}
     for name in pairs(value) do
-      if type(name) == "string" then names[#names + 1] = name end
+      if type(name) == "string" and name ~= "line" then
+        names[#names + 1] = name
+      end
     end
     table.sort(names)
     for _, name in ipairs(names) do feed(scan, value[name]) end
@@ -214,6 +236,18 @@ local function check_fits(self, examples, paths)
   if wrong then cli.fail(3, "%s: %s", table.concat(paths, ", "), wrong) end
 end
 
+---Ends the program when there are examples that the model cannot take.
+local function check_unfit(self)
+  local kind, opts = self.def.kind, self.opts
+  for _, part in ipairs(kind.unfit and {"train", "valid", "test"} or {}) do
+    local wrong = self[part] and kind.unfit(self.known, self[part])
+    if wrong then
+      local paths = opts[part .. "_data"] or opts.data
+      cli.fail(3, "%s: %s", table.concat(paths, ", "), wrong)
+    end
+  end
+end
+
 ---What is known of the data: by the run or the model to go on with, or learnt.
 local function learn(self)
   local kind = self.def.kind
@@ -223,6 +257,7 @@ local function learn(self)
     if not self.known then cli.fail(3, "%s", notes) end
     table.move(notes, 1, #notes, #self.notes + 1, self.notes)
   end
+  check_unfit(self)
   for _, part in ipairs {"valid", "test"} do
     local unseen = self[part] and kind.unseen and
                    kind.unseen(self.known, self[part])
@@ -425,6 +460,7 @@ end
 ---@param args string[] the script's `arg`
 ---@param spec table its options, those of rnn.options among them
 ---@param def rnn.TaskKind
+---@return rnn.DataTask|nil task that has ended; nil when it was only shown
 function datatask.main(args, spec, def)
   local self = {spec = spec, def = def, unit = def.unit, notes = {},
                 batching = def.batching or inbatches,
@@ -465,6 +501,7 @@ function datatask.main(args, spec, def)
   common.conclude(self, function() test(self) end,
                   def.use(self.run:path "best"),
                   def.plot and function(path) return plot(self, path) end)
+  return self
 end
 
 return datatask

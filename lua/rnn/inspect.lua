@@ -10,13 +10,11 @@
 ---    local loss = rnn.mse(net.out(net.rnn(x)[100]), y)
 ---    local flow = rnn.inspect.gradient_flow(tape, loss)
 ---    print(flow, flow.layers[1][100])          -- a table; |dL/dh_100|
----    rnn.inspect.plot("flow.png", {flow})
+---    rnn.plot.gradient_flow("flow.png", {flow})
 ---
 ---A recurrent layer that is unrolled computes the same, a step at a time, and
 ---keeps a gradient (N,H) for every step: it takes up to ten times as long.
-local check = require "rnn.check"
 local core = require "rnn.core"
-local plot = require "rnn.plot"
 local recurrent = require "rnn.layers.recurrent"
 local scan = require "rnn.scan"
 
@@ -237,10 +235,12 @@ end
 
 -- }==
 
--- {== Table and plot ==
+-- {== Table ==
 
 ---Calls visit(label, norms) for each layer of each flow.
-local function each_layer(flows, visit)
+---@param flows rnn.Flow[]
+---@param visit fun(label: string, norms: number[])
+function inspect.each_layer(flows, visit)
   for _, flow in ipairs(flows) do
     for _, norms in ipairs(flow.layers) do
       local label = flow.name or norms.name
@@ -269,11 +269,11 @@ end
 function inspect.table(flows)
   local T, width, lines = 1, #"|dL/dh_t|", {}
   for _, flow in ipairs(flows) do T = math.max(T, flow.T) end
-  each_layer(flows, function(label) width = math.max(width, #label) end)
+  inspect.each_layer(flows, function(label) width = math.max(width, #label) end)
   local at, head = some_steps(T), ("%-" .. width .. "s"):format "|dL/dh_t|"
   for _, t in ipairs(at) do head = head .. ("%10s"):format("t=" .. t) end
   lines[1] = head .. ("%12s"):format "first/last"
-  each_layer(flows, function(label, norms)
+  inspect.each_layer(flows, function(label, norms)
     local line = ("%-" .. width .. "s"):format(label)
     for _, t in ipairs(at) do
       line = line .. ("%10s"):format(norms[t] and
@@ -288,29 +288,6 @@ end
 
 function Flow:__tostring()
   return inspect.table {self}
-end
-
----Draws |dL/dh_t| over t, on a logarithmic axis, a line for each layer; a norm
----of 0 is a gap.
----@param path string as for rnn.plot.lines, and so are the results
----@param flows rnn.Flow[]
----@param o? {title: string}
----@return true|nil ok
----@return string? message
----@return string? code
-function inspect.plot(path, flows, o)
-  o = o or {}
-  check.names("inspect.plot", o, {title = true})
-  local lines = {}
-  each_layer(flows, function(label, norms)
-    local x, y = {}, {}
-    for t, norm in ipairs(norms) do
-      x[t], y[t] = t, norm > 0 and norm or 0 / 0
-    end
-    lines[#lines + 1] = {name = label, x = x, y = y}
-  end)
-  return plot.lines(path, {lines = lines, log_y = true, title = o.title,
-                           xlabel = "step t", ylabel = "|dL/dh_t|"})
 end
 
 -- }==

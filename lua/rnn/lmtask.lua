@@ -15,7 +15,9 @@ local text = require "rnn.text"
 
 local lmtask = {}
 
-local MIXED = 4   -- how much more memory varied lengths take
+local MIXED = 4     -- how much more memory varied lengths take
+local LOGGED = 200  -- tokens of a sample in the log, at most
+local WARMTH = 0.8  -- temperature of samples
 
 ---@class rnn.LMTask: rnn.Task
 ---@field base? rnn.LM the model to start from
@@ -289,6 +291,15 @@ local function evaluate(task, model, ids)
   return sum / count
 end
 
+---Adds to the log what the model writes by itself now, at each validation.
+local function log_sample(task)
+  local opts, r = task.opts, task.run
+  local length = math.min(opts.sample_length, LOGGED)
+  if length == 0 then return end
+  r:log("sample", {step = r.at.step, text = assert(generate.sample(task.model,
+    task.tok, {length = length, temperature = WARMTH, seed = opts.seed}))})
+end
+
 local function open_run(task)
   local opts, by_text = task.opts, task.reader
   local opt, parts = options.optimizer(opts, model_of.parameters(task.model))
@@ -303,7 +314,9 @@ local function open_run(task)
     finished = task.by_epochs and opts.random_seq and
                function() return by_text:finished(opts.epochs) end or nil,
     evaluate = task.val_ids and function()
-      return evaluate(task, task.model, task.val_ids)
+      local loss = evaluate(task, task.model, task.val_ids)
+      if loss then log_sample(task) end
+      return loss
     end,
   })
   local r = task.run
@@ -365,7 +378,7 @@ local function sample(task)
   if opts.sample_length == 0 then return end
   task.run:note("")
   task.run:averaged(generate.sample, task.model, task.tok, {
-    length = opts.sample_length, temperature = 0.8, seed = opts.seed,
+    length = opts.sample_length, temperature = WARMTH, seed = opts.seed,
     on_text = function(s) io.stdout:write(s) end,
   })
   io.stdout:write "\n"

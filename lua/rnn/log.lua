@@ -40,7 +40,9 @@ end
 ---again, but for the best one, which came of the validation.
 local function stays(event, step, val_step)
   local at = math.tointeger(event.step) or 0
-  if event.event == "val" then return at <= val_step end
+  if event.event == "val" or event.event == "sample" then
+    return at <= val_step   -- samples are made with validations
+  end
   if event.event == "checkpoint" and at == step then
     return step == val_step and
            tostring(event.path):find "best%.safetensors$" ~= nil

@@ -203,7 +203,8 @@ local OPTIM = {sgd = "SGD", asgd = "ASGD", ntasgd = "ASGD",
 ---Options that say where and how loud: files do not depend on them.
 local PASSING = {"out", "config", "resume", "overwrite", "init_from",
                  "extend_vocab", "allow_new_data", "threads", "plot", "csv",
-                 "quiet", "dry_run", "sample_length", "show"}
+                 "quiet", "dry_run", "sample_length", "show", "predict",
+                 "predictions"}
 
 ---Options that may change when a run goes on; the others are what it is.
 local FREE = {"data", "valid_data", "test_data", "tags", "valid_tags",
@@ -244,6 +245,21 @@ options.example_layers = options.adapt(options.model, {
   ["dropout-hidden"] = false, ["dropout-out"] = false,
   ["dropout-embed"] = false,
 })
+
+---Options of a label by the vector of an example.
+options.labels = {
+  {"pool", type = "choice", choices = {"last", "mean", "max", "attention"},
+   default = "max", help = "what makes the steps of an example one vector"},
+  {"head", type = "int", min = 0, max = 65536, default = 0,
+   help = "units between that vector and the labels; 0 = none"},
+  {"label-smoothing", type = "number", min = 0, below = 1, default = 0.0,
+   help = "part of the certainty that goes to all labels"},
+  {"balance", type = "choice", choices = {"none", "weights", "sample"},
+   default = "none",
+   help = "rare labels: as they are, of more weight, or repeated"},
+  {"metric", type = "choice", choices = {"accuracy", "macro_f1"},
+   default = "accuracy", help = "what the best model has most of"},
+}
 
 ---Options of what words are read by.
 options.words = {

@@ -1,4 +1,4 @@
----Results of a script on standard output.
+---Results of a script, on standard output or in a file.
 local cli = require "rnn.cli"
 
 local output = {}
@@ -21,6 +21,20 @@ end
 ---Hands what was written to the reader.
 function output.flush()
   check(io.stdout:flush())
+end
+
+---Writes a page of HTML; a failure ends the program with exit code 5.
+---@param path string
+---@param text string
+function output.page(path, text)
+  local file, wrong = io.open(path, "wb")
+  local ok = file
+  if ok then ok, wrong = file:write(text) end
+  if file then
+    local closed, why = file:close()
+    if ok and not closed then ok, wrong = nil, why end
+  end
+  if not ok then cli.fail(5, "cannot write the page: %s", wrong) end
 end
 
 return output

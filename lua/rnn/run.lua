@@ -16,9 +16,9 @@
 ---    end)
 ---
 ---The folder holds `log.jsonl` (one JSON object a line: the first has
----"event":"start" and the whole configuration, then step, val, checkpoint and
----warn, the last one end; losses in nats), `last.safetensors` to go on from,
----`best.safetensors` with the lowest validation loss and, when asked for,
+---"event":"start" and the whole configuration, then step, val, checkpoint, warn
+---and resume, the last one end; losses in nats), `last.safetensors` to go on
+---from, `best.safetensors` with the lowest validation loss and, when asked for,
 ---`step-N.safetensors`. One run at a time works in a folder.
 ---
 ---With an optimizer that keeps averages of the parameters (rnn.ASGD, rnn.EMA)
@@ -87,6 +87,13 @@ end
 local function made_by()
   return {version = core.version, kernels = core.kernels(),
           blas = core.blas()}
+end
+
+---When and on what training begins or goes on.
+local function machine()
+  local t = made_by()
+  t.threads, t.utc, t.cpu = core.threads(), core.sys.utc(), core.sys.cpu()
+  return t
 end
 
 ---What validations have told, to be kept in a checkpoint.
@@ -198,9 +205,8 @@ local function open_log(self)
   self.past = past or 0.0
   if uncut then self:warn("the log goes on as it is: %s", uncut) end
   if past then return true end
-  local first = {config = self.o.config, threads = core.threads(),
-                 utc = core.sys.utc()}
-  for k, v in pairs(made_by()) do first[k] = v end
+  local first = machine()
+  first.config, first.unit = self.o.config, self.o.unit
   for k, v in pairs(self.o.start or {}) do first[k] = v end
   self:log("start", first)
   return true
@@ -270,6 +276,9 @@ function run.open(o)
   self.began, self.mark = run.clock(), run.clock()
   self.from, self.before = self.at.step, self.past
   if self.resumed then
+    local now = machine()
+    now.step = self.at.step
+    self:log("resume", now)
     if self.resumed.passed then
       self:warn("%s; going on from %s", self.resumed.passed,
                 self.resumed.path)

@@ -10,6 +10,7 @@
 ---    x       (W,N,I) what is read: v, inputs, what is known of the next step
 ---    v       (W,N,D) the targets
 ---    held    (1,N,E) the last inputs, or nil
+---    H       steps to forecast: only recursive ones have a choice
 ---    known   (H,N,K) what is known of the steps to come, or nil
 ---    y       (H,N,D) what is to be said of them
 ---Results are (H,N,D,P) for a distribution of P numbers.
@@ -79,7 +80,7 @@ end
 
 -- }==
 
-local strategies = {}
+local strategies = {NAMES = {"recursive", "direct", "seq2seq"}}
 
 -- {== Recursive ==
 
@@ -108,8 +109,7 @@ end
 ---too, (H,N*copies,D).
 function recursive.free(m, known, view, choose, copies)
   local h, state = m.rnn(view.x)
-  local keys, H = h, known.horizon
-  local rows = {}
+  local keys, H, rows = h, view.H, {}
   for _, name in ipairs {"held", "known"} do
     rows[name] = copied(view[name], copies, 2)
   end

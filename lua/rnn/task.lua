@@ -93,12 +93,13 @@ end
 
 ---Opens the run as the options say.
 ---@param self rnn.Task
----@param o rnn.RunOptions what is not among the options
+---@param o rnn.RunOptions what is not among the options; with `start`
 function task.open_run(self, o)
   local opts = self.opts
   o.dir, o.model, o.config = opts.out, self.model, options.lasting(opts)
   o.resume, o.new_data, o.overwrite = self.saved, opts.allow_new_data,
                                       opts.overwrite
+  o.start.unit, o.start.script = self.unit, self.spec.name
   o.horizon = self.total or 10000
   o.schedule, o.seconds = options.schedule(opts, o.horizon), opts.time
   for _, name in ipairs {"accumulate", "save_every", "eval_every", "keep",

@@ -7,6 +7,7 @@
 ---    local page = textmap.html {
 ---      title = "moods", pieces = {"so", " <b>", "\n"},
 ---      views = {{name = "mood", values = {0.5, -1, 0}}}}
+local html = require "rnn.html"
 local show = require "rnn.show"
 
 local textmap = {}
@@ -111,25 +112,7 @@ end
 ---@field views rnn.TextView[]
 ---@field places? rnn.TextPlaces
 
-local ENTITIES = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
-                  ['"'] = "&quot;", ["'"] = "&#39;"}
-
----A text as HTML, in content and in attributes.
----@param s string any bytes
----@return string
-function textmap.escape(s)
-  local lines = {}
-  for line in (s .. "\n"):gmatch "([^\n]*)\n" do
-    lines[#lines + 1] = show.text(line):gsub("[&<>\"']", ENTITIES)
-  end
-  return table.concat(lines, "&#10;")
-end
-
 local STYLE = [[
-:root { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem;
-  margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.3rem; overflow-wrap: anywhere }
 input { margin: 0 .3em 0 0 }
 label { margin-right: 1.2em; white-space: nowrap }
 p.view { display: none; margin: .5rem 0 }
@@ -140,9 +123,7 @@ pre { print-color-adjust: exact; padding: .7rem;
 pre span:hover, pre span:target { outline: 2px solid }
 pre b::before { content: "\21B5"; font-weight: normal; opacity: .4 }
 pre .odd { font-style: italic; opacity: .75 }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { text-align: left; vertical-align: top; padding: .1rem .8rem .1rem 0;
-  max-width: 18em }
+th, td { max-width: 18em }
 td:last-child { max-width: 40em }
 ]]
 
@@ -172,11 +153,11 @@ local function view_choice(views)
   for i, view in ipairs(views) do
     parts[#parts + 1] = ('<input type="radio" name="view" id="v%d"%s>' ..
       '<label for="v%d">%s</label>\n'):format(i, i == 1 and " checked" or "",
-      i, textmap.escape(view.name))
+      i, html.escape(view.name))
   end
   for i, view in ipairs(views) do
     parts[#parts + 1] = ('<p class="view v%d">%s</p>\n'):format(i,
-      textmap.escape(view.about or ""))
+      html.escape(view.about or ""))
   end
   return table.concat(parts)
 end
@@ -201,10 +182,10 @@ local function text_spans(map)
   for i, text in ipairs(faces) do
     local id = anchored[i] and (' id="t%d"'):format(i) or ""
     local note = map.notes and (' title="%s"'):format(
-                 textmap.escape(map.notes[i])) or ""
+                 html.escape(map.notes[i])) or ""
     parts[i] = ('<span%s class="%s"%s>%s</span>'):format(id,
       classes_of(map.views, i, odd[i]), note,
-      (text:gsub("[&<>\"']", ENTITIES):gsub("\n", "<b>\n</b>")))
+      (html.entities(text):gsub("\n", "<b>\n</b>")))
   end
   return table.concat(parts)
 end
@@ -213,12 +194,12 @@ local function places_table(places)
   if not places then return "" end
   local rows = {"<table>\n<tr>"}
   for _, head in ipairs(places.heads) do
-    rows[#rows + 1] = "<th>" .. textmap.escape(head) .. "</th>"
+    rows[#rows + 1] = "<th>" .. html.escape(head) .. "</th>"
   end
   for _, place in ipairs(places) do
     rows[#rows + 1] = "</tr>\n<tr>"
     for k, cell in ipairs(place) do
-      local text = textmap.escape(cell)
+      local text = html.escape(cell)
       if k == 1 then
         text = ('<a href="#t%d">%s</a>'):format(place.at, text)
       end
@@ -233,16 +214,11 @@ end
 ---@param map rnn.TextMap
 ---@return string html valid UTF-8
 function textmap.html(map)
-  return table.concat {
-    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
-    '<meta http-equiv="Content-Security-Policy" ',
-    "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
-    '<meta name="viewport" content="width=device-width">\n',
-    "<title>", textmap.escape(map.title), "</title>\n<style>\n", STYLE,
-    view_style(map.views), "</style>\n</head>\n<body>\n<h1>",
-    textmap.escape(map.title), "</h1>\n<p>", textmap.escape(map.about or ""),
-    "</p>\n", view_choice(map.views), "<pre>\n", text_spans(map), "</pre>\n",
-    places_table(map.places), "</body>\n</html>\n"}
+  return html.page {
+    title = map.title, style = STYLE .. view_style(map.views),
+    body = table.concat {
+      "<p>", html.escape(map.about or ""), "</p>\n", view_choice(map.views),
+      "<pre>\n", text_spans(map), "</pre>\n", places_table(map.places)}}
 end
 
 -- }==

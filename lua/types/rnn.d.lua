@@ -689,6 +689,100 @@ function core.bpe_fit(words, size, least) end
 ---@return integer n bytes before the white space that is last, 0 without such
 function core.words_gap(s) end
 
+---What is wrong with a row or a cell, as rnl_CsvFault says it in rnl.h.
+---@class rnn.CsvFault
+---@field what string
+---@field line integer
+---@field cells integer of the row
+---@field column integer|nil
+---@field cell string|nil
+---@field kind string|nil of the column
+---@field since integer|nil the line that the kind was guessed from
+
+---Cuts tables into rows, and cells into numbers and dates; rnn.data has what
+---programs use. What gives nothing takes more bytes, or the end is reached.
+---@class rnn.CsvReader: userdata
+local CsvReader = {}
+
+---Adds bytes; nil: there are no more.
+---@param s string|nil
+function CsvReader:feed(s) end
+
+---Adds a cell that stands for no number.
+---@param cell string
+function CsvReader:missing(cell) end
+
+---@param kinds ("text"|"number"|"date"|"guess")[] of all columns
+---@param keep boolean whether numbers are kept for `tensor`
+---@param date_format? string
+function CsvReader:columns(kinds, keep, date_format) end
+
+---@param again boolean whether the row comes once more
+---@return string[]|nil cells of the next row
+---@return integer|rnn.CsvFault|nil line or fault
+function CsvReader:row(again) end
+
+---@param names (string|integer)[] of the columns
+---@return table<string|integer, string|number>|nil row
+---@return integer|rnn.CsvFault|nil line or fault
+function CsvReader:record(names) end
+
+---Takes all rows that the bytes hold.
+---@param lists string[][] of each column, for cells that are text
+---@return nil
+---@return rnn.CsvFault|nil
+function CsvReader:take(lists) end
+
+---@param column integer
+---@return "text"|"number"|"date"|"guess" kind "guess": all are missing
+function CsvReader:kind(column) end
+
+---@param column integer
+---@return rnn.Tensor numbers (n) float64, once
+function CsvReader:tensor(column) end
+
+---Lets go of all but the lines of rows.
+---@return integer rows
+function CsvReader:finish() end
+
+---@param row integer
+---@return integer line
+function CsvReader:line(row) end
+
+function CsvReader:close() end
+
+---@param separator string
+---@return rnn.CsvReader
+function core.csv_reader(separator) end
+
+---Dates; rnn.data.dates has what programs use.
+---@param s string
+---@param format? string
+---@return number|nil seconds
+---@return string? wrong "spelling", "order" or "range"
+function core.date_read(s, format) end
+
+---@param seconds number
+---@return rnn.DateFields|nil
+function core.date_fields(seconds) end
+
+---@param seconds number
+---@param unit string
+---@param count number
+---@param day integer|nil
+---@param n integer
+---@return number|nil seconds
+function core.date_after(seconds, unit, count, day, n) end
+
+---@param times rnn.Tensor float64
+---@return string spacing
+---@return string unit
+---@return number count
+---@return integer day
+---@return integer row
+---@return integer steps
+function core.date_frequency(times) end
+
 ---The words of a dictionary, each with a frequency and a tag; rnn.dict has what
 ---programs use.
 ---@class rnn.Dictionary: userdata

@@ -10,7 +10,8 @@ local shell = require "rnn.shell"
 ---@field name string
 ---@field task string for people
 ---@field needs? string what must lie in --corpora; without, the data are made
----@field train string script and options; {d} is the folder of `needs`
+---@field make? string script and options that make them in the folder {d}
+---@field train string script and options; {d} is the folder of the data
 ---@field result string pattern of the number in what the script prints
 ---@field unit string
 ---@field least? number the number must be so large
@@ -21,6 +22,7 @@ local WORD = "train_wordlm.lua --data {d}/ptb.train.txt --valid-data " ..
 local PERPLEXITY = "\ntest .-perplexity ([%d.]+)"
 local F1, ACCURACY = "\ntest .- f1 ([%d.]+)", "\ntest .-accuracy ([%d.]+)"
 local WER = "\nwer +([%d.]+)"
+local RMSE, MSE = "\nmodel +([%d.]+)", "\nmodel [^\n]- ([%d.]+)\n"
 local EWT = "--data {d}/en_ewt-ud-train.conllu.gz --valid-data " ..
             "{d}/en_ewt-ud-dev.conllu.gz --test-data " ..
             "{d}/en_ewt-ud-test.conllu.gz --format conllu "
@@ -62,6 +64,25 @@ local ROWS = {
      "held out", needs = "classify/languages", least = 97, unit = "%",
    train = "train_classifier.lua --preset chars --invalid replace --test " ..
      "0.1 --data {d}/languages.tsv", result = ACCURACY},
+  {name = "cbf", task = "cylinder, bell, funnel: 30 series to learn from, " ..
+     "900 to test", make = "make_series.lua cbf --out {d}", least = 97,
+   train = "train_seriesclassifier.lua --data {d}/train.ts --test-data " ..
+     "{d}/test.ts --val 0", result = ACCURACY, unit = "%"},
+  {name = "airline", task = "AirPassengers, one month ahead, the last third",
+   needs = "timeseries/classic", result = RMSE, unit = "RMSE", most = 17,
+   train = "forecast.lua --data {d}/airline-passengers.csv --test 0.33 " ..
+     "--log --difference both --epochs 100"},
+  {name = "sunspots", task = "sunspots, one month ahead, the last fifth",
+   needs = "timeseries/classic", result = RMSE, unit = "RMSE", most = 18.5,
+   train = "forecast.lua --data {d}/monthly-sunspots.csv --window 48"},
+  {name = "temperatures", task = "lowest temperature of the next day, the " ..
+     "last fifth", needs = "timeseries/classic", result = RMSE, unit = "RMSE",
+   train = "forecast.lua --data {d}/daily-min-temperatures.csv --window 30 " ..
+     "--calendar yearday --epochs 10", most = 2.3},
+  {name = "etth1", task = "ETTh1, oil temperature of the next 24 hours",
+   needs = "timeseries/ett", result = MSE, unit = "MSE/var", most = 0.0343,
+   train = "forecast.lua --data {d}/ETTh1.csv.gz --to 2018-02-20T23:00 " ..
+     "--val 2880 --test 2880 --horizon 24 --window 96 --epochs 5"},
   {name = "ewt", task = "UD English EWT, parts of speech",
    needs = "tagging/ud-english-ewt", result = ACCURACY, unit = "% UPOS",
    train = "train_tagger.lua " .. EWT .. "--hidden 200 --lr 2e-3 --epochs 25",
@@ -123,7 +144,8 @@ local opts = cli.parse(arg, {
 })
 
 local function folder_of(row)
-  return row.needs and opts.corpora .. "/" .. row.needs
+  return row.needs and opts.corpora .. "/" .. row.needs or
+         opts.out .. "/" .. row.name .. ".data"
 end
 
 local function is_there(row)
@@ -152,24 +174,17 @@ local function chosen()
 end
 
 ---The words of a command, {d} filled in, as a shell takes them.
-local function words_of(row)
+local function words_of(row, command)
   local words = {}
-  for word in row.train:gmatch "%S+" do
+  for word in command:gmatch "%S+" do
     words[#words + 1] = word:gsub("{d}", function() return folder_of(row) end)
   end
   return words
 end
 
----Runs a row to its end; returns what it printed.
-local function run(row)
-  local words = words_of(row)
+---Runs a script to its end; returns what it printed.
+local function run_script(row, words)
   local script = "../" .. table.remove(words, 1)
-  local dir = opts.out .. "/" .. row.name
-  table.move({"--out", dir, "--seed", tostring(opts.seed), "--threads",
-              tostring(opts.threads)}, 1, 6, #words + 1, words)
-  if lfs.attributes(dir .. "/last.safetensors", "mode") then
-    words[#words + 1] = "--resume"
-  end
   local pipe = assert(io.popen(shell.command(script, table.unpack(words)) ..
                                " 2>&1", "r"))
   local text = pipe:read "a"
@@ -178,7 +193,20 @@ local function run(row)
     cli.fail(code == 130 and 130 or 1, "%s: %s", row.name,
              text:match "([^\n]*)\n*$")
   end
-  return text, dir
+  return text
+end
+
+---Runs a row to its end; returns what it printed.
+local function run(row)
+  if row.make then run_script(row, words_of(row, row.make)) end
+  local words = words_of(row, row.train)
+  local dir = opts.out .. "/" .. row.name
+  table.move({"--out", dir, "--seed", tostring(opts.seed), "--threads",
+              tostring(opts.threads)}, 1, 6, #words + 1, words)
+  if lfs.attributes(dir .. "/last.safetensors", "mode") then
+    words[#words + 1] = "--resume"
+  end
+  return run_script(row, words), dir
 end
 
 ---The command as people would type it.

@@ -43,8 +43,11 @@ typedef struct Text {
   size_t n;
 } Text;
 
-/* Rows in the first block of a column, each is twice that before, and most. */
-enum { FIRST_ROWS = 16, DOUBLINGS = 12 };
+/*
+** Rows in the first block of a column, and how often the next one has twice as
+** many: blocks of some MiB are such that allocators give back to the system.
+*/
+enum { FIRST_ROWS = 16, DOUBLINGS = 15 };
 
 struct rnl_Csv {
   rnl_Context *ctx;
@@ -70,7 +73,7 @@ struct rnl_Csv {
   unsigned char may_miss[256]; /* the bytes that they begin with; NUL: none */
   char *format;                /* of dates, or NULL */
   Column *column;
-  int columns;
+  int columns;                 /* 0 until they are known */
   int keep;
   uint64_t rows;
   double **block;              /* 'columns' of each size; NULL of text */
@@ -125,7 +128,7 @@ void rnl_csv_finish (rnl_Csv *r) {
   r->cut = 0;
   r->nblocks = r->block_room = r->left = 0;
   r->nmissing = r->missing_room = 0;
-  r->columns = 0;
+  r->columns = -1;   /* there will be no others */
   r->ended = 1;
 }
 
@@ -187,7 +190,7 @@ int rnl_csv_dates (rnl_Csv *r, const char *format) {
 
 int rnl_csv_columns (rnl_Csv *r, int n, const rnl_CsvKind *kind, int keep) {
   size_t bytes = rnli_mul((size_t)n, sizeof *r->column);
-  if (r->column || n < 1)
+  if (r->columns || n < 1)
     return rnli_error(r->ctx, RNL_ESTATE, "csv: columns are given once");
   for (int i = 0; i < n; i++)
     if (kind[i] == RNL_CSV_GUESS && !keep)

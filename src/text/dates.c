@@ -352,7 +352,8 @@ static int clamped (int64_t month, int day) {
 /* So many weekdays on; from a weekend they count from its near side. */
 static int64_t weekdays_on (int64_t days, int64_t n) {
   int at = weekday_of(days);
-  if (at > 4 && n != 0) {
+  if (n == 0) return days;
+  if (at > 4) {
     days += n > 0 ? 4 - at : 7 - at;
     at = n > 0 ? 4 : 0;
   }

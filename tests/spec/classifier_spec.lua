@@ -482,7 +482,7 @@ describe("classify", function()
     code, out, err = classify(TEXT, "--html", dir .. "/none/why.html")
     assert.equal(5, code)
     assert.truthy(out:find "^pos\n", out)
-    assert.truthy(err:find("could not save: ", 1, true), err)
+    assert.truthy(err:find("cannot write the page: ", 1, true), err)
   end)
 
   it("says when a model has no weights to show", function()

@@ -53,13 +53,15 @@ end)
 describe("a manual page", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
-                           "completion.lua", "gradient_flow.lua",
+                           "report.lua", "completion.lua", "gradient_flow.lua",
                            "longterm.lua", "train_tagger.lua", "tag.lua",
                            "caption.lua", "inspect.lua",
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "train_seq2seq.lua",
-                           "translate.lua"} do
+                           "translate.lua", "make_series.lua",
+                           "train_seriesclassifier.lua",
+                           "classify_series.lua", "forecast.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

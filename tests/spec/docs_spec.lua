@@ -89,12 +89,14 @@ describe("the documents", function()
   end)
 
   it("the examples of modules and layers run", function()
-    local names = {"activations", "ctc", "data", "dict", "heatmap", "metrics",
-                   "models/seq2seq", "quantile", "regularise", "scan",
-                   "textmap", "translate", "vectors"}
-    for _, name in ipairs {"batches", "conll", "csv", "labelled", "labels",
-                           "padded", "pairs", "segmented", "shortened", "spans",
-                           "split", "vocabulary"} do
+    local names = {"activations", "ctc", "data", "dict", "html", "metrics",
+                   "models/seq2seq", "naive", "plot", "plot/heatmap",
+                   "quantile", "regularise", "scan", "textmap", "translate",
+                   "vectors"}
+    for _, name in ipairs {"batches", "conll", "csv", "dates", "frame",
+                           "labelled", "labels", "padded", "pairs", "scaler",
+                           "segmented", "shortened", "spans", "split",
+                           "ts", "vocabulary", "windows"} do
       names[#names + 1] = "data/" .. name
     end
     for path in io.popen("ls lua/rnn/layers"):lines() do

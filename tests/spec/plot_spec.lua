@@ -180,7 +180,8 @@ describe("what cannot be plotted", function()
     fails(3, "nothing to plot", one, "--from", "100")
     fails(5, "No such file or directory", one, "--out", dir .. "/nope/p.png")
     fails(2, ".png or .svg, or be -", one, "--out", dir .. "/p.jpg")
-    fails(2, "--what must be one of", one, "--what", "los")
+    fails(3, "one: the log has no 'los'; it has loss, lr, val",
+          one, two, "--what", "los")
     fails(2, "missing argument 'run'")
   end)
 
@@ -201,6 +202,320 @@ describe("what cannot be plotted", function()
   end)
 end)
 
+---The CSV rows that a call leaves where there is no gnuplot.
+local function rows_of(call)
+  local path = write("rows.lua", ([[
+    local plot, nan = require("rnn").plot, 0 / 0
+    local ok, wrong, code = plot.%s
+    assert(not ok and not code and wrong:find("gnuplot%%-nox"), wrong)]])
+    :format(call:format(("%q"):format(dir .. "/rows.png"))))
+  os.remove(dir .. "/rows.csv")
+  local code, _, err = sandbox.shell("PATH=/nonexistent " ..
+    quote(sandbox.program) .. " " .. quote(path))
+  assert.equal(0, code, err)
+  assert.falsy(io.open(dir .. "/rows.png"))
+  local rows = {}
+  for row in sandbox.read(dir .. "/rows.csv"):gmatch "[^\n]+" do
+    rows[#rows + 1] = row
+  end
+  return rows
+end
+
+---What a program prints that draws on the terminal.
+local function printed(call)
+  local path = write("printed.lua", ([[
+    local rnn = require "rnn"
+    assert(rnn.plot.%s)]]):format(call))
+  local code, out, err = sandbox.shell(quote(sandbox.program) .. " " ..
+                                       quote(path))
+  assert.equal(0, code, err)
+  return out
+end
+
+describe("a score of validations", function()
+  local tagged = {}
+  for i, name in ipairs {"t1", "t2"} do
+    tagged[i] = log(name, step(1, '"loss":1'),
+      ('{"event":"val","step":1,"val_loss":1,"f1":%d,"best":true}'):format(i))
+  end
+
+  it("is drawn, of one run and of several", function()
+    assert.same({"line,step,f1 (validation)", ",1,1", ",2,6"},
+                data(log("t0", step(1, '"loss":1'), step(2, '"loss":1'),
+                  '{"event":"val","step":1,"f1":1}',
+                  '{"event":"val","step":2,"f1":6}'), "--what", "f1"))
+    assert.same({"line,step,f1 (validation)", "t1,1,1", "t2,1,2"},
+                data(tagged[1], tagged[2], "--what", "f1"))
+  end)
+
+  it("is named, with all there is, when a log lacks it", function()
+    local events = {{event = "step", step = 1, loss = 1},
+                    {event = "val", step = 1, val_loss = 2, f1 = 3, x = "a"}}
+    assert.same({{"loss", "val", "f1"}, 1}, {plot.log_fields(events)})
+    local ok, wrong, code = plot.run_curves("-", {{name = "a",
+      events = events}}, {what = "bleu"})
+    assert.same({false, "EDATA", "a: the log has no 'bleu'; it has loss, " ..
+                 "val, f1"}, {ok or false, code, wrong})
+    assert.truthy(select(2, plot.run_curves("-", {{name = "a", events = {}}}))
+                  :find("nothing to draw", 1, true))
+  end)
+
+  it("stands beside losses in the unit of the log", function()
+    local function label(start)
+      local path = dir .. "/unit"
+      os.execute("mkdir -p " .. quote(path))
+      write("unit/log.jsonl", start .. "\n" .. step(1, '"loss":1') .. "\n")
+      return data(path)[1]
+    end
+    assert.equal("line,step,loss (nats per word)",
+                 label '{"event":"start","unit":"word"}')
+    assert.equal("line,step,loss (squared error per hour)",
+                 label('{"event":"start","unit":"hour","measure":' ..
+                       '"squared error"}'))
+    assert.equal("line,step,loss", label '{"event":"start"}')
+    assert.equal("line,step,loss", label '{"event":"start","unit":{"a":1}}')
+    label '{"event":"start","unit":"word"}'
+    assert.equal("line,step,loss; points: validation",
+                 data(dir .. "/unit", one)[1])
+  end)
+end)
+
+describe("dates", function()
+  local dates = require "rnn.plot.dates"
+  local DAY <const> = 86400
+
+  ---Labels of tics, "|" where their second lines begin.
+  local function labels(from, to, most)
+    local list = {}
+    for i, tic in ipairs(dates.tics(from, to, most)) do
+      list[i] = tic.label:gsub("\n", "|")
+    end
+    return table.concat(list, " ")
+  end
+
+  it("have tics at round places, the rest below where it changes", function()
+    assert.equal("00:00|1970-01-01 12:00 00:00|1970-01-02 12:00",
+                 labels(0, 1.9 * DAY, 4))
+    assert.equal("Dec 31|2019 Jan 01|2020 Jan 02",
+                 labels(18261 * DAY, 18263 * DAY, 3))
+    assert.equal("Dec|2019 Jan|2020 Feb Mar",
+                 labels(18231 * DAY, 18330 * DAY, 4))
+    assert.equal("1980 1990 2000", labels(3650 * DAY, 11000 * DAY, 4))
+    assert.equal("23:59:58|1969-12-31 00:00:00|1970-01-01",
+                 labels(-2, 1, 2))
+  end)
+
+  it("have their months where the calendar has them", function()
+    for _, tic in ipairs(dates.tics(-4000 * DAY, 30000 * DAY, 2000)) do
+      assert.equal("01", os.date("!%d", tic.x))
+      assert.equal(tic.label:match "^%a+", os.date("!%b", tic.x))
+    end
+  end)
+
+  it("have few tics, over any time", function()
+    local state = 1
+    for _ = 1, 300 do
+      state = state * 48271 % 2147483647
+      local from = (state % 4e9) * 60 - 6e10
+      state = state * 48271 % 2147483647
+      local to = from + 10 ^ (state % 1100 / 100)
+      if dates.fits(from) and dates.fits(to) then
+        local tics = dates.tics(from, to, 8)
+        assert.truthy(#tics <= 9, #tics)
+        for _, tic in ipairs(tics) do
+          assert.truthy(tic.x >= from and tic.x <= to)
+        end
+      end
+    end
+  end)
+
+  it("are written as such, and refused where they are none", function()
+    assert.same({"line,x,y", "a,2017-07-14T02:40:00Z,1", "a,2017-07-15,2"},
+                rows_of [[lines(%s, {dates = true, lines = {{name = "a",
+                  x = {1.5e9, 1500076800}, y = {1, 2}}}})]])
+    local ok, wrong, code = plot.lines("-", {dates = true, lines = {
+      {x = {1, 1e15}, y = {1, 2}}}})
+    assert.same({false, "EDATA"}, {ok or false, code})
+    assert.truthy(wrong:find("dates are seconds since 1970", 1, true), wrong)
+  end)
+end)
+
+describe("ranges, bands and marks", function()
+  it("are rows of the data", function()
+    assert.same({"line,t,y", "b low,1,0", "b low,2,1", "b high,1,3",
+                 "b high,2,4", "a,1,1", "a,2,2", "odd from,1,", "odd to,2,",
+                 "range from,3,", "range to,4,", "end,2,", "mark,1,"},
+      rows_of [[lines(%s, {xlabel = "t",
+        lines = {{name = "a", x = {1, 2}, y = {1, 2}}},
+        bands = {{name = "b", x = {1, 2}, low = {0, 1}, high = {3, 4}}},
+        spans = {{1, 2, "odd"}, {3, 4}}, marks = {{2, "end"}, {1}}})]])
+    assert.same({"panel,line,x,y", "1,a,1,2", "1,m,5,", "2,,1,3", "2,m,5,"},
+      rows_of [[panels(%s, {marks = {{5, "m"}}, panels = {
+        {lines = {{name = "a", x = {1, 2}, y = {2, nan}}}},
+        {lines = {{x = {1}, y = {3}}}}}})]])
+  end)
+
+  it("are marked below a plot on a terminal", function()
+    if not have then return pending "gnuplot is not installed" end
+    local out = printed [[lines("-", {
+      lines = {{name = "a", x = {0, 100}, y = {1, 2}}},
+      spans = {{50, 60, "odd"}, {0 / 0, 1}, {80, 80, "new"}},
+      marks = {{30, "here"}, {1 / 0, "nowhere"}}})]]
+    assert.truthy(out:find "%-=====+%-", out)
+    assert.truthy(out:find("odd", 1, true) and out:find("new", 1, true))
+    assert.truthy(out:find("here", 1, true))
+    assert.falsy(out:find("nowhere", 1, true))
+    for line in out:gmatch "[^\n]+" do assert.truthy(#line <= 79, line) end
+  end)
+
+  it("are drawn over numbers and dates, with panels above", function()
+    if not have then return pending "gnuplot is not installed" end
+    local x, y = {}, {}
+    for t = 1, 3000 do x[t], y[t] = 1.5e9 + 3600 * t, math.sin(t / 50) end
+    local path = dir .. "/panels.svg"
+    assert(plot.panels(path, {
+      dates = true, title = "two", spans = {{x[100], x[200], "odd"}},
+      marks = {{x[2000], "training ends"}},
+      panels = {{lines = {{name = "a", x = x, y = y}}, ylabel = "volt"},
+                {bands = {{name = "b", x = x, low = y, high = x}},
+                 lines = {{x = {}, y = {}}}},
+                {lines = {{x = {1}, y = {0 / 0}}}}}}))
+    local svg = sandbox.read(path)
+    for _, text in ipairs {"two", "volt", "odd", "training ends", "no data",
+                           "2017"} do
+      assert.truthy(svg:find(text, 1, true), text)
+    end
+    assert.equal(1, select(2, svg:gsub(">training ends<", "")))
+  end)
+
+  it("are refused when something is missing", function()
+    local function raises(message, o)
+      local ok, wrong = pcall(plot.lines, "-", o)
+      assert.falsy(ok)
+      assert.truthy(tostring(wrong):find(message, 1, true), wrong)
+    end
+    raises("unknown option 'linse'", {linse = {}})
+    raises("item 1 of 'lines' must have a table 'y', got nil",
+           {lines = {{x = {1}}}})
+    raises("item 2 of 'spans' must have a number '2', got nil",
+           {lines = {}, spans = {{1, 2}, {1}}})
+    raises("'style' must be line, pale, points or dashed, got 'bar'",
+           {lines = {{x = {1}, y = {1}, style = "bar"}}})
+    raises("item 1 of 'bands' must have a table 'low', got number",
+           {bands = {{x = {1}, low = 1, high = {1}}}})
+  end)
+end)
+
+describe("texts of a plot", function()
+  local EVIL = "it's \"q\" `touch %s/owned` $(x)\n%%d {/Bold b} ^y \27[31m " ..
+               "\xFF\xFE \u{202E}\u{4E2D} <b>&amp;</b>"
+  local evil = EVIL:format(dir)
+
+  it("may be any bytes, of any length, and nothing obeys them", function()
+    if not have then return pending "gnuplot is not installed" end
+    local path = dir .. "/''it's; `touch owned` $(x).svg"
+    for _, text in ipairs {evil, ("long "):rep(100000), "", "%s%n", "'", "\\",
+                           ("''; system('touch %s/owned'); #''"):format(dir)}
+    do
+      assert(plot.lines(path, {
+        lines = {{name = text, x = {1, 2}, y = {1, 2}}}, title = text,
+        bands = {{name = text, x = {1, 2}, low = {0, 1}, high = {3, 3}}},
+        spans = {{1, 2, text}}, marks = {{1.5, text}}, xlabel = text,
+        ylabel = text}))
+      local svg = sandbox.read(path)
+      assert.truthy(#svg < 200000 and utf8.len(svg))
+      assert.falsy(svg:find "<b>" or svg:find "\27")
+      assert(plot.confusion(path, {[text] = {[text] = 1, b = 2}},
+                            {title = text}))
+      assert.truthy(utf8.len(sandbox.read(path)))
+    end
+    assert.falsy(io.open(dir .. "/owned") or io.open "owned")
+  end)
+end)
+
+describe("a forecast", function()
+  it("goes on from the end of the history", function()
+    assert.same({"line,step,y", "80 % low,3,7", "80 % low,4,1",
+      "80 % high,3,7", "80 % high,4,9", "50 % low,3,7", "50 % low,4,3",
+      "50 % high,3,7", "50 % high,4,6", "history,2,6", "history,3,7",
+      "naive,3,7", "naive,4,7", "truth,3,7", "truth,4,5", "median,3,7",
+      "median,4,4", "mark,3,"},
+      rows_of [[forecast(%s, {history = {5, 6, 7}, forecast = {4},
+        truth = {5}, shown = 2, name = "median",
+        intervals = {{level = 0.5, low = {3}, high = {6}},
+                     {level = 0.8, low = {1}, high = {9}}},
+        floors = {{name = "naive", y = {7}}}})]])
+    assert.same({"line,x,y", "forecast,1970-01-01,4"},
+      rows_of [[forecast(%s, {history = {}, forecast = {4}, dates = true,
+        times = {0}})]])
+  end)
+
+  it("shows a part of a long history that fits the forecast", function()
+    local rows = rows_of [[forecast(%s, {forecast = {1, 2}, history =
+      (function() local t = {} for i = 1, 500 do t[i] = i end return t end)()
+      })]]
+    assert.equal("history,461,461", rows[2])
+    assert.equal("history,500,500", rows[41])
+  end)
+
+  it("is a picture, with dates or steps, or a message", function()
+    if have then
+      local history, times = {}, {}
+      for t = 1, 100 do history[t] = t % 7 end
+      for t = 1, 103 do times[t] = 86400 * t end
+      for _, o in ipairs {{}, {times = times, dates = true}} do
+        o.history, o.forecast, o.truth = history, {1, 0 / 0, 3}, {2}
+        o.intervals = {{level = 0.9, low = {0, 0, 0}, high = {1, 2, 1 / 0}}}
+        local path = dir .. "/forecast.svg"
+        assert(plot.forecast(path, o))
+        assert.truthy(sandbox.read(path):find("90 %", 1, true))
+      end
+    end
+    local _, wrong = plot.forecast("-", {history = {1}, forecast = {1},
+                                         times = {1}})
+    assert.equal("'times' has 1 places, expected 2: those of the history " ..
+                 "and of the forecast", wrong)
+    _, wrong = plot.forecast("-", {history = {}, forecast = {}})
+    assert.equal("nothing to plot", wrong)
+  end)
+end)
+
+describe("a confusion matrix", function()
+  local F1 = [[select(2, rnn.metrics.f1({"a", "b", "b", "b"},
+                                        {"a", "a", "b", "b"})).confusion]]
+
+  it("is counts with shades on a terminal", function()
+    assert.equal("t\nrows: truth, columns: guess, shade: share of the row\n" ..
+      "  a  b\na 1\u{2592} 1\u{2592}\nb 0  2\u{2588}\n",
+      printed(('confusion("-", %s, {title = "t"})'):format(F1)))
+  end)
+
+  it("is shades alone where counts do not fit", function()
+    local out = printed [[confusion("-", (function() local t = {}
+      for i = 1, 22 do t["x" .. i] = {["x" .. i] = 1000} end return t end)())]]
+    assert.truthy(out:find "\u{2588}\u{2588}")
+    assert.falsy(out:find "1000")
+  end)
+
+  it("leaves its counts where there is no gnuplot", function()
+    assert.same({"truth,guess,value", "a,a,1", "a,b,1", "b,a,0", "b,b,2"},
+      rows_of [[confusion(%s, {a = {a = 1, b = 1}, b = {b = 2}})]])
+  end)
+
+  it("is a picture with counts in it", function()
+    if not have then return pending "gnuplot is not installed" end
+    local _, report = rnn.metrics.f1({1, 2, 2}, {1, 1, 2})
+    local path = dir .. "/confusion.svg"
+    assert(plot.confusion(path, report.confusion))
+    local svg = sandbox.read(path)
+    for _, text in ipairs {"truth", "guess", "share of the row"} do
+      assert.truthy(svg:find(text, 1, true), text)
+    end
+    local _, wrong = plot.confusion("-", {})
+    assert.equal("the confusion matrix is empty", wrong)
+  end)
+end)
+
 describe("run_curves", function()
   it("takes events as read_log gives them", function()
     local events = assert(rnn.run.read_log(one .. "/log.jsonl"))
@@ -214,17 +529,10 @@ describe("a heat map", function()
   local O = {rows = {{0, 1, 4}, {2, -1, 3}}, xlabels = {"ab", "\u{72D7}", "c"},
              ylabels = {"x", "\u{4E2D}\u{6587}"}, title = "t\27"}
 
-  ---What a program prints that draws on the terminal.
-  local function printed(o)
-    local path = write("heat.lua", ([[
-      local rnn = require "rnn"
-      assert(rnn.plot.heatmap("-", %s))]]):format(o))
-    return select(2, sandbox.shell(quote(sandbox.program) .. " " ..
-                                   quote(path)))
-  end
+  local function drawn(o) return printed(('heatmap("-", %s)'):format(o)) end
 
   it("stands on a terminal, its labels over columns two wide", function()
-    local text = printed [[{rows = {{0, 1, 4}, {2, -1, 3}},
+    local text = drawn [[{rows = {{0, 1, 4}, {2, -1, 3}},
       xlabels = {"ab", "\u{72D7}", "c"}, ylabels = {"x", "\u{4E2D}\u{6587}"},
       title = "t\27"}]]
     assert.equal("t\\x1b\n" ..
@@ -232,11 +540,11 @@ describe("a heat map", function()
       "     b  \u{72D7} c\n" ..
       "   x    \u{2591}\u{2591} \u{2588}\u{2588}\n" ..
       "\u{4E2D}\u{6587} \u{2592}\u{2592}    \u{2593}\u{2593}\n", text)
-    assert.equal(" \u{2588}\u{2588}\n", printed "{rows = {{1}}}")
-    assert.equal("\n", printed "{rows = {{0}}}")
+    assert.equal(" \u{2588}\u{2588}\n", drawn "{rows = {{1}}}")
+    assert.equal("\n", drawn "{rows = {{0}}}")
     assert.equal(" ?? \u{2588}\u{2588} \u{2588}\u{2588}\n" ..
                  "       \u{2592}\u{2592}\n",
-                 printed "{rows = {{0/0, 1/0, 2}, {-1/0, 0, 1}}}")
+                 drawn "{rows = {{0/0, 1/0, 2}, {-1/0, 0, 1}}}")
   end)
 
   it("is a picture, or leaves its data", function()
@@ -262,7 +570,7 @@ describe("a heat map", function()
     local _, out = sandbox.shell("PATH=/nonexistent " ..
       quote(sandbox.program) .. " " .. quote(from))
     assert.truthy(out:find("none.csv", 1, true), out)
-    assert.equal('"a ""b""","1",1\n"a ""b""","2",2\n',
+    assert.equal('y,x,value\n"a ""b""",1,1\n"a ""b""",2,2\n',
                  sandbox.read(dir .. "/none.csv"))
   end)
 

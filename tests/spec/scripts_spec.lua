@@ -652,15 +652,17 @@ end)
 describe("help", function()
   for _, script in ipairs {"train_charlm.lua", "train_wordlm.lua",
                            "sample.lua", "score.lua", "info.lua", "plot.lua",
-                           "completion.lua", "lstm_cell.lua",
+                           "report.lua", "completion.lua", "lstm_cell.lua",
                            "gradient_flow.lua", "longterm.lua",
                            "train_tagger.lua", "tag.lua", "caption.lua",
                            "train_segmenter.lua", "segment.lua",
                            "train_classifier.lua", "classify.lua",
                            "nearest.lua", "inspect.lua",
                            "train_seq2seq.lua", "translate.lua",
-                           "bench/bench.lua", "bench/variants.lua",
-                           "bench/results.lua"} do
+                           "make_series.lua", "train_seriesclassifier.lua",
+                           "classify_series.lua", "forecast.lua",
+                           "bench/bench.lua",
+                           "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
       assert.equal(0, code, err)

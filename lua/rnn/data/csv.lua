@@ -5,7 +5,7 @@
 ---    local data = require "rnn.data"
 ---    local path = os.tmpname()
 ---    assert(data.write_csv(path, {names = {"day", "t"}, columns = {
----      day = {"2020-01-01", "2020-01-02"}, t = {20.5, 0 / 0}}}))  -- NaN: empty
+---      day = {"2020-01-01", "2020-01-02"}, t = {20.5, 0 / 0}}})) -- NaN: empty
 ---    local t = assert(data.csv(path, {numbers = {"t"}, dates = {"day"}}))
 ---    print(t.count, t.columns.t[1]:item(), t:line(2))      -- 2, 20.5, 3
 ---    print(data.dates.format(t.columns.day[2]:item()))     -- 2020-01-02
@@ -22,8 +22,8 @@ local log = require "rnn.log"
 
 local csv = {}
 
----Without `numbers`, `text` and `guess` all cells stay as they are, strings, but
----for those of `dates`.
+---Without `numbers`, `text` and `guess` all cells stay as they are, strings,
+---but for those of `dates`.
 ---@class rnn.CsvOptions
 ---@field separator? string one character; default ","
 ---@field header? boolean whether the first row has the names of the columns;
@@ -306,7 +306,7 @@ local function note_header(rows, notes)
   for _, name in ipairs(rows.names) do
     if rows.o.header and tonumber(name) and not name:find "[xX]" then
       notes[1] = ("took the first row for names, and one of them is %s; set " ..
-                  "'header' to false if it is no header"):format(name)
+                  "'header' to false if it is no header"):format(shown(name))
       return
     end
   end
@@ -378,7 +378,7 @@ local function lists_of(t)
 end
 
 ---Writes a table by columns; the file is replaced as a whole or not at all.
----@param path string
+---@param path string "-" is standard output
 ---@param t rnn.CsvTable|table `names`, unless they are integers, are the first
 ---row; `columns` are tensors with one axis, or lists; those whose `kinds` are
 ---"date" are written as dates; without `count` the first column tells how many
@@ -407,7 +407,12 @@ function csv.write_csv(path, t, opts)
   for i = 1, t.count or #lists[t.names[1]] do
     put(function(name) return lists[name][i] end, "row " .. i)
   end
-  local ok, wrong = log.replace(path, table.concat(out))
+  local ok, wrong
+  if path == "-" then
+    ok, wrong = io.stdout:write(table.concat(out))
+  else
+    ok, wrong = log.replace(path, table.concat(out))
+  end
   if not ok then return nil, wrong, "EIO" end
   return true
 end

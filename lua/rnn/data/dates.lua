@@ -33,7 +33,7 @@ local LETTERS = {
   M = function(d) return ("%02d"):format(d.minute) end,
   S = function(d) return ("%02d"):format(math.floor(d.second)) end,
   f = function(d)
-    return ("%06d"):format((d.second - math.floor(d.second)) * 1e6 // 1 | 0)
+    return ("%06d"):format(math.floor(d.second % 1 * 1e6 + 0.5))
   end,
   z = function() return "+0000" end,
   ["%"] = function() return "%" end,
@@ -230,7 +230,8 @@ end
 local function broken(spacing, times, row, f, steps)
   local function text(i, how) return dates.format(times[i]:item(), how) end
   if spacing == "none" then
-    return ("row %d has no date (%s)"):format(row, times[row]:item())
+    local x = times[row]:item()
+    return ("row %d has no date (%s)"):format(row, x == x and x or "NaN")
   elseif spacing == "twice" then
     return ("rows %d and %d have the same date, %s"):format(row - 1, row,
            text(row))
@@ -254,6 +255,7 @@ end
 ---@param times rnn.Tensor|number[] seconds, float64 with one axis
 ---@return rnn.Frequency|nil nil when a row breaks the spacing
 ---@return string? message "row 5 ...", which names what is missing
+---@return integer? row that breaks it
 function dates.frequency(times)
   if type(times) == "table" then times = core.tensor(times, "float64") end
   if not core.is_tensor(times) or times.dtype ~= "float64" or
@@ -271,7 +273,7 @@ function dates.frequency(times)
   end
   local f = count > 0 and new_frequency(unit, count, day)
   if spacing == "regular" then return f end
-  return nil, broken(spacing, times, row, f, steps)
+  return nil, broken(spacing, times, row, f, steps), row
 end
 
 ---The time some steps later. A month that is too short for the day ends in its

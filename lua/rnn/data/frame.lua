@@ -20,6 +20,7 @@ local windowing = require "rnn.data.windows"
 local op = core.op
 local framing = {}
 
+local PIECE = 1 << 14     -- rows
 local MISSING = {"error", "interpolate", "last", "zero"}
 
 ---@class rnn.FrameRoles
@@ -28,7 +29,8 @@ local MISSING = {"error", "interpolate", "last", "zero"}
 ---@field inputs? string[] columns known up to now; {"all"} likewise
 ---@field known? string[] columns known ahead
 ---@field calendar? string[] of rnn.data.calendar.NAMES, known ahead too
----@field time? string column of dates; default the first one of dates
+---@field time? string column of dates; default the first one of dates; "none":
+---rows are counted, whatever dates there are
 ---@field date_format? string as data.csv takes it
 ---@field series? string column that tells series apart
 ---@field missing? "error"|"interpolate"|"last"|"zero" what becomes of missing
@@ -87,6 +89,7 @@ end
 
 ---The column of dates: the one asked for, the first there is, or none.
 local function find_time(t, wanted)
+  if wanted == "none" and not t.kinds.none then return nil end
   if wanted then return wanted, lacks(t, wanted, "date") end
   for _, name in ipairs(t.names) do
     if t.kinds[name] == "date" then return name end
@@ -98,7 +101,10 @@ local function settle(t, roles)
   local time, wrong = find_time(t, roles.time)
   wrong = wrong or roles.series and lacks(t, roles.series)
   if wrong then return nil, wrong end
-  local taken, full = {}, {time = time, series = roles.series}
+  local taken = {}
+  local full = {time = time or "none", series = roles.series,
+                calendar = roles.calendar or {},
+                date_format = roles.date_format}
   if roles.series then taken[roles.series] = true end
   for _, role in ipairs {"known", "inputs", "target"} do
     for _, name in ipairs(roles[role] or {}) do
@@ -134,13 +140,25 @@ end
 
 ---Rows of a tensor (R,F) or (R).
 local function pick(x, rows)
+  if #rows == #x then return x end
   if #x:shape() == 2 then return op.embedding(x, core.ids(rows)) end
   return op.embedding(x:reshape {#x, 1}, core.ids(rows)):reshape {#rows}
 end
 
+---As a list of the integers up to count.
+local function all_rows(count)
+  return setmetatable({}, {
+    __len = function() return count end,
+    __index = function(_, i) return i <= count and i or nil end})
+end
+
 ---The rows of each series of a table, in their order: {name, rows}.
 local function group(t, roles, from, to)
-  local times = roles.time and t.columns[roles.time]:totable()
+  if not roles.series and from == -math.huge and to == math.huge then
+    return {{name = "", rows = all_rows(t.count)}}
+  end
+  local times = t.columns[roles.time]
+  times = times and times:totable()
   local ids = roles.series and t.columns[roles.series]
   if core.is_tensor(ids) then ids = ids:totable() end
   local list, by_name = {}, {}
@@ -234,12 +252,14 @@ end
 
 ---The frequency of the times of a series, which all series share.
 local function find_frequency(self, t, one)
-  if not self.roles.time then return true end
-  local times = pick(t.columns[self.roles.time], one.rows)
+  local times = t.columns[self.roles.time]
+  if not times then return true end
+  times = pick(times, one.rows)
   if #times < 2 then return true end
   local frequency, wrong, row = dates.frequency(times)
   if not frequency then
-    return refuse(t, one.rows[row or 1], wrong)
+    return refuse(t, one.rows[row or 1], wrong ..
+                  "; --time none takes the rows as they come")
   end
   self.frequency = self.frequency or frequency
   if frequency.name ~= self.frequency.name then
@@ -276,7 +296,7 @@ local function add_series(self, t, one)
                                             #self.names) or nil,
   }
   self.parts[#self.parts + 1] = ahead > 0 and x:slice(1, 1, count) or x
-  if self.roles.time then
+  if t.columns[self.roles.time] then
     local times = pick(t.columns[self.roles.time], one.rows)
     self.at[#self.at + 1] = ahead > 0 and times:slice(1, 1, count) or times
   end
@@ -329,7 +349,7 @@ end
 ---All rows of all series as one table.
 local function finish(self)
   local parts, at = self.parts, self.at
-  self.times = self.roles.time and op.cat(at, 1)
+  self.times = at[1] and op.cat(at, 1)
   if #self.calendar > 0 and not self.times then
     return nil, "the calendar needs a column of dates, and there is none"
   end
@@ -360,7 +380,8 @@ local function adopt(t, i, roles)
 end
 
 local function open_tables(paths, roles)
-  local list, named = {}, roles.time and {roles.time} or nil
+  local list, named = {}, roles.time and roles.time ~= "none" and
+                          {roles.time} or nil
   for i, path in ipairs(paths) do
     if type(path) == "table" then
       list[i] = adopt(path, i, roles)
@@ -394,7 +415,7 @@ function framing.frame(paths, roles)
   if not full then return nil, tables[1].path .. ": " .. wrong, "EFORMAT" end
   local self = setmetatable({
     names = {}, targets = #full.target, inputs = #full.inputs,
-    known = #full.known, calendar = roles.calendar or {}, roles = full,
+    known = #full.known, calendar = full.calendar, roles = full,
     missing = missing, filled = 0, notes = {}, series = {}, count = 0,
     parts = {}, at = {}}, Frame)
   for _, role in ipairs {"target", "inputs", "known"} do
@@ -461,20 +482,41 @@ function Frame:parts(o)
     local origins = windowing.origins(list, {
       steps = o.steps, horizon = o.horizon, stride = p == 1 and o.stride or 1})
     if p > 1 then origins = thinned(origins, o.most) end
-    origins.frame, origins.last = self, {}
-    for i, range in ipairs(list) do origins.last[i] = range.last end
+    origins.frame, origins.trained = self, {}
+    for i, range in ipairs(ranges[1]) do origins.trained[i] = range.last end
     parts[p] = origins
   end
   return table.unpack(parts)
 end
 
+---The series that a row belongs to.
+---@param row integer
+---@return rnn.FrameSeries
+function Frame:series_of(row)
+  local low, high = 1, #self.series
+  while low < high do
+    local middle = (low + high + 1) // 2
+    if self.series[middle].first <= row then
+      low = middle
+    else
+      high = middle - 1
+    end
+  end
+  return self.series[low]
+end
+
 ---A text that other numbers would not have.
 ---@return string
 function Frame:digest()
-  local x = self.values
-  local weights = core.arange(#x):to("float64"):reshape {#x, 1} + 1
-  local sums = op.cat(x:sum(1), (x * x):sum(1), (x * weights):sum(1), 1)
-  return core.fingerprint(json.encode {self.names, sums:totable()})
+  local sums = {}
+  for from = 1, #self.values, PIECE do
+    local x = self.values:slice(1, from, math.min(#self.values,
+                                                  from + PIECE - 1))
+    local weights = core.arange(#x):to("float64"):reshape {#x, 1} + 1
+    sums[#sums + 1] = json.encode {x:sum(1):totable(),
+                                   (x * weights):sum(1):totable()}
+  end
+  return core.fingerprint(json.encode {self.names, sums})
 end
 
 -- }==

@@ -18,6 +18,8 @@ local core = require "rnn.core"
 local op = core.op
 local scaling = {}
 
+local PIECE = 1 << 14     -- rows
+
 -- {== Differences ==
 
 ---Rows minus those 'lag' before: (T - lag,...).
@@ -64,12 +66,26 @@ local function must_be_above(x, limit, kind)
         :format(kind, limit, t, k, value), 0)
 end
 
+---The mean of f(rows) over the rows of x (T,D), made piece by piece: there may
+---be many.
+local function mean(x, f)
+  local sum
+  for from = 1, #x, PIECE do
+    local part = f(x:slice(1, from, math.min(#x, from + PIECE - 1))):sum(1)
+    sum = sum and sum + part or part
+  end
+  return sum / #x
+end
+
 ---What a step of parameters is fitted to: x' = (x - shift) / scale. A column
 ---that does not change is only shifted.
 local FIT = {
   standard = function(x)
-    local mean = x:mean(1)
-    return mean, ((x - mean) * (x - mean)):mean(1):sqrt()
+    local center = mean(x, function(rows) return rows end)
+    return center, mean(x, function(rows)
+      local d = rows - center
+      return d * d
+    end):sqrt()
   end,
   minmax = function(x)
     local low = -(-x):max(1)
@@ -163,7 +179,7 @@ function Scaler:fit(x)
     error(("scaler: fit needs more than %d rows, got %d"):format(self.lag, #x),
           2)
   end
-  for _, step in ipairs(self.steps) do
+  for i, step in ipairs(self.steps) do
     local kind = step.kind
     if LIMIT[kind] then
       local ok, wrong = pcall(must_be_above, x, LIMIT[kind], kind)
@@ -176,7 +192,7 @@ function Scaler:fit(x)
         if s == 0 then step.scale[k] = 1.0 end
       end
     end
-    x = forth(step, x)
+    if i < #self.steps then x = forth(step, x) end
   end
   return self
 end

@@ -12,12 +12,7 @@ local classes = {}
 local Confusion = {__name = "rnn.Confusion"}
 
 function Confusion:__tostring()
-  local all = {}
-  for truth, row in pairs(self) do
-    all[truth] = true
-    for guess in pairs(row) do all[guess] = true end
-  end
-  local labels, rows = report.labels(all), {{"truth \\ guess"}}
+  local labels, rows = report.confused(self), {{"truth \\ guess"}}
   for _, label in ipairs(labels) do
     table.insert(rows[1], report.name(label))
   end

@@ -51,6 +51,18 @@ function report.labels(t)
   return labels
 end
 
+---The labels of a confusion matrix, sorted.
+---@param confusion rnn.Confusion
+---@return rnn.Label[]
+function report.confused(confusion)
+  local all = {}
+  for truth, row in pairs(confusion) do
+    all[truth] = true
+    for guess in pairs(row) do all[guess] = true end
+  end
+  return report.labels(all)
+end
+
 -- }==
 
 -- {== Scores ==

@@ -15,10 +15,10 @@ local core = require "rnn.core"
 local data = require "rnn.data"
 local inbatches = require "rnn.models.inbatches"
 local json = require "rnn.json"
-local lengths_of = require "rnn.lengths"
 local map = require "rnn.map"
 local model = require "rnn.model"
 local new_layer = require("rnn.layer").named
+local pooled = require "rnn.models.pooled"
 local regularise = require "rnn.regularise"
 local units = require "rnn.data.units"
 local words = require "rnn.models.words"
@@ -31,16 +31,12 @@ classifier.KIND = "classifier"
 local KNOWN = {}   -- the key of what a classifier knows, which no walk visits
 local LONGEST = 64 -- tokens of a sentence; more begin another one
 
----@class rnn.ClassifierKnown
+---@class rnn.ClassifierKnown: rnn.LabelKnown
 ---@field tokens "words"|"chars"
 ---@field words rnn.Labels of tokens
 ---@field chars rnn.Labels|nil
----@field labels rnn.Labels
 ---@field grams rnn.Labels|nil of the naive Bayes
 ---@field ratios rnn.Tensor|nil (G,K) of it, when it has just been learnt
----@field counts integer[] texts of each label
----@field weighted boolean whether labels count in the loss by how rare they are
----@field smoothing number of labels
 ---@field word_dropout number
 ---@field hierarchical boolean
 ---@field max_length integer tokens of a text that are read
@@ -156,7 +152,6 @@ function classifier.learn(texts, o)
     max_length = o.max_length, word_dropout = o.word_dropout,
     smoothing = o.label_smoothing, weighted = o.balance == "weights",
     chars = o.chars ~= "none" and assert(data.vocabulary(spelt)) or nil,
-    counts = {},
   }
   local wrong
   known.words, wrong = data.vocabulary(folded, nil, {min_count = o.min_count,
@@ -167,11 +162,7 @@ function classifier.learn(texts, o)
     known.grams, known.ratios = bayes.learn(texts, known.labels)
     if not known.grams then return nil, known.ratios end
   end
-  for i = 1, #known.labels do known.counts[i] = 0 end
-  for _, one in ipairs(texts) do
-    local id = known.labels:id(one.label)
-    known.counts[id] = known.counts[id] + 1
-  end
+  known.counts = pooled.counts(known.labels, texts)
   if long > 0 then
     notes[#notes + 1] = ("texts cut to %d tokens (--max-length): %d")
                         :format(o.max_length, long)
@@ -179,14 +170,7 @@ function classifier.learn(texts, o)
   return known, notes
 end
 
----What people should know of labels that were not learnt.
----@param known rnn.ClassifierKnown
----@param texts rnn.Labelled[]
----@return string|nil
-function classifier.unseen(known, texts)
-  local report = known.labels:unseen(texts, "label")
-  return report and report .. "; guesses for them count as wrong"
-end
+classifier.unseen = pooled.unseen
 
 local FIELDS = {tokens = "string", counts = "table", weighted = "boolean",
                 smoothing = "number", word_dropout = "number",
@@ -208,10 +192,7 @@ local function is_sound(o)
   for name, kind in pairs(FIELDS) do
     if type(o) ~= "table" or type(o[name]) ~= kind then return false end
   end
-  for _, count in ipairs(o.counts) do
-    if math.type(count) ~= "integer" or count < 1 then return false end
-  end
-  return CUT[o.tokens] and o.smoothing >= 0 and o.smoothing < 1 and
+  return CUT[o.tokens] and pooled.is_sound(o) and
          o.word_dropout >= 0 and o.word_dropout <= 1 and
          math.type(o.max_length) == "integer" and o.max_length >= 1
 end
@@ -250,33 +231,8 @@ end
 
 -- {== Layers ==
 
-local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN"}
-
----@class rnn.ClassifierConfig: rnn.SpellingConfig
----@field cell "lstm"|"gru"|"rnn"
+---@class rnn.ClassifierConfig: rnn.SpellingConfig, rnn.PooledConfig
 ---@field embed integer of tokens
----@field hidden integer units in each direction
----@field layers integer
----@field pool "last"|"mean"|"max"|"attention"
----@field head integer units between the vector of a text and the scores; 0
----without
----@field dropout number of inputs, between layers and of texts, one mask for
----all steps
----@field weight_drop number
----@field precision "full"|"bf16"
-
----A network that reads vectors of D numbers, its pool, and how many numbers
----come of them.
-local function new_reader(D, o)
-  local net = new_layer(CELLS[o.cell], D, o.hidden, {
-    num_layers = o.layers, bidirectional = true, locked_dropout = o.dropout,
-    weight_drop = o.weight_drop, precision = o.precision})
-  local F = 2 * o.hidden
-  if o.pool == "last" then return net, nil, F end
-  F = F + D
-  return net, o.pool == "attention" and new_layer("AttentionPool", F) or
-              new_layer("Pool", o.pool), F
-end
 
 ---A new classifier.
 ---@param known rnn.ClassifierKnown
@@ -288,9 +244,10 @@ function classifier.build(known, o)
     core.fill_uniform(m.embed.weight, -0.05, 0.05)
   end
   local F
-  m.rnn, m.pool, F = new_reader(o.embed + words.add_chars(m, known.chars, o), o)
+  local D = o.embed + words.add_chars(m, known.chars, o)
+  m.rnn, m.pool, F = pooled.reader(D, o)
   if known.hierarchical then
-    m.sentence_rnn, m.sentence_pool, F = new_reader(F, o)
+    m.sentence_rnn, m.sentence_pool, F = pooled.reader(F, o)
   end
   if known.grams then
     m.bayes = new_layer("Embedding", #known.grams, #known.labels,
@@ -298,11 +255,7 @@ function classifier.build(known, o)
     if known.ratios then m.bayes.weight:copy(known.ratios) end
     F = F + #known.labels
   end
-  if o.head > 0 then
-    m.out = new_layer("MLP", {F, o.head, #known.labels}, {dropout = o.dropout})
-  else
-    m.out = new_layer("Linear", F, #known.labels)
-  end
+  m.out = pooled.head(F, #known.labels, o)
   if m.bayes and o.head == 0 then   -- begins as one that is trusted
     local K = #known.labels
     for k = 1, K do core.set(m.out.weight, k * F - K + k, 1) end
@@ -315,28 +268,7 @@ function classifier.build(known, o)
   return setmetatable(m, META)
 end
 
----Whether a layer of a file is of a class, and the sizes it has.
-local function sizes(value, ...)
-  local config = type(value) == "table" and value.config
-  for _, name in ipairs {...} do
-    if config and config.class == name then return config.sizes end
-  end
-end
-
----Does net read vectors of D numbers in both directions, for a pool? Returns
----how many it gives.
-local function reads(net, pool, D)
-  local own = sizes(net, "LSTM", "GRU", "RNN")
-  local options = own and net.config.options
-  if not own or own[1] ~= D or not options.bidirectional or
-     options.batch_first or (options.proj_size or 0) > 0 then
-    return nil
-  end
-  local F = 2 * own[2] + (pool and D or 0)
-  local fits = pool == nil or sizes(pool, "Pool") or
-               (sizes(pool, "AttentionPool") or {})[1] == F
-  return fits and F or nil
-end
+local sizes, reads = pooled.sizes, pooled.reads
 
 ---What the characters of a word give; nil when their layers do not fit.
 local function spelling(m, known)
@@ -438,33 +370,6 @@ end
 
 -- {== Scores ==
 
----How much each step gave to the maxima of h (T,N,F), as lists by row.
-local function shares(h, lengths)
-  local beyond = lengths_of.beyond(lengths, #h, h.dtype)
-  local rows = op.masked_fill(h, beyond, -math.huge):argmax(1):totable()
-  for n, chosen in ipairs(rows) do
-    local share = {}
-    for t = 1, lengths[n] do share[t] = 0.0 end
-    for _, t in ipairs(chosen) do share[t] = share[t] + 1 / #chosen end
-    rows[n] = share
-  end
-  return rows
-end
-
----Vectors (N,F) of rows x (T,N,D); if wanted, how much each step gave to them,
----which a pool of attention or of maxima knows.
-local function summarise(net, pool, x, lengths, want)
-  local h, state = net(x, nil, lengths)
-  if not pool then
-    local last = #state.h
-    return op.cat(state.h:select(1, last - 1), state.h:select(1, last), 2)
-  end
-  h = op.cat(h, x, 3)
-  local y, weights = pool(h, lengths)
-  if not want then return y end
-  return y, weights and weights:totable() or shares(h, lengths)
-end
-
 ---The embedded tokens of rows (T,R,D), and their numbers.
 local function read(self, rows)
   local known = self[KNOWN]
@@ -481,11 +386,11 @@ end
 local function vectors(self, items, want)
   local rows, places, counts = gather(items)
   local x, lengths = read(self, rows)
-  local y, by_token = summarise(self.rnn, self.pool, x, lengths, want)
+  local y, by_token = pooled.summarise(self.rnn, self.pool, x, lengths, want)
   local by_row
   if self.sentence_rnn then
-    y, by_row = summarise(self.sentence_rnn, self.sentence_pool,
-                          op.embedding(y, places), counts, want)
+    y, by_row = pooled.summarise(self.sentence_rnn, self.sentence_pool,
+                                 op.embedding(y, places), counts, want)
   end
   return y, by_token, by_row
 end
@@ -505,29 +410,12 @@ end
 
 -- }==
 
----Weights of labels, 1 on average over the texts that were learnt from.
-local function weights_of(known, dtype)
-  if not known.weighted then return nil end
-  local total = 0
-  for _, n in ipairs(known.counts) do total = total + n end
-  return core.tensor(map(known.counts, function(n)
-    return total / (#known.counts * n)
-  end), dtype)
-end
-
-local function labels_of(items)
-  return core.ids(map(items, function(item) return item.label end))
-end
-
 ---What training makes small.
 ---@param items table[] from encode, all gold
 ---@return rnn.Tensor loss nats per text
 ---@return integer texts
 function Classifier:loss(items)
-  local known, y = self[KNOWN], scores(self, items)
-  return op.cross_entropy(y, labels_of(items), {
-    weight = weights_of(known, y.dtype), label_smoothing = known.smoothing,
-  }), #items
+  return pooled.loss(self[KNOWN], scores(self, items), items)
 end
 
 ---The likeliest labels of items.
@@ -536,11 +424,7 @@ end
 ---@return number loss nats of the labels that are known, summed
 ---@return integer count of these
 function Classifier:predict(items)
-  local y, count = scores(self, items), 0
-  for _, item in ipairs(items) do count = count + (item.gold and 1 or 0) end
-  local loss = op.cross_entropy(y, labels_of(items), {ignore = 0,
-                                                      reduction = "sum"})
-  return self[KNOWN].labels:decode(y:argmax(2):totable()), loss:item(), count
+  return pooled.predict(self[KNOWN], scores(self, items), items)
 end
 
 ---Whether its pools tell what each token gave.
@@ -579,10 +463,8 @@ local function classify(self, items, want)
   local y, by_token, by_row = vectors(self, items, want)
   local p, at, list = logits(self, y, items):softmax(2):totable(), 0, {}
   for n, item in ipairs(items) do
-    local best = 1
-    for k, x in ipairs(p[n]) do if x > p[n][best] then best = k end end
-    local one = {label = self[KNOWN].labels.names[best], probabilities = p[n],
-                 cut = item.cut}
+    local one = {label = pooled.likeliest(self[KNOWN], p[n]),
+                 probabilities = p[n], cut = item.cut}
     if by_token then
       one.tokens, one.weights = explain(item, by_token, by_row, at, n)
     end

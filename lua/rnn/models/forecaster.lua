@@ -1,14 +1,13 @@
 ---The model kind "forecaster": the next steps of series.
 ---
----    window (W+lag,N,F) -> log, scaled -> differences -> centred -> rnn ->
----    (H,N,D,P) -> what the strategy makes of it -> unit of the data
+---    window (W+lag,N,F) -> log, scaled -> differences -> rnn -> (H,N,D,P)
+---        -> what the strategy makes of it -> unit of the data
 ---
 ---What a network says is said of levels z, the targets with `log` and `scale`.
----Without differences it reads z; with lags, z - z[lag before], and centred, it
----reads what the window's last value is subtracted from. What it says is added
----to a base: what the series would do if its differences were 0 (or stayed as
----they are, when centred). How it says several steps: rnn.strategies; of how
----many numbers: rnn.models.distribution.
+---Without differences it reads z; with lags, z - z[lag before]. What it says is
+---added to a base: what the series would do if its differences were 0. How it
+---says several steps: rnn.strategies; of how many numbers:
+---rnn.models.distribution.
 local core = require "rnn.core"
 local data = require "rnn.data"
 local distribution = require "rnn.models.distribution"
@@ -25,6 +24,8 @@ forecaster.KIND = "forecaster"
 
 local KNOWN, TABLES = {}, {}   -- keys that no walk over a model visits
 local PATHS = 100              -- that are drawn for recursive quantiles
+local PIECE = 1 << 14          -- rows
+local MOST = 1 << 20           -- steps, columns
 local SAMPLE = 2000            -- windows that the size of outputs is taken from
 
 ---@class rnn.ForecasterKnown
@@ -36,7 +37,6 @@ local SAMPLE = 2000            -- windows that the size of outputs is taken from
 ---@field window integer W, steps that the network reads
 ---@field horizon integer H, steps that are forecast
 ---@field lags integer[] of the differences, in their order
----@field center boolean
 ---@field season integer steps
 ---@field output "point"|"quantile"|"gaussian"
 ---@field quantiles number[]
@@ -45,6 +45,7 @@ local SAMPLE = 2000            -- windows that the size of outputs is taken from
 ---@field spread {v: number[], y: number[]} sizes of what is read and said
 ---@field roles rnn.FrameRoles
 ---@field calendar string[]
+---@field frequency string|nil of the steps
 ---@field series {name: string, target: table, others: table}[] scalers
 
 ---@class rnn.Forecaster
@@ -61,7 +62,7 @@ local META = {__index = Forecaster, __name = "rnn.Forecaster"}
 ---Windows of a frame, all of whose forecasts lie in one part of it.
 ---@class rnn.FramePart: integer[] origins
 ---@field frame rnn.Frame
----@field last integer[] of each series the last row of the part
+---@field trained integer[] of each series the last row to train on
 
 -- {== Levels ==
 
@@ -107,43 +108,38 @@ local function levels(known, scaler, rows)
   return op.cat(parts, 2)
 end
 
----All rows of a frame as levels, float32.
+---All rows of a frame as levels, float32; made piece by piece, for there may be
+---many.
 local function levels_of(known, frame)
   local parts = {}
   for i, one in ipairs(frame.series) do
     local to = i < #frame.series and frame.series[i + 1].first - 1 or
                #frame.values
-    parts[i] = levels(known, assert(scalers_of(known, one)),
-                      frame.values:slice(1, one.first, to))
+    local scaler = assert(scalers_of(known, one))
+    for from = one.first, to, PIECE do
+      local rows = frame.values:slice(1, from, math.min(to, from + PIECE - 1))
+      parts[#parts + 1] = levels(known, scaler, rows):to "float32"
+    end
   end
-  return op.cat(parts, 1):to "float32"
+  return op.cat(parts, 1)
 end
 
 -- }==
 
 -- {== Windows ==
 
----What the differences would be if nothing more happened: (H,N,D).
-local function standstill(known, d, H)
-  local last = d:slice(1, #d, #d)
-  return (known.center and last or last * 0) + core.zeros({H, 1, 1}, d.dtype)
-end
-
----What strategies need of a batch of windows.
-local function view_of(known, batch)
-  local D, E, W, H = known.D, known.E, known.window, known.horizon
+---What strategies need of a batch of windows, to forecast H steps.
+local function view_of(known, batch, H)
+  local D, E, W = known.D, known.E, known.window
+  H = H or known.horizon
   local span = span_of(known)
   local F = D + E + known.K
   local all = windowing.rows(batch.table, batch, 1 - span, H)
   local z = all:slice(3, 1, D)
   local past, steps = z:slice(1, 1, span), differences_of(known)
   local d = steps:transform(z)                       -- (W + H,N,D)
-  local read = d:slice(1, 1, W)
-  local center = known.center and d:slice(1, W, W)
-  local v = (center and d - center or d) /
-            core.tensor(known.spread.v, d.dtype)
-  local view = {past = past, d = read, v = v:slice(1, 1, W),
-                steps = steps, center = center}
+  local v = d / core.tensor(known.spread.v, d.dtype)
+  local view = {past = past, v = v:slice(1, 1, W), steps = steps, H = H}
   view.x = view.v
   if E > 0 then
     view.x = op.cat(view.x, all:slice(3, D + 1, D + E)
@@ -158,7 +154,7 @@ local function view_of(known, batch)
   if known.strategy == "recursive" then
     view.y = v:slice(1, W + 1, W + H)
   else
-    view.base = steps:inverse(standstill(known, read, H), past)
+    view.base = steps:inverse(d:slice(1, W + 1, W + H) * 0, past)
     view.y = (z:slice(1, span + 1, span + H) - view.base) /
              core.tensor(known.spread.y, d.dtype)
   end
@@ -168,14 +164,10 @@ end
 ---Levels (H,N,D) of what a strategy says of steps one by one, with so many
 ---copies of each window.
 local function levels_of_steps(known, view, v, copies)
-  local function copied(x)
-    local list = {}
-    for i = 1, copies do list[i] = x end
-    return op.cat(list, 2)
-  end
-  local d = v * core.tensor(known.spread.v, v.dtype)
-  if view.center then d = d + copied(view.center) end
-  return view.steps:inverse(d, copied(view.past))
+  local past = {}
+  for i = 1, copies do past[i] = view.past end
+  return view.steps:inverse(v * core.tensor(known.spread.v, v.dtype),
+                            op.cat(past, 2))
 end
 
 -- }==
@@ -216,25 +208,77 @@ local LAGS = {
   both = function(season) return {season, 1} end,
 }
 
+---How many steps windows have, for forecaster.span, before anything is learnt.
+---@param o {window: integer, horizon: integer, season: integer,
+---difference: "none"|"last"|"seasonal"|"both"}
+---@return table
+function forecaster.plan(o)
+  return {window = o.window, horizon = o.horizon,
+          lags = LAGS[o.difference](o.season)}
+end
+
+---The numbers of "0.1,0.5,0.9"; or nil and what is wrong with it.
+---@param text string
+---@return number[]|nil
+---@return string? message
+function forecaster.quantiles(text)
+  local list, middle = {}, false
+  for item in (text .. ","):gmatch "([^,]*)," do
+    local q = tonumber(item)
+    if not q or q <= (list[#list] or 0) or q >= 1 then
+      return nil, ("must be growing numbers between 0 and 1, such as " ..
+                   "0.1,0.5,0.9, got '%s'"):format(text)
+    end
+    list[#list + 1], middle = q, middle or q == 0.5
+  end
+  if not middle then
+    return nil, ("must have 0.5 among them, got '%s'"):format(text)
+  end
+  return list
+end
+
+---What keeps options from making a model.
+---@param o table options of scripts/forecast.lua
+---@return string|nil
+function forecaster.check(o)
+  local _, wrong = forecaster.quantiles(o.quantiles)
+  if wrong then return "--quantiles " .. wrong end
+  if o.strategy == "one-step" and o.horizon > 1 then
+    return ("--strategy one-step is for --horizon 1, got %d; recursive goes " ..
+            "on step by step"):format(o.horizon)
+  elseif o.teacher_forcing > 0 and o.strategy ~= "seq2seq" then
+    return "--teacher-forcing is for --strategy seq2seq"
+  elseif o.loss ~= "mse" and o.output ~= "point" then
+    return ("--loss %s is for --output point"):format(o.loss)
+  end
+  if o.cell ~= "clockwork" then return nil end
+  if o.layers > 1 or o.weight_drop > 0 or o.precision ~= "full" then
+    return "--cell clockwork has one layer, no --weight-drop and full " ..
+           "--precision"
+  end
+end
+
 ---Learns the scales of series from a part to train on.
 ---@param part rnn.FramePart
 ---@param o table options of scripts/forecast.lua
 ---@return rnn.ForecasterKnown|nil
----@return string[]|string notes, or the message
+---@return string[]|string notes, none, or the message
 function forecaster.learn(part, o)
   local frame = part.frame
   local known = {
     D = frame.targets, E = frame.inputs, K = frame.known,
-    strategy = o.strategy, window = o.window, horizon = o.horizon,
-    lags = LAGS[o.difference](o.season), center = o.center or false,
-    season = o.season, output = o.output, quantiles = o.quantiles,
+    strategy = o.strategy == "one-step" and "recursive" or o.strategy,
+    window = o.window, horizon = o.horizon,
+    lags = LAGS[o.difference](o.season), season = o.season,
+    output = o.output, quantiles = forecaster.quantiles(o.quantiles),
     loss = o.loss, teacher_forcing = o.teacher_forcing, roles = frame.roles,
     calendar = frame.calendar, series = {},
+    frequency = frame.frequency and frame.frequency.name,
   }
-  known.P = distribution.new(o.output, o.loss, o.quantiles).size
+  known.P = distribution.new(o.output, o.loss, known.quantiles).size
   local own = #frame.names - 2 * #frame.calendar
   for i, one in ipairs(frame.series) do
-    local rows = frame.values:slice(1, one.first, part.last[i])
+    local rows = frame.values:slice(1, one.first, part.trained[i])
     local s = {name = one.name}
     local steps = o.log and {"log"} or {}
     if o.scale ~= "none" then steps[#steps + 1] = o.scale end
@@ -249,7 +293,24 @@ function forecaster.learn(part, o)
     known.series[i] = s
   end
   measure(known, part)
-  return known, frame.notes
+  return known, {}
+end
+
+---What keeps a frame from being forecast by what is known of others.
+---@param known rnn.ForecasterKnown
+---@param part {frame: rnn.Frame}
+---@return string|nil
+function forecaster.unfit(known, part)
+  local frame = part.frame
+  local frequency = frame.frequency and frame.frequency.name
+  if known.frequency and frequency and frequency ~= known.frequency then
+    return ("is %s, the model was trained on data that are %s"):format(
+           frequency, known.frequency)
+  end
+  for _, one in ipairs(frame.series) do
+    local found, wrong = scalers_of(known, one)
+    if not found then return wrong end
+  end
 end
 
 ---What a model file says of a forecaster, beside its layers.
@@ -265,58 +326,59 @@ function forecaster.describe(known)
   return {["rnnlua.kind"] = forecaster.KIND, forecaster = json.encode(own)}
 end
 
-local function is_integer(x, least)
-  return math.type(x) == "integer" and x >= least and x <= 1 << 20
-end
-
-local function is_list(x, of)
-  if type(x) ~= "table" then return false end
-  for _, one in ipairs(x) do if not of(one) then return false end end
-  return true
+local function integer(least)
+  return function(x)
+    return math.type(x) == "integer" and x >= least and x <= MOST
+  end
 end
 
 local function is_number(x)
   return type(x) == "number" and x == x and math.abs(x) < math.huge
 end
 
-local function is_string(x) return type(x) == "string" end
-
-local function is_among(x, list)
-  for _, one in ipairs(list) do if x == one then return true end end
-  return false
+local function of_type(name)
+  return function(x) return type(x) == name end
 end
+
+local function list_of(is)
+  return function(x)
+    if type(x) ~= "table" then return false end
+    for _, one in ipairs(x) do if not is(one) then return false end end
+    return true
+  end
+end
+
+local function among(list)
+  return function(x)
+    for _, one in ipairs(list) do if x == one then return true end end
+    return false
+  end
+end
+
+---What each field of a description must be.
+local FIELDS = {
+  D = integer(1), E = integer(0), K = integer(0), P = integer(1),
+  window = integer(1), horizon = integer(1), season = integer(1),
+  lags = list_of(integer(1)), strategy = among(strategies.NAMES),
+  output = among(distribution.OUTPUTS), loss = among(distribution.LOSSES),
+  quantiles = list_of(is_number), teacher_forcing = is_number,
+  roles = of_type "table", calendar = list_of(of_type "string"),
+  spread = of_type "table", series = of_type "table",
+}
 
 ---Does a description, which is not trusted, make sense?
 local function is_sound(o)
-  if type(o) ~= "table" then return false end
-  local q, spread = o.quantiles, o.spread
-  for _, name in ipairs {"D", "P", "window", "horizon", "season"} do
-    if not is_integer(o[name], 1) then return false end
+  for name, is in pairs(FIELDS) do
+    if type(o) ~= "table" or not is(o[name]) then return false end
   end
-  if not (is_integer(o.E, 0) and is_integer(o.K, 0) and
-          strategies[o.strategy] and is_list(o.lags, function(lag)
-            return is_integer(lag, 1)
-          end) and type(o.center) == "boolean" and
-          is_among(o.output, distribution.OUTPUTS) and
-          is_among(o.loss, distribution.LOSSES) and is_list(q, is_number) and
-          is_number(o.teacher_forcing) and type(o.roles) == "table" and
-          is_list(o.calendar, is_string) and
-          type(spread) == "table" and type(o.series) == "table") then
-    return false
-  end
-  local middle = false
-  for k, x in ipairs(q) do
-    if x <= (q[k - 1] or 0) or x >= 1 then return false end
-    middle = middle or x == 0.5
-  end
+  local text = table.concat(o.quantiles, ",")
   for _, name in ipairs {"v", "y"} do
-    if not is_list(spread[name], is_number) or #spread[name] ~= o.D then
-      return false
-    end
+    local sizes = o.spread[name]
+    if not list_of(is_number)(sizes) or #sizes ~= o.D then return false end
   end
-  return middle and #o.lags <= 2 and #o.series > 0 and
-         o.K >= 2 * #o.calendar and
-         o.P == distribution.new(o.output, o.loss, q).size
+  return forecaster.quantiles(text) ~= nil and #o.lags <= 2 and
+         #o.series > 0 and o.K >= 2 * #o.calendar and
+         o.P == distribution.new(o.output, o.loss, o.quantiles).size
 end
 
 ---What is known, from the metadata of a file, which is not trusted.
@@ -479,32 +541,72 @@ local function said_levels(self, view, paths)
   return z:reshape {1, shape[1], shape[2], shape[3]}
 end
 
----The series of a frame that a row belongs to.
-local function series_of(frame, row)
-  local low, high = 1, #frame.series
-  while low < high do
-    local middle = (low + high + 1) // 2
-    if frame.series[middle].first <= row then low = middle
-    else high = middle - 1 end
-  end
-  return frame.series[low]
-end
-
 ---Forecasts of windows.
 ---@param batch integer[] of encode's items, with their `table` and `part`
----@param o? {paths: integer?} paths that are drawn for recursive quantiles,
----default 100; 1: none, there is a middle alone
+---@param o? {paths: integer?, horizon: integer?} paths that are drawn for
+---recursive quantiles, default 100; 1: none, there is a middle alone; steps,
+---for a recursive model other than it was trained with
 ---@return rnn.Tensor[] (1 + Q,H,D) each in the unit of the data, float64: the
 ---forecast, then the quantiles, if there are any
 function Forecaster:forecast(batch, o)
-  local known, view = self[KNOWN], view_of(self[KNOWN], batch)
-  local z = said_levels(self, view, o and o.paths or PATHS):to "float64"
+  o = o or {}
+  local known, view = self[KNOWN], view_of(self[KNOWN], batch, o.horizon)
+  local z = said_levels(self, view, o.paths or PATHS):to "float64"
   local list = {}
   for n, at in ipairs(batch) do
-    local scaler = scalers_of(known, series_of(batch.part.frame, at))
+    local scaler = scalers_of(known, batch.part.frame:series_of(at))
     list[n] = scaler.target:inverse(z:select(3, n))
   end
   return list
+end
+
+---The next H steps of all series of a frame, so many rows behind their last.
+local function block(self, frame, at, H)
+  local known, part = self[KNOWN], {frame = frame}
+  for i, one in ipairs(frame.series) do
+    part[i] = one.last + at
+    if one.last - one.first + 1 < span_of(known) then
+      return nil, ("%s: has %d rows, the model reads %d"):format(one.name,
+             one.last - one.first + 1, span_of(known))
+    end
+  end
+  self[TABLES][frame] = nil   -- its values may have changed
+  return self:forecast(self:encode(part), {horizon = H})
+end
+
+---What comes after the end of series. A recursive model goes on step by step;
+---what lies beyond the horizon of another one is forecast from the forecasts
+---before it, as if they were true.
+---@param frame rnn.Frame
+---@param count integer steps
+---@return rnn.Tensor[]|nil forecasts (1 + Q,count,D) of each series, as of
+---forecast
+---@return rnn.Frame|string extended by so many rows, or the message
+function Forecaster:beyond(frame, count)
+  local known, lists = self[KNOWN], {}
+  local D = known.D
+  local H = known.strategy == "recursive" and count or known.horizon
+  local blocks = (count + H - 1) // H
+  local longer, wrong = frame:extended(blocks * H)
+  if not longer then return nil, wrong end
+  for b = 1, blocks do
+    local said
+    said, wrong = block(self, longer, (b - 1) * H, H)
+    if not said then return nil, wrong end
+    for i, one in ipairs(longer.series) do
+      lists[i] = lists[i] or {}
+      lists[i][b] = said[i]
+      for h = 1, H do
+        for k = 1, D do
+          core.set(longer.values, (one.last + (b - 1) * H + h - 1) *
+                   #longer.names + k, core.get(said[i], (h - 1) * D + k))
+        end
+      end
+    end
+  end
+  return map(lists, function(list)
+    return op.cat(list, 2):slice(2, 1, count)
+  end), longer
 end
 
 ---Forecasts of windows, and the loss, which recursive ones have step by step.
