@@ -10,15 +10,16 @@ local options = require "rnn.options"
 local SPEC = options.join({
   name = "anomaly.lua", usage = "--data FILE.csv --out DIR [options]",
   saved = "resume",
-  summary = "Learns from the first part of a series, taken to be normal, and " ..
-    "prints what is unusual in the rest. Writes DIR/detector.safetensors, " ..
-    "with which --model judges other data.",
+  summary = "Learns from the first part of a series, taken to be normal, " ..
+    "and prints what is unusual in the rest. Writes " ..
+    "DIR/detector.safetensors, by which --model judges other data.",
   notes = "The score of a row is the Mahalanobis distance of its error from " ..
     "those of the validation part: with one column, in standard deviations. " ..
-    "Rows above the threshold are flagged, and those between flagged rows at " ..
-    "most --gap apart; a run of flagged rows is a span.",
+    "Rows above the threshold are flagged, and those between flagged rows " ..
+    "that are near (--gap); a run of flagged rows is a span.",
   examples = {
     "anomaly.lua --demo sensor --out runs/sensor --plot sensor.png",
+    "anomaly.lua --demo ecg --absolute --out runs/ecg",
     "anomaly.lua --data pump.csv --out pump --normal-until 2020-06-30",
     "anomaly.lua --data ecg.csv --labels odd --out ecg --method autoencoder",
     "anomaly.lua --model pump/detector.safetensors --data new.csv",
@@ -35,15 +36,18 @@ local SPEC = options.join({
   {"target", type = "string", list = true, many = true, metavar = "COLUMN",
    help = "columns to judge together (default all of numbers)"},
   {"labels", type = "string", metavar = "COLUMN",
-   help = "a column that is 1 for anomalies, else 0: to tell how many are found"},
-  {"date-format", type = "string",
-   help = "of a column of dates, as strptime has it: %d.%m.%Y"},
+   help = "a column that is 1 for anomalies, else 0: tells how many are found"},
+  {"time", type = "string", metavar = "COLUMN",
+   help = "column of dates (default the first one of dates); none: the rows " ..
+     "are counted"},
+  {"date-format", type = "string", metavar = "FORMAT",
+   help = "of dates that are not like 2026-01-31 12:00: %d.%m.%Y"},
   {"missing", type = "choice",
    choices = {"error", "interpolate", "last", "zero"}, default = "error",
    help = "what becomes of missing numbers"},
   {"train", type = "number", above = 0,
-   help = "first part of the rows, or from 1 their count, taken to be normal " ..
-     "(default 0.5, of --demo a third)"},
+   help = "first part of the rows, or from 1 their count, taken to be " ..
+     "normal (default 0.5, of --demo a third)"},
   {"normal-until", type = "string", metavar = "DATE",
    help = "the last date, or row, of that part, in the place of --train"},
   {"val", type = "number", above = 0, below = 1, default = 0.25,
@@ -54,7 +58,7 @@ local SPEC = options.join({
   {"threshold", type = "string", default = "pot", metavar = "HOW",
    help = "pot: peaks over threshold (Siffer et al. 2017); quantile; or a " ..
      "number"},
-  {"risk", type = "number", above = 0, below = 0.02, default = 1e-4,
+  {"risk", type = "number", above = 0, below = 0.02, default = 1e-5,
    help = "pot: chance that a normal row is above it"},
   {"quantile", type = "number", above = 0, max = 1, default = 0.999,
    help = "quantile: of the scores of normal rows"},
@@ -62,7 +66,7 @@ local SPEC = options.join({
    help = "average scores over about so many rows (Hundman et al. 2018)"},
   {"gap", type = "int", min = 0, default = 40,
    help = "flagged rows with at most so many between them are one span"},
-  {"hold", type = "int", min = 0, default = 48,
+  {"hold", type = "int", min = 0, default = 32,
    help = "forecasts stand in for unusual rows until so many rows have been " ..
      "as expected; 0: never"},
   {"scores", type = "file", help = "write rows, scores and flags as CSV"},
@@ -77,7 +81,7 @@ local SPEC = options.join({
   {"code", type = "int", min = 1, max = 65536, default = 8,
    help = "autoencoder: numbers that a window is made of"},
   {"absolute", type = "flag",
-   help = "levels count: do not read windows relative to their own"},
+   help = "levels count: windows are not read relative to their own"},
 }, options.adapt(options.example_layers, {
   hidden = {default = 32, help = "units per layer"}, dropout = {default = 0.0},
 }), options.adapt(options.example_training, {
@@ -155,7 +159,9 @@ local function score(guesses, part, model)
   anomalies.judge(found, model, guesses, normal)
   note(opts, ("level   %.2f: %s"):format(normal.threshold, how))
   write_scores(opts)
-  return found.report and {f1 = 100 * found.report.rows.f1} or {}
+  local report = found.report
+  return report and {f1 = 100 * report.rows.f1,
+                     span_f1 = 100 * report.spans.f1} or {}
 end
 
 local function train()
@@ -193,12 +199,13 @@ local function judge(opts)
   local model, normal = detector.open(opts.model)
   if not model then cli.fail(3, "%s", normal) end
   local known = model:known()
+  local shape = detector.shape(known)
   local series, wrong = anomalies.read(opts, known.roles)
   if not series then cli.fail(3, "%s", wrong) end
   local part
-  part, wrong = anomalies.whole(series, {steps = known.window,
-                                         horizon = known.horizon or 0})
-  if not part then cli.fail(3, "%s", wrong) end
+  part, wrong = anomalies.whole(series, shape)
+  wrong = wrong or detector.unfit(known, part)
+  if wrong then cli.fail(3, "%s", wrong) end
   for _, remark in ipairs(series.notes) do note(opts, remark) end
   found = {series = series, test = part}
   anomalies.judge(found, model, detector.say(model, part, opts.batch), normal)

@@ -1,6 +1,5 @@
 ---What scripts/anomaly.lua reads and tells: series with labels, or with planted
 ---faults; spans of flagged rows, scores, plots.
-local cli = require "rnn.cli"
 local core = require "rnn.core"
 local data = require "rnn.data"
 local dates = require "rnn.data.dates"
@@ -8,6 +7,7 @@ local detector = require "rnn.detector"
 local metrics = require "rnn.metrics"
 local planted = require "rnn.planted"
 local plot = require "rnn.plot"
+local pot = require "rnn.pot"
 local tables = require "rnn.metrics.report"
 
 local anomalies = {}
@@ -76,7 +76,8 @@ function anomalies.read(opts, roles)
   end
   local frame, wrong = data.frame({path}, {
     target = roles and roles.target or opts.target or others,
-    missing = opts.missing, date_format = opts.date_format})
+    time = roles and roles.time or opts.time, missing = opts.missing,
+    date_format = roles and roles.date_format or opts.date_format})
   if not frame then return nil, wrong end
   return {frame = frame, labels = labels, name = path, notes = frame.notes}
 end
@@ -104,7 +105,7 @@ local function count_normal(series, opts)
 end
 
 ---What is wrong with the rows to learn from.
-local function find_fault(series, count, shape, val)
+local function find_fault(series, count, shape, val, opts)
   local R, name = #series.frame.values, series.name
   local least = shape.steps + shape.horizon + 1
   if count - val < least or val < 1 then
@@ -114,6 +115,10 @@ local function find_fault(series, count, shape, val)
   elseif count >= R then
     return ("%s: all of %d rows are taken to be normal, none is left to judge")
            :format(name, R)
+  elseif opts.threshold == "pot" and val < pot.FEWEST then
+    return ("%s: --threshold pot needs %d rows to validate with, there are " ..
+            "%d: take a larger --val, or --threshold quantile"):format(name,
+           pot.FEWEST, val)
   end
   local rows = series.frame.values:slice(1, 1, count - val)
   for k = 1, series.frame.targets do
@@ -136,14 +141,16 @@ end
 function anomalies.parts(series, shape, opts)
   local count, wrong = count_normal(series, opts)
   local val = count and math.max(1, count * opts.val // 1 | 0)
-  wrong = wrong or find_fault(series, count, shape, val)
+  wrong = wrong or find_fault(series, count, shape, val, opts)
   if wrong then return nil, wrong end
   local p = {}
   p.train, p.valid, p.test = series.frame:parts {
     steps = shape.steps, horizon = shape.horizon, val = val,
     test = #series.frame.values - count, stride = opts.stride, most = 0}
   local odd = 0
-  for row = 1, series.labels and count or 0 do odd = odd + series.labels[row] end
+  for row = 1, series.labels and count or 0 do
+    odd = odd + series.labels[row]
+  end
   if odd > 0 then
     series.notes[#series.notes + 1] =
       ("%d rows of the part taken to be normal are labelled as anomalies")
@@ -158,7 +165,8 @@ end
 ---@return rnn.FramePart|nil
 ---@return string? message
 function anomalies.whole(series, shape)
-  local R, least = #series.frame.values, shape.steps + math.max(1, shape.horizon)
+  local R, least = #series.frame.values, shape.steps +
+                   math.max(1, shape.horizon)
   if R < least then
     return nil, ("%s: has %d rows, a window of the model needs %d or more")
                 :format(series.name, R, least)

@@ -12,8 +12,8 @@
 ---In the windows of a forecaster its forecast stands in for a row that is too
 ---far from it, as in robust smoothing (Gelper et al. 2010): so a fault is not
 ---what the rows after it are expected from, and one that lasts is seen to its
----end. Once `hold` rows have been as windows as they are expect them, the series
----is taken for what it is now.
+---end. Once `hold` rows have been as they are expected from the rows
+---themselves, the series is taken for what it is now.
 local autoencoder = require "rnn.models.autoencoder"
 local core = require "rnn.core"
 local forecaster = require "rnn.models.forecaster"
@@ -27,12 +27,12 @@ local detector = {}
 -- {== Models of both kinds, as one for rnn.datatask ==
 
 ---Quantiles of a forecast that are its deviation away from it.
-local DEVIATION = {0.15865525393145705, 0.5, 0.8413447460685429}
+local DEVIATION = "0.15865525393145705,0.5,0.8413447460685429"
 
 ---What is not asked of people.
-local FIXED = {strategy = "direct", difference = "none", season = 1,
-               output = "gaussian", loss = "mse", teacher_forcing = 0.0,
-               scale = "standard", attention = false, quantiles = DEVIATION}
+local FIXED = {strategy = "direct", season = 1, output = "gaussian",
+               loss = "mse", teacher_forcing = 0.0, scale = "standard",
+               attention = false, log = false, quantiles = DEVIATION}
 
 local KINDS = {forecast = forecaster, autoencoder = autoencoder}
 
@@ -41,26 +41,31 @@ local KINDS = {forecast = forecaster, autoencoder = autoencoder}
 ---@field window integer
 ---@field horizon integer steps that are forecast
 ---@field code integer numbers that an autoencoder makes of a window
----@field absolute boolean levels count, not what windows have above their own
+---@field absolute boolean levels count, not only their changes
 
 ---What a forecaster asks of options.
 local function completed(o)
-  return setmetatable({center = not o.absolute}, {__index = function(_, name)
-    if FIXED[name] ~= nil then return FIXED[name] end
-    return o[name]
-  end})
+  return setmetatable({difference = o.absolute and "none" or "last"}, {
+    __index = function(_, name)
+      if FIXED[name] ~= nil then return FIXED[name] end
+      return o[name]
+    end})
 end
 
 local function kind_of(known)
   return known.code and autoencoder or forecaster
 end
 
----Rows that windows have, and those that follow them.
----@param o rnn.DetectorOptions
+---Rows that windows have, and those that follow them, before or after a model
+---is learnt.
+---@param o rnn.DetectorOptions|table what is known
 ---@return {steps: integer, horizon: integer}
 function detector.shape(o)
-  return {steps = o.window,
-          horizon = o.method == "forecast" and o.horizon or 0}
+  if o.method == "autoencoder" or o.code and not o.method then
+    return {steps = o.window, horizon = 0}
+  end
+  local plan = o.lags and o or forecaster.plan(completed(o))
+  return {steps = forecaster.span(plan), horizon = o.horizon}
 end
 
 ---As rnn.datatask has it of a kind.
@@ -70,6 +75,11 @@ end
 
 function detector.build(known, o)
   return kind_of(known).build(known, completed(o))
+end
+
+function detector.unfit(known, part)
+  local unfit = kind_of(known).unfit
+  return unfit and unfit(known, part)
 end
 
 function detector.describe(known) return kind_of(known).describe(known) end
@@ -261,6 +271,7 @@ local function new_watch(m, part, normal)
   local values = part.frame.values:totable()
   return setmetatable({
     m = m, part = part, known = m:known(), normal = normal, values = values,
+    span = detector.shape(m:known()).steps,
     rows = table.move(values, 1, #values, 1, {}),   -- or what stands in
     plain = {}, sums = {},   -- what windows say as they are, and with stand-ins
     replaced = -math.huge, odd = nil}, Watch)
@@ -268,20 +279,21 @@ end
 
 ---The forecast of a window with what stands in for rows of it.
 function Watch:forecast(at)
-  local known, m, values = self.known, self.m, {}
-  for k = at - known.window + 1, at + known.horizon do
+  local m, frame, values = self.m, self.part.frame, {}
+  for k = at - self.span + 1, at + self.known.horizon do
     values[#values + 1] = self.rows[k]
   end
-  local copy = {values = core.tensor(values, "float64"),
-                series = {{name = self.part.frame.series[1].name, first = 1,
-                           last = #values}}}
-  return m:forecast(m:encode {known.window, frame = copy})[1]
+  local copy = setmetatable({
+    values = core.tensor(values, "float64"),
+    series = {{name = frame.series[1].name, first = 1, last = #values}},
+  }, getmetatable(frame))
+  return m:forecast(m:encode {self.span, frame = copy})[1]
 end
 
 ---Errors and expectation of a row, and the score where it is known what is
 ---normal; 'said' of the window before it.
 function Watch:judge(row, said)
-  local stands = row - 1 - self.replaced < self.known.window
+  local stands = row - 1 - self.replaced < self.span
   if said then
     local plain = statement(row - 1, self.known, said)
     add(self.plain, plain)
@@ -306,7 +318,7 @@ function Watch:stand_in(row, score, expected, stands)
     self.odd = row
   end
   if stands and row - self.odd >= normal.hold then
-    local from = math.max(1, row - self.known.window)
+    local from = math.max(1, row - self.span)
     table.move(values, from, row, from, self.rows)
     self.replaced = -math.huge
   elseif score > normal.gate then
@@ -333,8 +345,8 @@ local function judge_windows(m, part, said, normal)
   local known, sums = m:known(), {}
   local values = part.frame.values:totable()
   for i, at in ipairs(part) do add(sums, statement(at, known, said[i])) end
-  local j = {first = part[1] + 1 - known.window, last = part[#part],
-             errors = {}, expected = {}, scores = normal and {}}
+  local j = {first = part[1] + 1, last = part[#part], errors = {},
+             expected = {}, scores = normal and {}}
   for row = j.first, j.last do
     local i = row - j.first + 1
     j.errors[i], j.expected[i] = errors_of(sums[row], values[row])
@@ -343,8 +355,8 @@ local function judge_windows(m, part, said, normal)
   return j
 end
 
----Goes through the rows that windows say something of, in order; scores are
----told where it is known what is normal.
+---Goes through the rows behind the first window, in order; scores are told
+---where it is known what is normal.
 ---@param m table
 ---@param part rnn.FramePart every window of some rows
 ---@param said rnn.Tensor[] as model:predict tells of them

@@ -106,8 +106,9 @@ end
 local OF_BEATS = {missing = {beats = 1, before = 3, after = 22},
                   frequency = {beats = 4, before = 10, after = 10}}
 
----An ECG. A missing beat is a P wave that no other one follows; beats of a fault
----of the frequency are half as long. These faults are moved to the next beat.
+---An ECG. A missing beat is a P wave that no other one follows; beats of a
+---fault of the frequency are half as long. These faults are moved to the next
+---beat.
 local function ecg(rows, faults)
   local values, at, moved = {}, between(0, BEAT), {}
   for t = 1, rows do values[t] = 0.0 end
@@ -191,11 +192,14 @@ return function(kind, o)
                                             (rows - from + 1))
   place(faults, from, rows)
   local values = MAKE[kind](rows, faults)
-  for t, x in ipairs(normal(rows)) do values[t] = values[t] + NOISE[kind] * x end
+  for t, x in ipairs(normal(rows)) do
+    values[t] = values[t] + NOISE[kind] * x
+  end
   local labels = {}
   for t = 1, rows do labels[t] = 0 end
   for _, fault in ipairs(faults) do
-    if APPLY[fault.kind] then APPLY[fault.kind](values, fault.first, fault.last) end
+    local apply = APPLY[fault.kind]
+    if apply then apply(values, fault.first, fault.last) end
     for t = fault.first, fault.last do labels[t] = 1 end
   end
   return {values = values, labels = labels, faults = faults}

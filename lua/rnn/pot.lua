@@ -9,7 +9,7 @@
 ---    print(level, tail.shape)           -- about 9.2 = -log(1e-4), about 0
 ---
 ---The excesses over a high threshold follow a generalized Pareto distribution,
----    P(Y > y) = (1 + shape y / scale)^(-1 / shape), exp(-y / scale) for shape 0
+---    P(Y > y) = (1 + shape y / scale)^(-1 / shape), or exp(-y / scale) for 0
 ---whose tail is bounded for a shape below 0 and heavy above. It is fitted by
 ---maximum likelihood, which is a search for the one number shape / scale
 ---(Grimshaw 1993): the best shape follows from it.
@@ -18,6 +18,7 @@ local check = require "rnn.check"
 local pot = {}
 
 local FEWEST <const> = 10     -- excesses that a distribution is fitted to
+local HIGH <const> = 0.98     -- share of scores that are not among them
 local GRID <const> = 200
 
 -- {== The generalized Pareto distribution ==
@@ -121,6 +122,9 @@ function pot.quantile(values, share)
   return sorted[low] + (sorted[high] - sorted[low]) * (at - low)
 end
 
+---Scores that a level is found from, at least.
+pot.FEWEST = math.ceil(FEWEST / (1 - HIGH))
+
 local OPTIONS = {risk = true, high = true}
 
 ---@class rnn.PotTail: rnn.ParetoTail
@@ -136,7 +140,7 @@ local OPTIONS = {risk = true, high = true}
 function pot.level(scores, o)
   o = o or {}
   check.names("pot.level", o, OPTIONS)
-  local risk, share = o.risk or 1e-4, o.high or 0.98
+  local risk, share = o.risk or 1e-4, o.high or HIGH
   if not (risk > 0 and share > 0 and risk < 1 - share) then
     error(("pot.level: 'risk' must be above 0 and below 1 - 'high' = %g, " ..
            "got %g"):format(1 - share, risk), 2)

@@ -1,12 +1,12 @@
----Scores of flags for the rows of a series against labels, as the literature has
----them, which differ much:
+---Scores of flags for the rows of a series against labels, as the literature
+---has them, which differ much:
 ---    rows      each row is right or wrong by itself
 ---    spans     a true span is found if any row of it is flagged, and a span of
 ---              flags that meets no true one is a false alarm (Hundman et al.
 ---              2018)
 ---    adjusted  as rows, but all rows of a span count as flagged once one is
----              (Xu et al. 2018): flattering, random flags score high by it (Kim
----              et al. 2022), so nobody should quote it alone
+---              (Xu et al. 2018): flattering, random flags score high by it
+---              (Kim et al. 2022), so nobody should quote it alone
 local input = require "rnn.metrics.input"
 local report = require "rnn.metrics.report"
 

@@ -46,16 +46,16 @@ local META = {__index = Autoencoder, __name = "rnn.Autoencoder"}
 ---@param part rnn.FramePart
 ---@param o table options of scripts/anomaly.lua
 ---@return rnn.AutoencoderKnown|nil
----@return string[]|string notes, or the message
+---@return string[] notes, none
 function autoencoder.learn(part, o)
   local frame = part.frame
   local known = {D = frame.targets, window = o.window, code = o.code,
                  absolute = o.absolute or false, roles = frame.roles}
   local one = frame.series[1]
   known.scaler = data.scaler {"standard"}
-  known.scaler:fit(frame.values:slice(1, one.first, part.last[1])
+  known.scaler:fit(frame.values:slice(1, one.first, part.trained[1])
                                :slice(2, 1, known.D))
-  return known, frame.notes
+  return known, {}
 end
 
 ---What a model file says of an autoencoder, beside its layers.
@@ -90,8 +90,9 @@ function autoencoder.recall(meta)
     return nil, "is no autoencoder, but of kind " ..
                 tostring(meta["rnnlua.kind"])
   end
-  local known, wrong = json.decode(meta.autoencoder or "null"), nil
+  local known = json.decode(meta.autoencoder or "null")
   if not is_sound(known) then return nil, "its description is damaged" end
+  local wrong
   known.scaler, wrong = data.scaler_from(known.scaler, known.D)
   if not known.scaler then return nil, wrong end
   return known
