@@ -4,6 +4,7 @@ local core = require "rnn.core"
 local data = require "rnn.data"
 local dates = require "rnn.data.dates"
 local detector = require "rnn.detector"
+local flagged = require "rnn.metrics.anomalies"
 local metrics = require "rnn.metrics"
 local planted = require "rnn.planted"
 local plot = require "rnn.plot"
@@ -222,7 +223,7 @@ end
 
 ---Spans of flagged rows, each with its highest score.
 local function spans_of(found)
-  local spans = metrics.flagged_spans(found.flags)
+  local spans = flagged.spans(found.flags)
   for _, span in ipairs(spans) do
     span.peak = 0.0
     for i = span.first, span.last do
@@ -348,7 +349,7 @@ function anomalies.plot(path, found)
   for i, span in ipairs(spans_of(found)) do
     spans[i] = {x[span.first - first + 1], x[span.last - first + 1], "flagged"}
   end
-  for _, fault in ipairs(metrics.flagged_spans(found.series.labels or {})) do
+  for _, fault in ipairs(flagged.spans(found.series.labels or {})) do
     if fault.first >= first and fault.last <= last then
       spans[#spans + 1] = {x[fault.first - first + 1],
                            x[fault.last - first + 1], "labelled"}
@@ -360,7 +361,7 @@ function anomalies.plot(path, found)
                  ylabel = frame.names[k]}
   end
   panels[#panels + 1] = {
-    ylabel = "score", log_y = true, lines = {
+    ylabel = "score", log_y = true, ymin = 0.1, lines = {
       {name = "score", x = x, y = found.scores},
       {name = "threshold", x = x, y = level, style = "dashed"}}}
   return plot.panels(path, {panels = panels, title = found.series.name,

@@ -46,7 +46,6 @@ local metrics = {
   pinball = forecast.pinball,
   anomalies = anomalies.anomalies,
   best_level = anomalies.best_level,
-  flagged_spans = anomalies.spans,
 }
 
 ---A loss as nats for each unit; raises in the name of the caller.
