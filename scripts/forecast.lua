@@ -5,6 +5,7 @@ local rnn = require "rnn"
 local backtest = require "rnn.backtest"
 local cli = require "rnn.cli"
 local forecaster = require "rnn.models.forecaster"
+local framefiles = require "rnn.framefiles"
 local inwindows = require "rnn.models.inwindows"
 local options = require "rnn.options"
 local outlook = require "rnn.outlook"
@@ -29,27 +30,7 @@ local SPEC = options.join({
   {group = "Data"},
   {"data", type = "file", required = true, list = true, many = true,
    help = "CSV files with the same columns; - is stdin, .gz is unpacked"},
-  {"target", type = "string", list = true, many = true, metavar = "COLUMN",
-   help = "columns to forecast (default the last one of numbers); all"},
-  {"inputs", type = "string", list = true, many = true, metavar = "COLUMN",
-   help = "columns that are read too, known up to now; all: the others"},
-  {"known", type = "string", list = true, many = true, metavar = "COLUMN",
-   help = "columns that are known ahead of time"},
-  {"calendar", type = "choice", list = true, many = true,
-   choices = {"minute", "hour", "weekday", "monthday", "month", "yearday"},
-   help = "places in the calendar to read, known ahead"},
-  {"dates", type = "string", metavar = "COLUMN",
-   help = "column of dates (default the first one of dates); none: the rows " ..
-     "are counted"},
-  {"date-format", type = "string", metavar = "FORMAT",
-   help = "of dates that are not like 2026-01-31 12:00: %d.%m.%Y"},
-  {"series", type = "string", metavar = "COLUMN",
-   help = "column that tells several series apart"},
-  {"missing", type = "choice", default = "error",
-   choices = {"error", "interpolate", "last", "zero"},
-   help = "what to do with missing numbers"},
-  {"from", type = "string", metavar = "DATE", help = "first date to take"},
-  {"to", type = "string", metavar = "DATE", help = "last date to take"},
+}, framefiles.options, {
   {"val", type = "number", min = 0, default = 0.1,
    help = "part of the rows, before those of --test, to validate with; a " ..
      "count from 1"},
@@ -110,31 +91,11 @@ local SPEC = options.join({
 
 -- {== Data ==
 
----Options that say what columns are for, and their roles.
-local ROLES = {target = "target", inputs = "inputs", known = "known",
-               calendar = "calendar", dates = "time",
-               date_format = "date_format", series = "series"}
-
 ---The frame that options ask for, or the model to go on with.
----@param known rnn.ForecasterKnown|nil
-local function read_frame(opts, known)
-  local o = {missing = opts.missing, from = opts.from, to = opts.to}
-  for option, role in pairs(ROLES) do
-    o[role] = (known and known.roles or opts)[known and role or option]
-  end
-  local frame, wrong = data.frame(opts.data, o)
+local function read_frame(opts, roles)
+  local frame, wrong = framefiles.read(opts, roles)
   if not frame then cli.fail(3, "%s", wrong) end
   return frame
-end
-
----Ends the program when the model to go on with has other columns.
-local function check_roles(opts, known)
-  for option, role in pairs(ROLES) do
-    local value = opts[option]
-    if value and value[1] ~= "all" then
-      options.must_fit(opts, option, known.roles[role], "the model")
-    end
-  end
 end
 
 ---Completes what depends on the data; ends the program for what is no model.
@@ -157,8 +118,8 @@ local function parts_of(opts, frame, known)
 end
 
 local function open(opts, known)
-  if known then check_roles(opts, known) end
-  local frame = read_frame(opts, known)
+  if known then framefiles.check_roles(opts, known.roles) end
+  local frame = read_frame(opts, known and known.roles)
   complete(opts, frame)
   local train, valid, test = parts_of(opts, frame,
                                       known or forecaster.plan(opts))
@@ -219,24 +180,9 @@ local function predict(model, frame, opts)
 end
 
 ---Options that mean something beside --model.
-local OF_USE = {}
-for _, name in ipairs {"data", "missing", "from", "to", "val", "test", "most",
-                       "batch", "threads", "plot", "config", "quiet", "model",
-                       "predict", "predictions"} do
-  OF_USE[name] = true
-end
-
----Ends the program for options given that say nothing beside --model.
-local function check_use(opts)
-  for _, option in ipairs(SPEC) do
-    local name = option[1] and option[1]:gsub("-", "_")
-    if name and opts[name] ~= nil and not OF_USE[name] then
-      cli.fail(2, ROLES[name] and "--%s is what the model was trained with: " ..
-               "leave it out" or "--%s is for training, --model is trained: " ..
-               "leave one of them out", option[1])
-    end
-  end
-end
+local OF_USE = {"data", "missing", "from", "to", "val", "test", "most",
+                "batch", "threads", "plot", "config", "quiet", "model",
+                "predict", "predictions"}
 
 ---Uses a model that was trained before.
 local function use(opts)
@@ -246,7 +192,7 @@ local function use(opts)
   local model, wrong = forecaster.load(opts.model)
   if not model then cli.fail(3, "%s", wrong) end
   local known = model:known()
-  local frame = read_frame(opts, known)
+  local frame = read_frame(opts, known.roles)
   wrong = forecaster.unfit(known, {frame = frame})
   if wrong then
     cli.fail(3, "%s: %s", table.concat(opts.data, ", "), wrong)
@@ -272,7 +218,7 @@ end
 
 local opts = cli.given(arg, SPEC)
 if opts.model then
-  check_use(opts)
+  options.only(opts, OF_USE, "--model, which is trained")
   cli.complete(SPEC, opts)
   rnn.threads(opts.threads)
   return use(opts)

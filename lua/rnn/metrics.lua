@@ -20,6 +20,7 @@
 ---    print(metrics.wer({"K AE T"}, {{"K", "AA", "T"}}))   -- a third
 ---    print(metrics.rmse(rnn.tensor {1, 2}, {1, 4}))       -- root of 2
 ---    print(metrics.mase({5, 6}, {5, 7}, {1, 2, 3, 4}))    -- 0.5
+local anomalies = require "rnn.metrics.anomalies"
 local classes = require "rnn.metrics.classes"
 local edits = require "rnn.metrics.edits"
 local forecast = require "rnn.metrics.forecast"
@@ -43,6 +44,8 @@ local metrics = {
   mase = forecast.mase,
   coverage = forecast.coverage,
   pinball = forecast.pinball,
+  anomalies = anomalies.anomalies,
+  best_level = anomalies.best_level,
 }
 
 ---A loss as nats for each unit; raises in the name of the caller.

@@ -415,6 +415,17 @@ function options.must_fit(opts, name, value, what, advice)
   end
 end
 
+---Refuses options given that say nothing beside another one.
+---@param opts table<string, any> from cli.given
+---@param names string[] of those that do, with _ for -
+---@param beside string the other one, and why
+function options.only(opts, names, beside)
+  for name in pairs(without(opts, names)) do
+    cli.fail(2, "--%s does not go with %s: leave one of them out",
+             tostring(name):gsub("_", "-"), beside)
+  end
+end
+
 ---Completes the options given for a run that goes on by those it was saved
 ---with. What the run is may not change.
 ---@param spec table

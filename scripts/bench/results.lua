@@ -20,6 +20,7 @@ local shell = require "rnn.shell"
 local WORD = "train_wordlm.lua --data {d}/ptb.train.txt --valid-data " ..
              "{d}/ptb.valid.txt --test-data {d}/ptb.test.txt "
 local PERPLEXITY = "\ntest .-perplexity ([%d.]+)"
+local SPANS = "\ntest .- span_f1 ([%d.]+)"
 local F1, ACCURACY = "\ntest .- f1 ([%d.]+)", "\ntest .-accuracy ([%d.]+)"
 local WER = "\nwer +([%d.]+)"
 local RMSE, MSE = "\nmodel +([%d.]+)", "\nmodel [^\n]- ([%d.]+)\n"
@@ -68,6 +69,12 @@ local ROWS = {
      "900 to test", make = "make_series.lua cbf --out {d}", least = 97,
    train = "train_seriesclassifier.lua --data {d}/train.ts --test-data " ..
      "{d}/test.ts --val 0", result = ACCURACY, unit = "%"},
+  {name = "anomaly-sensor", task = "planted faults of a sensor, spans",
+   train = "anomaly.lua --demo sensor", result = SPANS, unit = "F1",
+   least = 90},
+  {name = "anomaly-ecg", task = "planted faults of an ECG, spans",
+   train = "anomaly.lua --demo ecg --absolute", result = SPANS, unit = "F1",
+   least = 90},
   {name = "airline", task = "AirPassengers, one month ahead, the last third",
    needs = "timeseries/classic", result = RMSE, unit = "RMSE", most = 15.62,
    train = "forecast.lua --data {d}/airline-passengers.csv --test 0.33 " ..

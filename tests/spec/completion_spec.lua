@@ -61,7 +61,8 @@ describe("a manual page", function()
                            "nearest.lua", "train_seq2seq.lua",
                            "translate.lua", "make_series.lua",
                            "train_seriesclassifier.lua",
-                           "classify_series.lua", "forecast.lua"} do
+                           "classify_series.lua", "forecast.lua",
+                           "anomaly.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

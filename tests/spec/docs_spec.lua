@@ -33,6 +33,13 @@ for _, name in ipairs {"train", "test", "new"} do
   write(name .. ".de", ("ein hund\nein %s tag\n"):format(name):rep(5))
   write(name .. ".en", ("a dog\na %s day\n"):format(name):rep(5))
 end
+do
+  local lines = {"value,odd"}
+  for t = 1, 200 do
+    lines[t + 1] = ("%g,%d"):format(math.sin(t / 8), t == 150 and 1 or 0)
+  end
+  write("sensor.csv", table.concat(lines, "\n") .. "\n")
+end
 write("cmudict.dict", "a AH0\na(2) EY1\nell EH1 L # x\nhe HH IY1\nlo L OW1\n")
 
 local sales = {"month,sold"}
@@ -97,9 +104,9 @@ describe("the documents", function()
 
   it("the examples of modules and layers run", function()
     local names = {"activations", "ctc", "data", "dict", "html", "metrics",
-                   "models/seq2seq", "naive", "plot", "plot/heatmap",
-                   "quantile", "regularise", "scan", "textmap", "translate",
-                   "vectors"}
+                   "models/seq2seq", "naive", "planted", "plot",
+                   "plot/heatmap", "pot", "quantile", "regularise", "scan",
+                   "textmap", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "dates", "frame",
                            "labelled", "labels", "padded", "pairs", "scaler",
                            "segmented", "shortened", "spans", "split",

@@ -691,7 +691,7 @@ describe("messages", function()
       edit_distance = {1, 2}, wer = {{"a"}, {""}}, cer = {{"a"}, {""}},
       perplexity = {}, bpc = {1, 0}, rmse = {{1}, {}}, mae = {}, mape = {},
       smape = {}, mase = {{1}, {1}, {1}}, coverage = {{1}, {0}, {1}},
-      pinball = {{1}, {1}, 2},
+      pinball = {{1}, {1}, 2}, anomalies = {{2}, {1}}, best_level = {{1}, {2}},
     }
     for name, score in pairs(metrics) do
       assert(bad[name], name)

@@ -661,7 +661,7 @@ describe("help", function()
                            "train_seq2seq.lua", "translate.lua",
                            "make_series.lua", "train_seriesclassifier.lua",
                            "classify_series.lua", "forecast.lua",
-                           "bench/bench.lua",
+                           "anomaly.lua", "bench/bench.lua",
                            "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")
