@@ -330,6 +330,24 @@ function model.load_model(path)
   return m, meta
 end
 
+---Rebuilds a model of a kind from its file.
+---@param path string
+---@param recall fun(meta: table<string, any>): table|nil, string? what is known
+---beside the layers, or nil and a message
+---@param fault fun(m: table, known: table): string? what keeps the layers, which
+---are not trusted, from being those of what is known
+---@return table|nil model the bare layers
+---@return table|string known, or the message "path: reason"
+---@return table|string meta of the file, or the code "EIO" or "EFORMAT"
+function model.load_kind(path, recall, fault)
+  local m, meta, code = model.load_model(path)
+  if not m then return nil, meta, code end
+  local known, wrong = recall(meta)
+  wrong = wrong or fault(m, known)
+  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  return m, known, meta
+end
+
 ---Copies saved numbers into what model.save saves of a model. Everything is
 ---checked first: on a mismatch the model is left as it was.
 ---@param m table

@@ -530,11 +530,9 @@ end
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function forecaster.load(path)
-  local m, meta, code = model.load_model(path)
-  if not m then return nil, meta, code end
-  local known, wrong = forecaster.recall(meta)
-  wrong = wrong or strategies.fault(m, known)
-  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  local m, known, meta = model.load_kind(path, forecaster.recall,
+                                         strategies.fault)
+  if not m then return nil, known, meta end
   return forecaster.wrap(m, known), meta
 end
 

@@ -732,11 +732,8 @@ end
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function seq2seq.load(path)
-  local m, meta, code = model.load_model(path)
-  if not m then return nil, meta, code end
-  local known, wrong = seq2seq.recall(meta)
-  wrong = wrong or fault(m, known)
-  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  local m, known, meta = model.load_kind(path, seq2seq.recall, fault)
+  if not m then return nil, known, meta end
   m[KNOWN] = known
   return setmetatable(m, META), meta
 end

@@ -261,11 +261,8 @@ end
 ---@return table<string, string>|string meta or the message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function seriesclassifier.load(path)
-  local m, meta, code = model.load_model(path)
-  if not m then return nil, meta, code end
-  local known, wrong = seriesclassifier.recall(meta)
-  wrong = wrong or fault(m, known)
-  if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
+  local m, known, meta = model.load_kind(path, seriesclassifier.recall, fault)
+  if not m then return nil, known, meta end
   m[KNOWN] = known
   return setmetatable(m, META), meta
 end
