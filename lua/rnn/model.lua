@@ -334,8 +334,8 @@ end
 ---@param path string
 ---@param recall fun(meta: table<string, any>): table|nil, string? what is known
 ---beside the layers, or nil and a message
----@param fault fun(m: table, known: table): string? what keeps the layers, which
----are not trusted, from being those of what is known
+---@param fault fun(m: table, known: table): string? what keeps the layers,
+---which are not trusted, from being those of what is known
 ---@return table|nil model the bare layers
 ---@return table|string known, or the message "path: reason"
 ---@return table|string meta of the file, or the code "EIO" or "EFORMAT"
