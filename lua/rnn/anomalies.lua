@@ -274,15 +274,15 @@ end
 ---@param found rnn.Found
 ---@return string
 function anomalies.text(found)
-  local spans, flagged, parts = spans_of(found), 0, {}
-  for _, flag in ipairs(found.flags) do flagged = flagged + flag end
+  local spans, rows, parts = spans_of(found), 0, {}
+  for _, flag in ipairs(found.flags) do rows = rows + flag end
   if #spans == 0 then
     parts[1] = ("no anomalies found: no score of %d rows is above %.2f")
                :format(#found.flags, found.normal.threshold)
   else
     parts[1] = span_table(found, spans)
     parts[2] = ("%d span%s, %d of %d rows, scores above %.2f"):format(#spans,
-               #spans == 1 and "" or "s", flagged, #found.flags,
+               #spans == 1 and "" or "s", rows, #found.flags,
                found.normal.threshold)
   end
   local report = found.report
