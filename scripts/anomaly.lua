@@ -54,7 +54,7 @@ local SPEC = options.join({
   {"threshold", type = "string", default = "pot", metavar = "HOW",
    help = "pot: peaks over threshold (Siffer et al. 2017); quantile; or a " ..
      "number"},
-  {"risk", type = "number", above = 0, below = 0.02, default = 1e-5,
+  {"risk", type = "number", above = 0, below = 0.02, default = 1e-4,
    help = "pot: chance that a normal row is above it"},
   {"quantile", type = "number", above = 0, max = 1, default = 0.999,
    help = "quantile: of the scores of normal rows"},

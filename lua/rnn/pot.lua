@@ -131,7 +131,16 @@ local OPTIONS = {risk = true, high = true}
 ---@field high number the high quantile
 ---@field count integer of the scores above it
 
----The level that a score passes with a chance.
+---The exponential distribution that is likeliest.
+local function exponential(excesses)
+  local sum = 0.0
+  for _, x in ipairs(excesses) do sum = sum + x end
+  return {shape = 0.0, scale = sum / #excesses}
+end
+
+---The level that a score passes with a chance. Where the likeliest tail is
+---bounded, the exponential one is taken: a bound that few excesses tell of is
+---soon passed by others.
 ---@param scores number[] of what is normal, finite
 ---@param o? {risk: number?, high: number?} the chance, default 1e-4; the share
 ---of scores that the tail is not fitted to, default 0.98
@@ -155,6 +164,7 @@ function pot.level(scores, o)
     return nil, ("%s: %d scores have so many above their %g quantile")
                 :format(wrong, #scores, share)
   end
+  if tail.shape < 0 then tail = exponential(excesses) end
   tail.high, tail.count = high, #excesses
   return high + pot.excess(tail, risk * #scores / #excesses), tail
 end

@@ -75,6 +75,14 @@ describe("peaks over a threshold", function()
     assert.truthy(pot.level(scores, {risk = 1e-6}) > level)
   end)
 
+  it("have no bound that a level relies on", function()
+    local scores = {}
+    for i = 1, 1000 do scores[i] = i / 1000 end
+    local level, tail = pot.level(scores, {risk = 1e-5})
+    assert.equal(0, tail.shape)
+    near(tail.high + tail.scale * math.log(0.02 / 1e-5), level, 1e-9)
+  end)
+
   it("need enough of them", function()
     local level, wrong = pot.level {1, 2, 3}
     assert.is_nil(level)
