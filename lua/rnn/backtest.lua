@@ -1,6 +1,7 @@
 ---How good forecasts were, beside the naive ones (rnn.naive): forecasts from
 ---each origin of a test, whose weights saw nothing of it, against what came.
 local core = require "rnn.core"
+local distribution = require "rnn.models.distribution"
 local map = require "rnn.map"
 local metrics = require "rnn.metrics"
 local naive = require "rnn.naive"
@@ -27,7 +28,6 @@ local backtest = {}
 ---@field floors rnn.BacktestRow[]
 ---@field best rnn.BacktestRow the floor with the lowest RMSE
 ---@field intervals {level: number, coverage: number}[]
----@field pinball number|nil mean over the quantiles
 
 -- {== Parts ==
 
@@ -69,7 +69,7 @@ local function by_series(part, f)
 end
 
 local function has_zero(truth)
-  return truth:abs():max():item() == 0 or -(-truth:abs()):max():item() == 0
+  return -(-truth:abs()):max():item() == 0
 end
 
 ---The root mean squared error; infinite when forecasts are no numbers.
@@ -111,22 +111,14 @@ end
 
 -- }==
 
----Coverage of the intervals that quantiles make, and their pinball loss.
-local function judge_quantiles(report, guesses, k, quantiles)
-  local came, sum, bounds = flat(report.truth), 0.0, {}
-  for j, q in ipairs(quantiles) do
-    bounds[j] = flat(said(guesses, j + 1, k))
-    sum = sum + metrics.pinball(bounds[j], came, q)
-  end
-  report.pinball = sum / #quantiles
-  for j = 1, #quantiles // 2 do
-    local high = #quantiles + 1 - j
-    if math.abs(quantiles[j] + quantiles[high] - 1) < 1e-9 then
-      table.insert(report.intervals, {
-        level = quantiles[high] - quantiles[j],
-        coverage = metrics.coverage(bounds[j], bounds[high], came)})
-    end
-  end
+---How much of the truth lies within the intervals that quantiles make.
+local function coverages(truth, guesses, k, quantiles)
+  local function bound(j) return flat(said(guesses, j + 1, k)) end
+  return map(distribution.intervals(quantiles), function(one)
+    return {level = one.level,
+            coverage = metrics.coverage(bound(one.low), bound(one.high),
+                                        flat(truth))}
+  end)
 end
 
 ---What came after the windows of a part: (H,N) of target k.
@@ -186,7 +178,7 @@ function backtest.score(guesses, part, known, k)
     end
   end
   if guesses[1]:shape()[1] > 1 and all_finite(guesses) then
-    judge_quantiles(report, guesses, k, known.quantiles)
+    report.intervals = coverages(truth, guesses, k, known.quantiles)
   end
   return report
 end

@@ -24,7 +24,8 @@ framefiles.options = {
    help = "column that tells several series apart"},
   {"missing", type = "choice", default = "error",
    choices = {"error", "interpolate", "last", "zero"},
-   help = "what to do with missing numbers"},
+   help = "what to do with missing numbers; interpolate looks at those " ..
+     "behind them, too"},
   {"from", type = "string", metavar = "DATE", help = "first date to take"},
   {"to", type = "string", metavar = "DATE", help = "last date to take"},
 }

@@ -19,9 +19,7 @@ local windowing = require "rnn.data.windows"
 local op = core.op
 local naive = {}
 
-local function rows(values, origins, from, to)
-  return windowing.rows(values, origins, from, to)
-end
+local rows = windowing.rows
 
 ---@class rnn.NaiveOptions
 ---@field first integer[]

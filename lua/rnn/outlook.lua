@@ -1,6 +1,7 @@
 ---Forecasts to look at: charts for rnn.plot.forecast, and tables for
 ---data.write_csv.
 local dates = require "rnn.data.dates"
+local distribution = require "rnn.models.distribution"
 local map = require "rnn.map"
 local naive = require "rnn.naive"
 
@@ -24,19 +25,13 @@ local function said(guesses, j)
   return list
 end
 
----The intervals of quantiles that lie as far from the middle as each other.
+---The intervals that quantiles make, if there are any.
 local function intervals_of(guesses, quantiles)
-  local list = {}
-  if guesses[1]:shape()[1] == 1 then return list end
-  for j = 1, #quantiles // 2 do
-    local high = #quantiles + 1 - j
-    if math.abs(quantiles[j] + quantiles[high] - 1) < 1e-9 then
-      list[#list + 1] = {level = quantiles[high] - quantiles[j],
-                         low = said(guesses, j + 1),
-                         high = said(guesses, high + 1)}
-    end
-  end
-  return list
+  if guesses[1]:shape()[1] == 1 then return {} end
+  return map(distribution.intervals(quantiles), function(one)
+    return {level = one.level, low = said(guesses, one.low + 1),
+            high = said(guesses, one.high + 1)}
+  end)
 end
 
 ---A chart of target 1 with `rows` in its history and then those of forecasts.

@@ -5,6 +5,7 @@ local rnn = require "rnn"
 local core = require "rnn.core"
 local new_random = require "tests.random"
 local raises = require "tests.raises"
+local readers = require "tests.readers"
 local sandbox = require "tests.sandbox"
 
 local data = rnn.data
@@ -12,16 +13,7 @@ local write = sandbox.write
 
 teardown(sandbox.remove)
 
-local function read(reader, bytes, ...)
-  return data[reader](write("f", bytes), ...)
-end
-
----Asserts the message, behind the folder, and the code of what is refused.
-local function refuses(message, code, value, got, got_code)
-  assert.is_nil(value)
-  assert.equal(message, (got:gsub(sandbox.dir:gsub("%p", "%%%0") .. "/", "")))
-  assert.equal(code, got_code)
-end
+local read, refuses = readers.read, readers.refuses
 
 ---Asserts the message of a table, read with all its options as csv and, where
 ---rows take them, as rows.

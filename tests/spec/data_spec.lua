@@ -6,6 +6,7 @@ local core = require "rnn.core"
 local lfs = require "lfs"
 local new_random = require "tests.random"
 local raises = require "tests.raises"
+local readers = require "tests.readers"
 local sandbox = require "tests.sandbox"
 
 local data = rnn.data
@@ -13,17 +14,7 @@ local write = sandbox.write
 
 teardown(sandbox.remove)
 
----What a reader gives for a file of these bytes.
-local function read(reader, bytes, ...)
-  return data[reader](write("f", bytes), ...)
-end
-
----Asserts the message, behind the folder, and the code of what is refused.
-local function refuses(message, code, value, got, got_code)
-  assert.is_nil(value)
-  assert.equal(message, (got:gsub(sandbox.dir:gsub("%p", "%%%0") .. "/", "")))
-  assert.equal(code, got_code)
-end
+local read, refuses = readers.read, readers.refuses
 
 local function joined(list, field)
   local parts = {}

@@ -288,13 +288,14 @@ local function find_frequency(self, t, one)
   if #times < 2 then return true end
   local frequency, wrong, row, of_others = dates.frequency(times)
   if of_others and self.missing ~= "error" then
-    local wanted = of_others
-    frequency = wanted
-    one.gaps, one.times = with_gaps(times, frequency)
-    if not one.gaps then
-      row, frequency, of_others = one.times, nil, nil
+    one.gaps, one.times = with_gaps(times, of_others)
+    if one.gaps then
+      frequency = of_others
+    else
+      row = one.times
       wrong = ("row %d is in no step with dates that are %s, or behind too " ..
-               "large a gap"):format(row, wanted.name)
+               "large a gap"):format(row, of_others.name)
+      of_others = nil
     end
   end
   if not frequency then

@@ -111,6 +111,23 @@ local function quantiles(levels)
   }
 end
 
+---The intervals that quantiles make: those as far from the middle as each
+---other, the widest first.
+---@param levels number[] growing
+---@return {level: number, low: integer, high: integer}[] level 0 to 1, and the
+---places of both ends among the levels
+function distribution.intervals(levels)
+  local list = {}
+  for low = 1, #levels // 2 do
+    local high = #levels + 1 - low
+    if math.abs(levels[low] + levels[high] - 1) < 1e-9 then
+      list[#list + 1] = {level = levels[high] - levels[low], low = low,
+                         high = high}
+    end
+  end
+  return list
+end
+
 distribution.OUTPUTS = {"point", "quantile", "gaussian"}
 
 ---@param output "point"|"quantile"|"gaussian"

@@ -613,15 +613,16 @@ local function draw(known, view, free, d, copies)
   return levels_of_paths(known, view, paths, copies)
 end
 
----Levels (1 + Q,H,N,D) of a batch.
-local function said_levels(self, view, paths)
+---Levels (1 + Q,H,N,D) of a view; said: what the strategy says of it, where
+---that is known, and is not recursive.
+local function said_levels(self, view, paths, said)
   local known, d = self[KNOWN], distribution_of(self[KNOWN])
   local strategy = strategies[known.strategy]
   local function free(choose, copies)
     return strategy.free(self, known, view, choose, copies)
   end
   if known.strategy ~= "recursive" then
-    return levels_of_all(known, d, view, (free(d.middle, 1)))
+    return levels_of_all(known, d, view, said or (free(d.middle, 1)))
   elseif d.draw and paths > 1 then
     return draw(known, view, free, d, paths)
   end
@@ -629,6 +630,17 @@ local function said_levels(self, view, paths)
   local z = levels_of_steps(known, view, values, 1)
   local shape = z:shape()
   return z:reshape {1, shape[1], shape[2], shape[3]}
+end
+
+---Levels (1 + Q,H,N,D) of a batch as a list, in the unit of the data.
+local function in_units(self, batch, z)
+  local list = {}
+  z = z:to "float64"
+  for n, at in ipairs(batch) do
+    local scaler = scalers_of(self[KNOWN], batch.part.frame:series_of(at))
+    list[n] = scaler.target:inverse(z:select(3, n))
+  end
+  return list
 end
 
 ---Forecasts of windows.
@@ -640,14 +652,8 @@ end
 ---forecast, then the quantiles, if there are any
 function Forecaster:forecast(batch, o)
   o = o or {}
-  local known, view = self[KNOWN], view_of(self[KNOWN], batch, o.horizon)
-  local z = said_levels(self, view, o.paths or PATHS):to "float64"
-  local list = {}
-  for n, at in ipairs(batch) do
-    local scaler = scalers_of(known, batch.part.frame:series_of(at))
-    list[n] = scaler.target:inverse(z:select(3, n))
-  end
-  return list
+  local view = view_of(self[KNOWN], batch, o.horizon)
+  return in_units(self, batch, said_levels(self, view, o.paths or PATHS))
 end
 
 ---The next H steps of all series of a frame, so many rows behind their last.
@@ -717,7 +723,8 @@ function Forecaster:predict(batch, o)
   local known = self[KNOWN]
   local d, view = distribution_of(known), view_of(known, batch)
   local said = strategies[known.strategy].train(self, known, view, d.middle, 0)
-  return self:forecast(batch, o), d.loss(said, view.y):item() * #batch, #batch
+  local z = said_levels(self, view, o and o.paths or PATHS, said)
+  return in_units(self, batch, z), d.loss(said, view.y):item() * #batch, #batch
 end
 
 -- }==
