@@ -78,6 +78,22 @@ static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
 void *rnli_grow (rnl_Context *ctx, void *p, size_t n, size_t need,
                  size_t each, size_t *room, const char *what);
 
+/* A text that is being made. */
+typedef struct rnli_Text {
+  rnl_Context *ctx;
+  char *s;
+  size_t n, room;
+} rnli_Text;
+
+int rnli_text_room (rnli_Text *t, size_t more);   /* for so many bytes more */
+int rnli_text_add (rnli_Text *t, const void *s, size_t n);
+
+/*
+** Hands the text over, ended by a NUL, unless 'status' tells of a failure; the
+** return value is that of both. Then it is let go of, and '*out' is NULL.
+*/
+int rnli_text_end (rnli_Text *t, int status, char **out, size_t *nout);
+
 rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
 
 /* Has the scanner seen 'code', 0..RNLI_MAX_CODE? */
@@ -102,6 +118,9 @@ rnli_Class rnli_utf8_class (int32_t code);
 ** as rnli_utf8_scan gives them.
 */
 size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
+
+/* The 2 or 3 letters of a Hangul syllable, and how many; 0: it is none. */
+int rnli_hangul_parts (int32_t code, int32_t part[3]);
 
 /*
 ** The decimal number that the text at 's', which ends in a NUL, begins with:
