@@ -20,13 +20,13 @@ static const unsigned char *bytes_of (const char *s) {
 
 enum {
   L = 0x1100, V = 0x1161, T = 0x11A7, S = 0xAC00,   /* T: none of them */
-  NL = 19, NV = 21, NT = 28, NS = NL * NV * NT
+  NL = 19, NV = 21, NT = 28
 };
 
 
 int rnli_hangul_parts (int32_t code, int32_t part[3]) {
   int32_t i = code - S;
-  if (i < 0 || i >= NS) return 0;
+  if (!rnli_is_syllable(code)) return 0;
   part[0] = L + i / (NV * NT);
   part[1] = V + i % (NV * NT) / NT;
   part[2] = T + i % NT;
@@ -36,9 +36,10 @@ int rnli_hangul_parts (int32_t code, int32_t part[3]) {
 
 /* The syllable of two letters, or of one and a last letter; or -1. */
 static int32_t hangul_joined (int32_t a, int32_t b) {
-  int32_t l = a - L, v = b - V, s = a - S, t = b - T;
+  int32_t l = a - L, v = b - V, t = b - T;
   if (l >= 0 && l < NL && v >= 0 && v < NV) return S + (l * NV + v) * NT;
-  if (s >= 0 && s < NS && s % NT == 0 && t > 0 && t < NT) return a + t;
+  if (rnli_is_syllable(a) && (a - S) % NT == 0 && t > 0 && t < NT)
+    return a + t;
   return -1;
 }
 
@@ -62,7 +63,7 @@ typedef struct Work {
 */
 static inline int plain (const Work *w, int32_t code) {
   return code < w->limit || (code >= 0x3400 && code <= 0x9FFF) ||
-         (code >= 0xAC00 && code <= 0xD7A3);
+         rnli_is_syllable(code);
 }
 
 

@@ -50,12 +50,31 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   return len;
 }
 
+/* Writes a scalar value; returns how many bytes it has. */
+static inline int rnli_utf8_put (int32_t code, char buf[4]) {
+  if (code < 0x80) {
+    buf[0] = (char)code;
+    return 1;
+  }
+  int len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (int i = len - 1; i > 0; i--) {
+    buf[i] = (char)(0x80 | (code & 0x3F));
+    code >>= 6;
+  }
+  buf[0] = (char)((0xF00 >> len & 0xFF) | code);
+  return len;
+}
+
 /* Is 'code' white space (Unicode's White_Space)? */
 static inline int rnli_is_space (int32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
   return c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
          c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static inline int rnli_is_syllable (int32_t c) {   /* of Hangul */
+  return c >= 0xAC00 && c <= 0xD7A3;
 }
 
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */

@@ -21,18 +21,7 @@ int rnl_utf8_decode (const char *s, size_t n, int32_t *code) {
 
 
 int rnl_utf8_encode (int32_t code, char buf[4]) {
-  if (!rnli_is_scalar(code)) return 0;
-  if (code < 0x80) {
-    buf[0] = (char)code;
-    return 1;
-  }
-  int len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  for (int i = len - 1; i > 0; i--) {
-    buf[i] = (char)(0x80 | (code & 0x3F));
-    code >>= 6;
-  }
-  buf[0] = (char)((0xF00 >> len & 0xFF) | code);
-  return len;
+  return rnli_is_scalar(code) ? rnli_utf8_put(code, buf) : 0;
 }
 
 
