@@ -11,7 +11,7 @@ CORPORA   =
 SOAK      =
 NATIVE    =
 
-PKGS      = openblas libutf8proc jansson
+PKGS      = openblas libutf8proc
 LUA_PKG   = lua5.4
 EDIT_PKG  = libedit
 # ---------------------------------------------------------------------------

@@ -525,6 +525,10 @@ typedef struct rnl_File rnl_File;
 ** not a sound checkpoint, the text says what and at which byte or name.
 */
 RNL_API int rnl_file_load (rnl_Context *ctx, const char *path, rnl_File **out);
+
+/* Reads the 'n' bytes at 'data', which are a whole file: a copy is made. */
+RNL_API int rnl_file_read (rnl_Context *ctx, const void *data, size_t n,
+                           rnl_File **out);
 RNL_API void rnl_file_free (rnl_File *file);
 
 /* Tensors in the order of their data; tensors are borrowed from the file. */

@@ -41,7 +41,6 @@ local ALLOWED = {
 local QUARANTINE = {
   ["cblas.h"] = "src/core/gemm.c",
   ["utf8proc.h"] = "src/text/utf8.c",
-  ["jansson.h"] = "src/io/",
   ["lua.h"] = "src/bind/", ["lauxlib.h"] = "src/bind/",
   ["lualib.h"] = "src/bind/",
 }

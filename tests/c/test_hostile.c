@@ -82,29 +82,29 @@ static const Case cases[] = {
   {H("  "), 0, NO, "begin"},
 
   /* JSON */
-  {H("{" A), 4, NO, "JSON"},
-  {H("{" A ",}"), 4, NO, "JSON"},
-  {H("{," A "}"), 4, NO, "JSON"},
-  {H("{\"a\" " T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"a\":" T("F32", "[1,]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"a\":" T("F32", "[1 1]", "[0,4]") "}"), 4, NO, "JSON"},
+  {H("{" A), 4, NO, "too early at byte 53"},
+  {H("{" A ",}"), 4, NO, "'}' at byte 54"},
+  {H("{," A "}"), 4, NO, "',' at byte 1"},
+  {H("{\"a\" " T("F32", "[1]", "[0,4]") "}"), 4, NO, "'{' at byte 5"},
+  {H("{\"a\":" T("F32", "[1,]", "[0,4]") "}"), 4, NO, "']'"},
+  {H("{\"a\":" T("F32", "[1 1]", "[0,4]") "}"), 4, NO, "'1'"},
   {H("{\"a\":" T("F32", "[1}", "[0,4]") "}"), 4, NO, "byte"},
   {H("{/**/" A "}"), 4, NO, "'/' at byte"},
   {H("{//\n" A "}"), 4, NO, "'/'"},
-  {H("{'a':" T("F32", "[1]", "[0,4]") "}"), 4, NO, "byte 9"},
-  {H("{a:" T("F32", "[1]", "[0,4]") "}"), 4, NO, "'a' at byte 9"},
+  {H("{'a':" T("F32", "[1]", "[0,4]") "}"), 4, NO, "byte 1"},
+  {H("{a:" T("F32", "[1]", "[0,4]") "}"), 4, NO, "'a' at byte 1"},
   {H("{\"a"), 0, NO, "without an end"},
-  {H("{\"a\\"), 0, NO, "without an end"},
-  {H("{\"a\\u12"), 0, NO, "without an end"},
-  {H("{\"\\x\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"\\u12g4\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"\\ud800\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"\\ud800\\u0041\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"\\udc00\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
-  {H("{\"\\u0000\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "JSON"},
+  {H("{\"a\\"), 0, NO, "escape"},
+  {H("{\"a\\u12"), 0, NO, "escape"},
+  {H("{\"\\x\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "escape"},
+  {H("{\"\\u12g4\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "escape"},
+  {H("{\"\\ud800\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "pair"},
+  {H("{\"\\ud800\\u0041\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "pair"},
+  {H("{\"\\udc00\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "pair"},
+  {H("{\"\\u0000\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "NUL"},
   {H("{\"a\0b\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "control"},
   {H("{\"a\nb\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "control"},
-  {H("{\"\xff\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "UTF-8 at byte 10"},
+  {H("{\"\xff\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "UTF-8 at byte 2"},
   {H("{\"\x80\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "UTF-8"},
   {H("{\"\xc0\x80\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "UTF-8"},
   {H("{\"\xed\xa0\x80\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "UTF-8"},
@@ -112,19 +112,19 @@ static const Case cases[] = {
   {H("{" A "}\xc3"), 4, NO, "UTF-8"},
 
   /* numbers */
-  {H("{\"a\":" T("F32", "[1.0]", "[0,4]") "}"), 4, NO, "'.'"},
-  {H("{\"a\":" T("F32", "[1e0]", "[0,4]") "}"), 4, NO, "'e'"},
-  {H("{\"a\":" T("F32", "[1]", "[-0,4]") "}"), 4, NO, "'-'"},
-  {H("{\"a\":" T("F32", "[-1]", "[0,4]") "}"), 4, NO, "'-'"},
-  {H("{\"a\":" T("F32", "[01]", "[0,4]") "}"), 4, NO, "JSON"},
+  {H("{\"a\":" T("F32", "[1.0]", "[0,4]") "}"), 4, NO, "extent"},
+  {H("{\"a\":" T("F32", "[1e0]", "[0,4]") "}"), 4, NO, "extent"},
+  {H("{\"a\":" T("F32", "[1]", "[-0,4]") "}"), 4, NO, "integers"},
+  {H("{\"a\":" T("F32", "[-1]", "[0,4]") "}"), 4, NO, "extent"},
+  {H("{\"a\":" T("F32", "[01]", "[0,4]") "}"), 4, NO, "'1'"},
   {H("{\"a\":" T("F32", "[+1]", "[0,4]") "}"), 4, NO, "'+'"},
   {H("{\"a\":" T("F32", "[0x1]", "[0,4]") "}"), 4, NO, "'x'"},
   {H("{\"a\":" T("F32", "[\"1\"]", "[0,4]") "}"), 4, NO, "extent"},
   {H("{\"a\":" T("F32", "[1]", "[\"0\",4]") "}"), 4, NO, "data_offsets"},
   {H("{\"a\":" T("F32", "[1]", "[0,18446744073709551620]") "}"), 4, NO,
-   "JSON"},
+   "integers"},
   {H("{\"a\":" T("F32", "[9223372036854775808]", "[0,4]") "}"), 4, NO,
-   "JSON"},
+   "extent"},
   {H("{\"a\":" T("F32", "[9223372036854775807]", "[0,4]") "}"), 4, NO,
    "extent"},
   {H("{\"a\":" T("F32", "[2147483648]", "[0,4]") "}"), 4, NO, "not supported"},
@@ -171,17 +171,18 @@ static const Case cases[] = {
   {H("{\"a\":{}}"), 0, NO, "must have"},
   {H("{\"a\":\"\"}"), 0, NO, "must have"},
   {H("{\"a\":1}"), 0, NO, "must have"},
-  {H("{\"a\":[]}"), 0, NO, "'['"},
-  {H("{\"a\":null}"), 0, NO, "'n'"},
-  {H("{\"a\":true}"), 0, NO, "'t'"},
+  {H("{\"a\":[]}"), 0, NO, "must have"},
+  {H("{\"a\":null}"), 0, NO, "must have"},
+  {H("{\"a\":true}"), 0, NO, "must have"},
   {H("{\"a\":NaN}"), 0, NO, "'N'"},
-  {H("{\"a\":" T("F32", "{}", "[0,4]") "}"), 4, NO, "'{'"},
+  {H("{\"a\":" T("F32", "{}", "[0,4]") "}"), 4, NO, "a list"},
   {H("{\"a\":" T("F32", "1", "[0,4]") "}"), 4, NO, "shape"},
-  {H("{\"a\":" T("F32", "[[1]]", "[0,4]") "}"), 4, NO, "'['"},
+  {H("{\"a\":" T("F32", "[[1]]", "[0,4]") "}"), 4, NO, "extent"},
   {H("{\"a\":" T("F32", "[1]", "4") "}"), 4, NO, "data_offsets"},
   {H("{\"a\":{\"dtype\":32,\"shape\":[1],\"data_offsets\":[0,4]}}"), 4, NO,
    "dtype"},
-  {H("{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}"), 4, NO, "','"},
+  {H("{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}"), 4, NO,
+   "at most 8"},
 
   /* names */
   {H("{\"\":" T("F32", "[1]", "[0,4]") "}"), 4, NO, "name"},
@@ -201,15 +202,15 @@ static const Case cases[] = {
   {H("{\"x\":" T("F32 ", "[1]", "[0,4]") "}"), 4, NO, "dtype"},
 
   /* metadata */
-  {H("{\"__metadata__\":null}"), 0, NO, "'n'"},
-  {H("{\"__metadata__\":[]}"), 0, NO, "'['"},
+  {H("{\"__metadata__\":null}"), 0, NO, "strings"},
+  {H("{\"__metadata__\":[]}"), 0, NO, "strings"},
   {H("{\"__metadata__\":\"\"}"), 0, NO, "__metadata__"},
   {H("{\"__metadata__\":{\"k\":1}}"), 0, NO, "'k'"},
   {H("{\"__metadata__\":{\"k\":[]}}"), 0, NO, "'k'"},
-  {H("{\"__metadata__\":{\"k\":{}}}"), 0, NO, "'{'"},
+  {H("{\"__metadata__\":{\"k\":{}}}"), 0, NO, "'k'"},
   {H("{\"__metadata__\":{\"k\":\"\",\"k\":\"\"}}"), 0, NO, "duplicate"},
   {H("{\"__metadata__\":{},\"__metadata__\":{}}"), 0, NO, "duplicate"},
-  {H("{\"__metadata__\":{\"k\":\"\\u0000\"}}"), 0, NO, "JSON"},
+  {H("{\"__metadata__\":{\"k\":\"\\u0000\"}}"), 0, NO, "NUL"},
   {H("{\"__metadata__\":{\"rnnlua.digest\":\"\"}," A "}"), 4, NO, "damaged"},
   {H("{\"__metadata__\":{\"rnnlua.digest\":\"0123456789abcdef\"}," A "}"), 4,
    NO, "damaged"}
@@ -223,9 +224,9 @@ static int load_made (const char *header, size_t n, size_t data, int fill,
   for (int i = 0; i < 8; i++) p[i] = (unsigned char)((uint64_t)n >> 8 * i);
   memcpy(p + 8, header, n);
   memset(p + 8 + n, fill, data);
-  spill(at("case"), p, 8 + n + data);
+  int status = load_bytes(p, 8 + n + data, f);
   free(p);
-  return load(at("case"), f);
+  return status;
 }
 
 
@@ -313,16 +314,17 @@ static void test_frames (void) {
     memset(p, '{', sizeof p);
     for (int k = 0; k < 8; k++)
       p[k] = (unsigned char)(frame[i].n >> 8 * k);
-    spill(at("case"), p, frame[i].size);
-    CHECK_MSG(load(at("case"), &f) == RNL_EFORMAT, "%zu", i);
+    CHECK_MSG(load_bytes(p, frame[i].size, &f) == RNL_EFORMAT, "%zu", i);
   }
+  spill(at("case"), "\1\xe1\xf5\5\0\0\0", 8);   /* 100000001 */
   CHECK(truncate(at("case"), 100000100) == 0);   /* sparse: a long header */
   CHECK(load(at("case"), &f) == RNL_EFORMAT);
   CHECK(strstr(rnl_errmsg(ctx), "header of"));
   if (truncate(at("case"), ((off_t)16 << 30) + 1) == 0) {
     CHECK(load(at("case"), &f) == RNL_EFORMAT);
-    CHECK(strstr(rnl_errmsg(ctx), "16 GiB"));
+    CHECK(strstr(rnl_errmsg(ctx), "at most 17179869184"));
   }
+  unlink(at("case"));
 }
 
 
@@ -335,7 +337,6 @@ static void test_hostile (void) {
   test_deep("{", '}', '[', 100000);
   test_counts();
   test_frames();
-  unlink(at("case"));
 }
 
 
@@ -371,8 +372,7 @@ static void test_converted (void) {
     p[0] = (unsigned char)value[i].n;
     memcpy(p + 8, value[i].header, value[i].n);
     memcpy(p + 8 + value[i].n, value[i].data, value[i].bytes);
-    spill(at("case"), p, 8 + value[i].n + value[i].bytes);
-    int status = load(at("case"), &f);
+    int status = load_bytes(p, 8 + value[i].n + value[i].bytes, &f);
     if (isnan(value[i].want))   /* does not fit */
       CHECK(status == RNL_EFORMAT && strstr(rnl_errmsg(ctx), "'a'"));
     else
@@ -397,8 +397,7 @@ static void test_long_conversion (void) {
   memcpy(p + 8, header, (size_t)n);
   for (size_t i = 0; i < sizeof raw; i++)   /* no NaN: high bits alternate */
     p[8 + (size_t)n + i] = (unsigned char)(i % 2 ? 0x3f : i / 2 * 7);
-  spill(at("case"), p, size);
-  CHECK(load(at("case"), &f) == RNL_OK);
+  CHECK(load_bytes(p, size, &f) == RNL_OK);
   int same = f != NULL;
   for (size_t i = 0; same && i < N; i++) {
     uint32_t bits = 0x3f000000u | (uint32_t)(unsigned char)(i * 7) << 16;
@@ -409,7 +408,6 @@ static void test_long_conversion (void) {
   CHECK(same);
   rnl_file_free(f);
   free(p);
-  unlink(at("case"));
 }
 
 
