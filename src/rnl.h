@@ -489,13 +489,13 @@ typedef struct rnl_Parts {
   int outputs;             /* U */
   float *h;                /* (L,N,S) */
   float *c;                /* (L,N,H), or NULL */
-  int64_t *t;              /* steps done: the clock of a ClockworkRNN */
+  int64_t *t;              /* steps done, of a ClockworkRNN, or NULL */
 } rnl_Parts;
 
 /* RNL_ESTATE for a kind that has no streams. */
 RNL_API int rnl_state_parts (rnl_State *s, rnl_Parts *out);
 
-/* Puts back what came of the last step of a stream (U). */
+/* Puts back what came of the last step of a stream (U); NULL: zeros. */
 RNL_API void rnl_state_set_outputs (rnl_State *s, int stream, const float *y);
 
 /*

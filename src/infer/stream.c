@@ -189,14 +189,17 @@ int rnl_state_parts (rnl_State *s, rnl_Parts *out) {
   *out = (rnl_Parts){.layers = net->L, .streams = s->N, .units = net->S,
                      .cells = net->cells ? net->H : 0,
                      .outputs = s->model->sizes.outputs, .h = s->now.h,
-                     .c = net->cells ? s->now.c : NULL, .t = s->now.t};
+                     .c = net->cells ? s->now.c : NULL,
+                     .t = net->u ? NULL : s->now.t};
   return RNL_OK;
 }
 
 
 void rnl_state_set_outputs (rnl_State *s, int stream, const float *y) {
-  memcpy(s->now.outputs + (size_t)stream * s->now.ld, y,
-         (size_t)s->model->sizes.outputs * sizeof *y);
+  float *to = s->now.outputs + (size_t)stream * s->now.ld;
+  size_t bytes = (size_t)s->model->sizes.outputs * sizeof *y;
+  if (y) memcpy(to, y, bytes);
+  else memset(to, 0, bytes);
 }
 
 
