@@ -63,7 +63,7 @@ lint() {
 }
 
 deb() {
-  tests
+  build
   need dpkg-dev command -v dpkg-buildpackage
   need debhelper command -v dh
   need lintian command -v lintian
