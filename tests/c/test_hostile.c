@@ -657,7 +657,7 @@ static void test_dense (rnl_Context *counted, Heap *h) {
     n += (size_t)snprintf(p + n, sizeof p - n, "%s", dense[k].tail);
     for (int i = 0; i < 8; i++) p[i] = (char)((n - 8) >> 8 * i);
     (void)read_whole(counted, h, p, n, &peak);
-    CHECK_MSG(peak <= 16 * n + (72 << 10), "%s: %.1f", dense[k].piece,
+    CHECK_MSG(peak <= 12 * n + (72 << 10), "%s: %.1f", dense[k].piece,
               (double)peak / (double)n);
   }
 }
@@ -708,6 +708,6 @@ int main (int argc, char **argv) {
   test_shrinks();
   test_no_memory(0);
   test_no_memory(1);
-  test_memory(argc > 1 ? atol(argv[1]) : 100000);
+  test_memory(argc > 1 ? atol(argv[1]) : 200000);
   return scratch_end("hostile");
 }

@@ -171,7 +171,8 @@ static const struct { const char *s; size_t n; const char *says; } unsound[] = {
   {S("NaN"), "'N'"}, {S("nan"), "'a'"}, {S("Infinity"), "'I'"},
   {S("-Infinity"), "'I'"}, {S("+1"), "'+'"}, {S("01"), "'1' at byte 1"},
   {S("-01"), "'1'"}, {S("00"), "'0'"}, {S("0x1"), "'x'"}, {S(".5"), "'.'"},
-  {S("-.5"), "'.'"}, {S("1.e1"), "'e'"}, {S("1.5."), "'.'"}, {S("1e1.5"), "'.'"},
+  {S("-.5"), "'.'"}, {S("1.e1"), "'e'"}, {S("1.5."), "'.'"},
+  {S("1e1.5"), "'.'"},
   {S("1eE2"), "'E'"}, {S("1e+-2"), "'-'"}, {S("--1"), "'-'"}, {S("1_0"), "'_'"},
   {S("1a"), "'a'"}, {S("- 1"), "0x20"}, {S("1\xc2\xa0"), "0xc2"},
   {S("1e309"), "range at byte 0"}, {S("[0,-1e400]"), "range at byte 3"},
@@ -179,11 +180,14 @@ static const struct { const char *s; size_t n; const char *says; } unsound[] = {
   {S("1//"), "'/'"}, {S("#\n1"), "'#'"}, {S("\xef\xbb\xbf" "1"), "0xef"},
   {S("\0"), "0x00 at byte 0"}, {S("1\0"), "0x00 at byte 1"}, {S("[\f1]"),
    "0x0c"}, {S("\xc2\xa0" "1"), "0xc2"},
-  {S("\""), "without an end at byte 0"}, {S("[\"a"), "without an end at byte 1"},
+  {S("\""), "without an end at byte 0"},
+  {S("[\"a"), "without an end at byte 1"},
   {S("\"\\\""), "without an end"}, {S("\"\\"), "escape at byte 1"},
   {S("\"a\nb\""), "control character in a string at byte 2"},
-  {S("\"\0\""), "control"}, {S("\"\t\""), "control"}, {S("\"\x1f\""), "control"},
-  {S("\"\\x41\""), "escape"}, {S("\"\\'\""), "escape"}, {S("\"\\N\""), "escape"},
+  {S("\"\0\""), "control"}, {S("\"\t\""), "control"},
+  {S("\"\x1f\""), "control"},
+  {S("\"\\x41\""), "escape"}, {S("\"\\'\""), "escape"},
+  {S("\"\\N\""), "escape"},
   {S("\"\\\0\""), "escape"}, {S("\"\\\n\""), "escape"}, {S("\"\\U0041\""),
    "escape"}, {S("\"\\u\""), "escape"}, {S("\"\\u004\""), "escape"},
   {S("\"\\u004g\""), "escape"}, {S("\"\\u-041\""), "escape"}, {S("\"\\u 041\""),
@@ -450,7 +454,8 @@ static void test_far (void) {
 static size_t mutate (char *p, size_t n, size_t room) {
   static const char *const word[] = {
     "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u00e9", "\\ud800\\udc00",
-    "\\u0000", "1e5", "-0.1", "1e999", "null", "true", "{\"a\":0,\"a\":0}", "[[[[",
+    "\\u0000", "1e5", "-0.1", "1e999", "null", "true", "{\"a\":0,\"a\":0}",
+    "[[[[",
     "\xc3\xa9", "\xf0\x9f\x98\x80", "99999999999999999999"};
   rnl_Rng *g = rnl_rng(ctx);
   for (uint64_t edits = rnl_rng_next(g) % 4 + 1; edits && n; edits--) {
