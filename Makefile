@@ -142,8 +142,15 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
 
+# what specs compare the Lua half with, the second one without utf8proc
+TEXT_TOOLS = $(B)/text_tool $(B)/text_tool_alone
+
+$(B)/text_tool_alone: $(B)/obj/infer/unicode.o
+$(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.a,$^) $(B)/librnnlua.a $(LIBS)
+
 .PHONY: check
-check: all $(CTEST)
+check: all $(CTEST) $(TEXT_TOOLS)
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test
