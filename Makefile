@@ -239,8 +239,15 @@ $(B)/infer_%: tests/c/infer_%.c $(B)/librnnlua_infer.a
 	$(CC) -std=c99 -pedantic -Isrc $(filter-out -Wvla,$(WARN)) \
 	  $(CFLAGS_$(VARIANT)) -o $@ $< $(B)/librnnlua_infer.a -lm
 
+# what specs compare the Lua half with, the second one without utf8proc
+TEXT_TOOLS = $(B)/text_tool $(B)/text_tool_alone
+
+$(B)/text_tool_alone: $(B)/obj/infer/unicode.o
+$(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.a,$^) $(B)/librnnlua.a $(LIBS)
+
 .PHONY: check
-check: all $(CTEST) $(INFER_TESTS)
+check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS)
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test
