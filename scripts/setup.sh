@@ -39,7 +39,6 @@ build() {
   need liblua5.4-dev have_module lua5.4
   need libopenblas-dev have_module openblas
   need libutf8proc-dev have_module libutf8proc
-  need libjansson-dev have_module jansson
   need libedit-dev have_module libedit
   need lua-argparse have_lua argparse
   need lua-filesystem have_lua lfs

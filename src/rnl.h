@@ -35,50 +35,15 @@
 #ifndef RNL_H
 #define RNL_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "rnnlua_infer.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define RNL_API __attribute__((visibility("default")))
-#else
-#define RNL_API
-#endif
-
-/* {== Version and status ================================================ */
-
-#define RNL_VERSION "0.1.0"  /* the only place it is written */
-
-enum {
-  RNL_OK = 0,
-  RNL_ENOMEM = -1,     /* memory was refused; see rnl_errmsg for how much */
-  RNL_EARG = -2,       /* an option, axis, id or count no call accepts */
-  RNL_ESHAPE = -3,     /* shapes that do not fit each other */
-  RNL_EDTYPE = -4,     /* a tensor of another dtype than the op takes */
-  RNL_ESTATE = -5,     /* not now: tape closed, tape already open, ... */
-  RNL_EIO = -6,        /* the system refused: path and reason in the text */
-  RNL_EFORMAT = -7,    /* a file or text that is not what it should be */
-  RNL_EDIVERGED = -8   /* a gradient or a score is not finite */
-};
-
-/* Version of the library in use, "MAJOR.MINOR.PATCH". */
-RNL_API const char *rnl_version (void);
-
-/* }====================================================================== */
-
 /* {== Context ============================================================ */
 
 typedef struct rnl_Context rnl_Context;
-
-/*
-** Allocator hook in the manner of lua_Alloc: nsize 0 frees 'ptr' (of 'osize'
-** bytes) and returns NULL; otherwise 'ptr' is NULL and 'nsize' bytes, aligned
-** for any C object, are returned, or NULL when there are none.
-*/
-typedef void *(*rnl_Alloc) (void *ud, void *ptr, size_t osize, size_t nsize);
 
 /*
 ** Makes a context. 'alloc' NULL means malloc and free.
@@ -149,18 +114,9 @@ RNL_API void rnl_blas (char *text, size_t size);
 /* {== Random numbers ===================================================== */
 
 /*
-** xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
-** generators", 2018), one per context, seeded through splitmix64. Every random
-** thing in the library draws from it, in program order. Default seed 1.
+** One generator (rnnlua_infer.h) per context: every random thing in the library
+** draws from it, in program order. Default seed 1.
 */
-typedef struct rnl_Rng {
-  uint64_t s[4];
-} rnl_Rng;
-
-RNL_API void rnl_rng_seed (rnl_Rng *rng, uint64_t seed);
-RNL_API uint64_t rnl_rng_next (rnl_Rng *rng);      /* 64 random bits */
-RNL_API double rnl_rng_uniform (rnl_Rng *rng);     /* [0,1), 53 bits */
-RNL_API double rnl_rng_normal (rnl_Rng *rng);      /* mean 0, variance 1 */
 
 /* The context's generator: seed it, draw from it, copy it out and back. */
 RNL_API rnl_Rng *rnl_rng (rnl_Context *ctx);
@@ -498,128 +454,58 @@ RNL_API int rnl_fill_orthogonal (rnl_Tensor *t, double gain);
 
 /* }====================================================================== */
 
-/* {== Drawing ============================================================ */
+/* {== Models ============================================================= */
 
 /*
-** How an id is drawn from the scores of all. In this order: the scores of ids
-** among the last 'window' ones are made smaller, l / penalty above 0 and
-** l * penalty below (Keskar et al. 2019); all are divided by the temperature;
-** of the ids only the top_k likeliest stay; of these the fewest that together
-** have top_p of their probability (Holtzman et al. 2020), at least one; of
-** these the ones that are at least min_p times as likely as the likeliest.
-** Between equal scores the lower id comes first.
+** Models (rnnlua_infer.h) of the engine: made of tensors that are there, whose
+** weights they copy, and states that share the workers of a context.
 */
-typedef struct rnl_Draw {
-  double temperature;      /* 0: the likeliest id */
-  int top_k;               /* 0: all */
-  double top_p;            /* in (0,1]; 1: all */
-  double min_p;            /* in [0,1]; 0: all */
-  double penalty;          /* above 0; 1: none, more makes repeats rarer */
-  int window;              /* 0 or more */
-} rnl_Draw;
 
-#define RNL_DRAW {1, 0, 1, 0, 1, 64}   /* the defaults */
-
-/* RNL_EARG for a field out of range: the functions below take it as right. */
+/* RNL_EARG for a field of a draw out of range. */
 RNL_API int rnl_draw_check (rnl_Context *ctx, const rnl_Draw *d);
 
-/* Bytes of work memory, aligned for a float, to draw one of n ids. */
-#define RNL_DRAW_WORK(n) (12 * (size_t)(n))
+/*
+** A model of float tensors by the names that rnl_file_save would give them,
+** with the metadata of a file: "rnnlua.layers", "rnnlua.kind", ... It copies
+** what it needs. Errors as of rnl_model_load.
+*/
+struct rnl_Named;
+struct rnl_Meta;
+RNL_API int rnl_model_of (rnl_Context *ctx, const struct rnl_Named *tensor,
+                          int ntensor, const struct rnl_Meta *meta, int nmeta,
+                          const rnl_Load *load, rnl_Model **out);
 
 /*
-** One of n > 0 ids, drawn with one number of 'rng', or without at temperature
-** 0. 'recent' are the ids so far, the last 'window' of which are penalised;
-** those beyond n are passed over. Returns -1, and draws nothing, when the
-** scores are not finite: one is NaN or infinity, or all are -infinity.
+** A state whose memory, error text, base of indices and workers are those of a
+** context: it is for the thread that has the context.
 */
-RNL_API int32_t rnl_draw (const float *logits, int n, const rnl_Draw *d,
-                          const int32_t *recent, int nrecent, rnl_Rng *rng,
-                          void *work);
+RNL_API int rnl_state_of (rnl_Context *ctx, rnl_Model *model,
+                          const rnl_Streams *streams, rnl_State **out);
 
-/*
-** The ids that rnl_draw could return, likeliest first and at most 'most' of
-** them, with the logarithms of their probabilities before top_k, top_p and
-** min_p. At temperature 0 the probabilities are those of temperature 1.
-** Returns how many there are; -1 when the scores are not finite.
-*/
-RNL_API int rnl_rank (const float *logits, int n, const rnl_Draw *d,
-                      const int32_t *recent, int nrecent, int most,
-                      int32_t *ids, float *logp, void *work);
-
-/* }====================================================================== */
-
-/* {== Stepping =========================================================== */
-
-/*
-** A stepper runs an embedding, recurrent layers and an affine output one token
-** at a time, for several streams side by side. It copies the weights, packed
-** for reading; later changes of the tensors do not reach it. A step allocates
-** nothing and needs no tape.
-*/
-typedef struct rnl_Stepper rnl_Stepper;
-
-typedef struct rnl_StepperSpec {
-  const char *cell;        /* "rnn", "lstm" or "gru" */
-  int relu;                /* rnn: relu instead of tanh */
-  const char *precision;   /* of weights and their factors: "full" (default,
-                              NULL), "bf16", or "int8" with a scale for each
-                              unit; sums, gates and states are float32 */
+/* What the streams of a state hold, to read and to write. */
+typedef struct rnl_Parts {
   int layers, streams;
-  int history;             /* ids that each stream remembers, to penalise */
-  rnl_Tensor *embed;       /* (V,D); all tensors are float32 */
-  rnl_Tensor *const *weight;       /* 4 each layer: w_ih w_hh b_ih b_hh; the
-                                      biases may be NULL */
-  rnl_Tensor *out_w, *out_b;       /* (U,H); (U) or NULL */
-} rnl_StepperSpec;
+  int units, cells;        /* S of h; H of c, or 0 */
+  int outputs;             /* U */
+  float *h;                /* (L,N,S) */
+  float *c;                /* (L,N,H), or NULL */
+  int64_t *t;              /* steps done, of a ClockworkRNN, or NULL */
+} rnl_Parts;
 
-typedef struct rnl_StepperSizes {
-  int layers, streams, history, V, D, H, U;
-  int cells;               /* states have a c beside h */
-  size_t weight_bytes;     /* read in each step */
-} rnl_StepperSizes;
+/* RNL_ESTATE for a kind that has no streams. */
+RNL_API int rnl_state_parts (rnl_State *s, rnl_Parts *out);
 
-/* RNL_EARG, RNL_ESHAPE, RNL_EDTYPE or RNL_ENOMEM; '*out' is NULL then. */
-RNL_API int rnl_stepper_new (rnl_Context *ctx, const rnl_StepperSpec *spec,
-                             rnl_Stepper **out);
-RNL_API void rnl_stepper_free (rnl_Stepper *s);   /* NULL is fine */
-RNL_API void rnl_stepper_sizes (const rnl_Stepper *s, rnl_StepperSizes *out);
-
-/* States and scores to 0, nothing read yet. */
-RNL_API void rnl_stepper_reset (rnl_Stepper *s);
-
-/* h (streams,H) of a layer, or with 'cell' its c; to read and to write. */
-RNL_API float *rnl_stepper_state (rnl_Stepper *s, int layer, int cell);
-
-/* Reads one id for each stream; RNL_EARG for one that is not in 0 .. V-1. */
-RNL_API int rnl_stepper_step (rnl_Stepper *s, const int32_t *ids);
-
-/* Scores (U) of what follows in a stream, after its last step; as above. */
-RNL_API float *rnl_stepper_logits (rnl_Stepper *s, int stream);
+/* Puts back what came of the last step of a stream (U); NULL: zeros. */
+RNL_API void rnl_state_set_outputs (rnl_State *s, int stream, const float *y);
 
 /*
 ** Ids that a stream read last, oldest first: at most 'history' of them; their
 ** count, the same for all streams, goes to '*n'. To put them back: the last
-** ones of n for each stream, (streams,n), checked as rnl_stepper_step does.
+** ones of n for each stream, (N,n), checked as rnl_state_step does.
 */
-RNL_API const int32_t *rnl_stepper_recent (const rnl_Stepper *s, int stream,
-                                           int *n);
-RNL_API int rnl_stepper_set_recent (rnl_Stepper *s, const int32_t *ids, int n);
-
-/*
-** Draws 'steps' ids (steps,streams) by 'd', reading each; rng[i] is the
-** generator of stream i and gives one number for each of its ids, so that a
-** stream does not depend on those beside it. RNL_EDIVERGED for scores that
-** are not finite: the steps before are done then.
-*/
-RNL_API int rnl_stepper_sample (rnl_Stepper *s, const rnl_Draw *d,
-                                rnl_Rng *rng, int steps, int32_t *ids);
-
-/*
-** Stream i becomes a copy of what stream from[i] was: states, scores and
-** recent ids. RNL_EARG for one that is not in 0 .. streams-1.
-*/
-RNL_API int rnl_stepper_select (rnl_Stepper *s, const int32_t *from);
-
+RNL_API const int32_t *rnl_state_recent (const rnl_State *s, int stream,
+                                         int *n);
+RNL_API int rnl_state_set_recent (rnl_State *s, const int32_t *ids, int n);
 /* }====================================================================== */
 
 /* {== Checkpoints ======================================================== */
@@ -639,6 +525,10 @@ typedef struct rnl_File rnl_File;
 ** not a sound checkpoint, the text says what and at which byte or name.
 */
 RNL_API int rnl_file_load (rnl_Context *ctx, const char *path, rnl_File **out);
+
+/* Reads the 'n' bytes at 'data', which are a whole file: a copy is made. */
+RNL_API int rnl_file_read (rnl_Context *ctx, const void *data, size_t n,
+                           rnl_File **out);
 RNL_API void rnl_file_free (rnl_File *file);
 
 /* Tensors in the order of their data; tensors are borrowed from the file. */
@@ -812,7 +702,7 @@ RNL_API int rnl_vocab_scanned (const rnl_Scanner *s, int bytes,
 ** RNL_EFORMAT, naming up to ten of them, if the scanner has seen code points
 ** that are not in the list.
 */
-RNL_API int rnl_vocab_covers (rnl_Vocab *v, const rnl_Scanner *s);
+RNL_API int rnl_vocab_covers (const rnl_Vocab *v, const rnl_Scanner *s);
 
 /* From a list of 'k' code points, ascending; RNL_EFORMAT otherwise. */
 RNL_API int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k,
@@ -829,11 +719,11 @@ RNL_API int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte);
 ** Ids of 's' as an int32 tensor (M). Without 'bytes' a character that is not
 ** in the list is RNL_EFORMAT, naming up to ten of them and where the first is.
 */
-RNL_API int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
+RNL_API int rnl_vocab_encode (const rnl_Vocab *v, const char *s, size_t n,
                               rnl_Tensor **ids);
 
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
-RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
+RNL_API int rnl_vocab_decode (const rnl_Vocab *v, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
 /*
@@ -899,7 +789,7 @@ RNL_API int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least,
                               int most, rnl_Words **out);
 
 /* Ids of 's' as an int32 tensor (M). */
-RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
+RNL_API int rnl_words_encode (const rnl_Words *w, const char *s, size_t n,
                               rnl_Tensor **ids);
 
 /*
@@ -907,7 +797,7 @@ RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
 ** one after "<eos>", which is LF. '*out' as in rnl_utf8_normalise. Ids are
 ** checked.
 */
-RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
+RNL_API int rnl_words_decode (const rnl_Words *w, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
 /*
@@ -946,11 +836,11 @@ RNL_API const int32_t *rnl_bpe_parts (const rnl_Bpe *b);   /* k pairs */
 RNL_API const char *rnl_bpe_at (const rnl_Bpe *b, int id, size_t *n);
 
 /* Ids of 's' as an int32 tensor (M). */
-RNL_API int rnl_bpe_encode (rnl_Bpe *b, const char *s, size_t n,
+RNL_API int rnl_bpe_encode (const rnl_Bpe *b, const char *s, size_t n,
                             rnl_Tensor **ids);
 
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
-RNL_API int rnl_bpe_decode (rnl_Bpe *b, const int32_t *id, size_t n,
+RNL_API int rnl_bpe_decode (const rnl_Bpe *b, const int32_t *id, size_t n,
                             char **out, size_t *nout);
 
 /*

@@ -32,6 +32,16 @@ RNL_API void rnnlua_pushtensor (lua_State *L, rnl_Tensor *t);
 /* The tensor at 'arg', borrowed; raises for anything else or a closed one. */
 RNL_API rnl_Tensor *rnnlua_checktensor (lua_State *L, int arg);
 
+/*
+** Pushes a model (rnnlua_infer.h) and retains it: one that several states, in
+** several threads, may have at once, for it never changes. In Lua it is what
+** rnn.pack gives: rnn.stepper and rnn.generate take it.
+*/
+RNL_API void rnnlua_pushmodel (lua_State *L, rnl_Model *model);
+
+/* The model at 'arg', borrowed; raises for anything else. */
+RNL_API rnl_Model *rnnlua_checkmodel (lua_State *L, int arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -263,6 +263,7 @@ static int open_core (lua_State *L) {
   rnnlua_open_dict(L);
   rnnlua_open_tokens(L);
   rnnlua_open_sys(L);
+  rnnlua_open_model(L);
   rnnlua_open_stepper(L);
   rnnlua_open_stats(L);
   rnnlua_open_vectors(L);

@@ -70,6 +70,18 @@ rnl_Vocab **rnnlua_newvocab (lua_State *L);
 /* The vocabulary at 'arg', borrowed; raises for anything else. */
 rnl_Vocab *rnnlua_checkvocab (lua_State *L, int arg);
 
+/*
+** What a file has, from three tables at 'names' and behind: names and tensors
+** in the same order, and metadata. Pushes the memory of the lists.
+*/
+typedef struct rnnlua_Contents {
+  const rnl_Named *tensor;
+  const rnl_Meta *meta;
+  int ntensor, nmeta;
+} rnnlua_Contents;
+
+rnnlua_Contents rnnlua_checkcontents (lua_State *L, int names);
+
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
 void rnnlua_open_op (lua_State *L);
@@ -80,6 +92,7 @@ void rnnlua_open_text (lua_State *L);
 void rnnlua_open_dict (lua_State *L);
 void rnnlua_open_tokens (lua_State *L);
 void rnnlua_open_sys (lua_State *L);
+void rnnlua_open_model (lua_State *L);
 void rnnlua_open_stepper (lua_State *L);
 void rnnlua_open_stats (lua_State *L);
 void rnnlua_open_vectors (lua_State *L);

@@ -124,25 +124,36 @@ static int fill_meta (lua_State *L, int at, int n, rnl_Meta *list) {
 
 
 /*
-** file_save(path, names, tensors, meta) -> true; or nil, message, code.
 ** Both lists are allocated first: nothing that fills them can run a collection,
 ** whose finalizers might change the tables.
 */
+rnnlua_Contents rnnlua_checkcontents (lua_State *L, int names) {
+  int tensors = names + 1, meta = names + 2;
+  rnnlua_Contents c;
+  for (int arg = names; arg <= meta; arg++) luaL_checktype(L, arg, LUA_TTABLE);
+  luaL_argcheck(L, lua_rawlen(L, names) <= INT_MAX / 64, names,
+                "too many tensors");
+  c.ntensor = (int)lua_rawlen(L, names);
+  c.nmeta = count_keys(L, meta);
+  rnl_Named *list = lua_newuserdatauv(L, ((size_t)c.ntensor + 1) *
+                                         sizeof *list, 0);
+  rnl_Meta *text = lua_newuserdatauv(L, ((size_t)c.nmeta + 1) * sizeof *text,
+                                     0);
+  fill_named(L, names, tensors, c.ntensor, list);
+  c.nmeta = fill_meta(L, meta, c.nmeta, text);
+  c.tensor = list;
+  c.meta = text;
+  return c;
+}
+
+
+/* file_save(path, names, tensors, meta) -> true; or nil, message, code */
 static int l_save (lua_State *L) {
   const char *path = check_text(L, 1, 1, "a path");
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
-  luaL_argcheck(L, lua_rawlen(L, 2) <= INT_MAX / 64, 2, "too many tensors");
-  int n = (int)lua_rawlen(L, 2);
-  rnl_Named *tensor = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *tensor,
-                                        0);
-  int nmeta = count_keys(L, 4);
-  rnl_Meta *meta = lua_newuserdatauv(L, ((size_t)nmeta + 1) * sizeof *meta, 0);
-  fill_named(L, 2, 3, n, tensor);
-  nmeta = fill_meta(L, 4, nmeta, meta);
-  int status = rnl_file_save(rnnlua_context(L), path, tensor, n, meta, nmeta);
+  rnnlua_Contents c = rnnlua_checkcontents(L, 2);
+  int status = rnl_file_save(rnnlua_context(L), path, c.tensor, c.ntensor,
+                             c.meta, c.nmeta);
   if (status != RNL_OK) return rnnlua_fail(L, status);
   lua_pushboolean(L, 1);
   return 1;

@@ -1,6 +1,6 @@
 /*
-** bind_stepper.c - steppers as Lua sees them, core.stepper(spec), and drawing
-** from scores without one: core.draw, core.rank.
+** bind_stepper.c - states of models as Lua sees them, core.stepper(model), and
+** drawing from scores without one: core.draw, core.rank.
 */
 #include <limits.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 
 static const char *const STEPPER = "rnn.Stepper";
 
-enum { MAX_LAYERS = 1000, MAX_STREAMS = 1 << 20, MAX_HISTORY = 1 << 20 };
+enum { MAX_STREAMS = 1 << 20, MAX_HISTORY = 1 << 20 };
 
 typedef struct Stepper {
-  rnl_Stepper *s;   /* NULL: closed */
-  rnl_StepperSizes size;
+  rnl_State *s;     /* NULL: closed */
+  rnl_Parts part;
   rnl_Rng *rng;     /* (streams), in the user value */
   int seeded;
 } Stepper;
@@ -25,81 +25,34 @@ static Stepper *check_stepper (lua_State *L) {
   return h;
 }
 
+/* Raises what was wrong with a stepper. */
+static void check_status (lua_State *L, int status) {
+  if (status != RNL_OK)
+    luaL_error(L, "stepper: %s", rnl_errmsg(rnnlua_context(L)));
+}
+
 /* {== Making ============================================================= */
 
-/* Field 'name' of the table at 'at' as a tensor; NULL when it is absent. */
-static rnl_Tensor *tensor_field (lua_State *L, int at, const char *name) {
-  rnl_Tensor *t = NULL;
-  if (lua_getfield(L, at, name) != LUA_TNIL)
-    t = rnnlua_checktensor(L, lua_gettop(L));
-  lua_pop(L, 1);   /* the table still holds it */
-  return t;
-}
-
-
-/* A string that the table at 'at' holds, or NULL. */
-static const char *string_field (lua_State *L, int at, const char *name) {
-  const char *s = NULL;
-  if (lua_getfield(L, at, name) != LUA_TNIL) s = luaL_checkstring(L, -1);
-  lua_pop(L, 1);
-  return s;
-}
-
-
-static void layer_weights (lua_State *L, int l, rnl_Tensor **weight) {
-  static const char *const name[] = {"w_ih", "w_hh", "b_ih", "b_hh"};
-  lua_geti(L, -1, l + 1);
-  luaL_checktype(L, -1, LUA_TTABLE);
-  int at = lua_gettop(L);
-  for (int i = 0; i < 4; i++) weight[i] = tensor_field(L, at, name[i]);
-  lua_pop(L, 1);
-}
-
-
-/*
-** core.stepper {cell, relu, precision, streams, history, embed, layers, out_w,
-** out_b}
-*/
+/* core.stepper(packed model, streams, history) */
 static int l_new (lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  rnl_StepperSpec spec = {.cell = string_field(L, 1, "cell"),
-                          .precision = string_field(L, 1, "precision"),
-                          .embed = tensor_field(L, 1, "embed"),
-                          .out_w = tensor_field(L, 1, "out_w"),
-                          .out_b = tensor_field(L, 1, "out_b")};
-  luaL_argcheck(L, spec.cell, 1, "'cell' is missing");
-  lua_getfield(L, 1, "relu");
-  spec.relu = lua_toboolean(L, -1);
-  lua_getfield(L, 1, "streams");
-  spec.streams = rnnlua_checkint(L, lua_gettop(L), 1, MAX_STREAMS);
-  lua_getfield(L, 1, "history");
-  spec.history = rnnlua_checkint(L, lua_gettop(L), 0, MAX_HISTORY);
-  lua_getfield(L, 1, "layers");
-  luaL_checktype(L, -1, LUA_TTABLE);
-  lua_Integer layers = luaL_len(L, -1);
-  luaL_argcheck(L, layers >= 1 && layers <= MAX_LAYERS, 1,
-                "'layers' must have 1 to 1000 tables");
-  rnl_Tensor **weight =
-      lua_newuserdatauv(L, (size_t)layers * 4 * sizeof *weight, 0);
-  lua_insert(L, -2);
-  for (int l = 0; l < layers; l++) layer_weights(L, l, weight + 4 * l);
-  spec.layers = (int)layers;
-  spec.weight = weight;
+  rnl_Model *model = rnnlua_checkmodel(L, 1);
+  rnl_Streams o = RNL_STREAMS;
+  o.streams = rnnlua_checkint(L, 2, 1, MAX_STREAMS);
+  o.history = rnnlua_checkint(L, 3, 0, MAX_HISTORY);
   Stepper *h = lua_newuserdatauv(L, sizeof *h, 1);
   memset(h, 0, sizeof *h);
   luaL_setmetatable(L, STEPPER);
-  h->rng = lua_newuserdatauv(L, (size_t)spec.streams * sizeof *h->rng, 0);
+  h->rng = lua_newuserdatauv(L, (size_t)o.streams * sizeof *h->rng, 0);
   lua_setiuservalue(L, -2, 1);
-  rnnlua_check(L, rnl_stepper_new(rnnlua_context(L), &spec, &h->s));
-  rnl_stepper_sizes(h->s, &h->size);
+  check_status(L, rnl_state_of(rnnlua_context(L), model, &o, &h->s));
+  check_status(L, rnl_state_parts(h->s, &h->part));
   return 1;
 }
 
 
 static int l_close (lua_State *L) {
   Stepper *h = luaL_checkudata(L, 1, STEPPER);
-  rnl_stepper_free(h->s);
+  rnl_state_free(h->s);
   h->s = NULL;
   return 0;
 }
@@ -267,10 +220,10 @@ static int l_seeded (lua_State *L) {
 
 /* Pushes the scores of all streams, (N,U). */
 static void push_logits (lua_State *L, Stepper *h) {
-  int dim[2] = {h->size.streams, h->size.U};
+  int dim[2] = {h->part.streams, h->part.outputs};
   float *logits = rnl_data(new_tensor(L, RNL_F32, 2, dim));
   for (int n = 0; n < dim[0]; n++, logits += dim[1])
-    memcpy(logits, rnl_stepper_logits(h->s, n),
+    memcpy(logits, rnl_state_outputs(h->s, n),
            (size_t)dim[1] * sizeof *logits);
 }
 
@@ -279,9 +232,9 @@ static void push_logits (lua_State *L, Stepper *h) {
 static const int32_t *check_streams (lua_State *L, Stepper *h, int arg,
                                      const char *what) {
   rnl_Tensor *t = rnnlua_checktensor(L, arg);
-  if (rnl_dtype(t) != RNL_I32 || rnl_count(t) != (size_t)h->size.streams)
+  if (rnl_dtype(t) != RNL_I32 || rnl_count(t) != (size_t)h->part.streams)
     luaL_error(L, "stepper: 'ids' must be %d %s, one for each stream",
-               h->size.streams, what);
+               h->part.streams, what);
   return rnl_data(t);
 }
 
@@ -289,7 +242,7 @@ static const int32_t *check_streams (lua_State *L, Stepper *h, int arg,
 /* step(ids (N)) -> logits (N,U) */
 static int l_step (lua_State *L) {
   Stepper *h = check_stepper(L);
-  rnnlua_check(L, rnl_stepper_step(h->s, check_streams(L, h, 2, "ids")));
+  check_status(L, rnl_state_step(h->s, check_streams(L, h, 2, "ids")));
   push_logits(L, h);
   return 1;
 }
@@ -299,14 +252,8 @@ static int l_step (lua_State *L) {
 static int l_feed (lua_State *L) {
   Stepper *h = check_stepper(L);
   rnl_Tensor *t = rnnlua_checktensor(L, 2);
-  size_t streams = (size_t)h->size.streams, count = rnl_count(t);
   luaL_argcheck(L, rnl_dtype(t) == RNL_I32, 2, "must be int32 ids");
-  int32_t *row = lua_newuserdatauv(L, streams * sizeof *row, 0);
-  for (size_t i = 0; i < count; i++) {
-    for (size_t n = 0; n < streams; n++)
-      row[n] = ((const int32_t *)rnl_data(t))[i];
-    rnnlua_check(L, rnl_stepper_step(h->s, row));
-  }
+  check_status(L, rnl_state_score(h->s, rnl_data(t), rnl_count(t), NULL));
   return 0;
 }
 
@@ -325,7 +272,7 @@ static int l_seed (lua_State *L) {
     n = (lua_Integer)(rnl_rng_next(rnl_rng(rnnlua_context(L))) >> 11);
   else
     n = luaL_checkinteger(L, 2);
-  for (int i = 0; i < h->size.streams; i++)
+  for (int i = 0; i < h->part.streams; i++)
     rnl_rng_seed(&h->rng[i], (uint64_t)n + (uint64_t)i);
   h->seeded = 1;
   lua_pushinteger(L, n);
@@ -348,7 +295,7 @@ static rnl_Rng *generators (lua_State *L, Stepper *h) {
 static int l_rng (lua_State *L) {
   Stepper *h = check_stepper(L);
   rnl_Rng *rng = generators(L, h);
-  int n = h->size.streams;
+  int n = h->part.streams;
   if (lua_isnoneornil(L, 2)) {
     lua_createtable(L, n, 0);
     for (int i = 0; i < n; i++) {
@@ -373,11 +320,11 @@ static int l_rng (lua_State *L) {
 /* sample(steps[, temperature or options]) -> ids (steps,N) */
 static int l_sample (lua_State *L) {
   Stepper *h = check_stepper(L);
-  int dim[2] = {rnnlua_checkint(L, 2, 0, 1 << 28), h->size.streams};
+  int dim[2] = {rnnlua_checkint(L, 2, 0, 1 << 28), h->part.streams};
   rnl_Draw d = check_draw(L, 3);
   rnl_Rng *rng = generators(L, h);
   rnl_Tensor *ids = new_tensor(L, RNL_I32, 2, dim);
-  rnnlua_check(L, rnl_stepper_sample(h->s, &d, rng, dim[0], rnl_data(ids)));
+  check_status(L, rnl_state_sample(h->s, &d, rng, dim[0], rnl_data(ids)));
   return 1;
 }
 
@@ -385,45 +332,34 @@ static int l_sample (lua_State *L) {
 /* select(ids (N)): stream i becomes what stream ids[i] was */
 static int l_select (lua_State *L) {
   Stepper *h = check_stepper(L);
-  rnnlua_check(L, rnl_stepper_select(h->s, check_streams(L, h, 2,
-                                                         "streams")));
+  check_status(L, rnl_state_select(h->s, check_streams(L, h, 2, "streams")));
   return 0;
 }
 
 
 static int l_reset (lua_State *L) {
-  rnl_stepper_reset(check_stepper(L)->s);
+  rnl_state_reset(check_stepper(L)->s);
   return 0;
 }
 
 
-/* Copies between a tensor (L,N,H) and the states of all layers. */
-static void copy_state (Stepper *h, int cell, float *data, int write) {
-  size_t n = (size_t)h->size.streams * (size_t)h->size.H;
-  for (int l = 0; l < h->size.layers; l++, data += n) {
-    float *state = rnl_stepper_state(h->s, l, cell);
-    if (write) memcpy(state, data, n * sizeof *data);
-    else memcpy(data, state, n * sizeof *data);
-  }
-}
-
-
-static void get_state (lua_State *L, Stepper *h, int cell,
-                       const char *name) {
-  int dim[3] = {h->size.layers, h->size.streams, h->size.H};
-  copy_state(h, cell, rnl_data(new_tensor(L, RNL_F32, 3, dim)), 0);
-  lua_setfield(L, -2, name);
+/* Pushes h or c of all layers, (L,N,units). */
+static void push_part (lua_State *L, const rnl_Parts *p, int units,
+                       const float *data) {
+  int dim[3] = {p->layers, p->streams, units};
+  rnl_Tensor *t = new_tensor(L, RNL_F32, 3, dim);
+  memcpy(rnl_data(t), data, rnl_count(t) * sizeof *data);
 }
 
 
 /* Pushes what the streams read last, (N,M). */
 static void push_recent (lua_State *L, Stepper *h) {
-  int dim[2] = {h->size.streams, 0};
-  rnl_stepper_recent(h->s, 0, &dim[1]);
+  int dim[2] = {h->part.streams, 0};
+  rnl_state_recent(h->s, 0, &dim[1]);
   int32_t *to = rnl_data(new_tensor(L, RNL_I32, 2, dim));
   for (int n = 0; n < dim[0]; n++, to += dim[1]) {
     int count;
-    const int32_t *from = rnl_stepper_recent(h->s, n, &count);
+    const int32_t *from = rnl_state_recent(h->s, n, &count);
     memcpy(to, from, (size_t)count * sizeof *to);
   }
 }
@@ -432,6 +368,16 @@ static void push_recent (lua_State *L, Stepper *h) {
 static int l_recent (lua_State *L) {
   push_recent(L, check_stepper(L));
   return 1;
+}
+
+
+/* Field 'name' of the table at 'at' as a tensor; NULL when it is absent. */
+static rnl_Tensor *tensor_field (lua_State *L, int at, const char *name) {
+  rnl_Tensor *t = NULL;
+  if (lua_getfield(L, at, name) != LUA_TNIL)
+    t = rnnlua_checktensor(L, lua_gettop(L));
+  lua_pop(L, 1);   /* the table still holds it */
+  return t;
 }
 
 
@@ -452,50 +398,71 @@ static rnl_Tensor *state_field (lua_State *L, const char *name,
 }
 
 
+/* Puts h or c back. */
+static void take_part (float *data, rnl_Tensor *t) {
+  if (t) memcpy(data, rnl_data(t), rnl_count(t) * sizeof *data);
+}
+
+
+/* A number of steps, which may come from anywhere. */
+static int64_t steps_done (double x) {
+  return x >= 0 && x < 0x1p53 ? (int64_t)x : 0;
+}
+
+
 /* All is checked before anything is set. */
 static void set_state (lua_State *L, Stepper *h) {
-  const rnl_StepperSizes *z = &h->size;
-  static const char *const part[] = {"h", "c"};
-  rnl_Tensor *state[2];
-  int dim[3] = {z->layers, z->streams, z->H};
-  int scores[2] = {z->streams, z->U}, ids[2] = {z->streams, -1};
-  for (int i = 0; i <= z->cells; i++) {
-    state[i] = state_field(L, part[i], RNL_F32, 3, dim);
-    if (!state[i]) luaL_error(L, "stepper: state.%s is missing", part[i]);
+  const rnl_Parts *p = &h->part;
+  int dim_h[3] = {p->layers, p->streams, p->units};
+  int dim_c[3] = {p->layers, p->streams, p->cells}, one[1] = {1};
+  int scores[2] = {p->streams, p->outputs}, ids[2] = {p->streams, -1};
+  rnl_Tensor *th = state_field(L, "h", RNL_F32, 3, dim_h), *tc = NULL;
+  if (!th) luaL_error(L, "stepper: state.h is missing");
+  if (p->c) {
+    tc = state_field(L, "c", RNL_F32, 3, dim_c);
+    if (!tc) luaL_error(L, "stepper: state.c is missing");
   }
+  rnl_Tensor *clock = p->t ? state_field(L, "t", RNL_F64, 1, one) : NULL;
   rnl_Tensor *logits = state_field(L, "logits", RNL_F32, 2, scores);
   rnl_Tensor *recent = state_field(L, "recent", RNL_I32, 2, ids);
   int32_t none = 0;
-  rnnlua_check(L, recent ? rnl_stepper_set_recent(h->s, rnl_data(recent),
-                                                  rnl_shape(recent)[1])
-                         : rnl_stepper_set_recent(h->s, &none, 0));
-  for (int i = 0; i <= z->cells; i++)
-    copy_state(h, i, rnl_data(state[i]), 1);
-  for (int n = 0; n < z->streams; n++) {
-    float *to = rnl_stepper_logits(h->s, n);
-    if (logits)
-      memcpy(to, (const float *)rnl_data(logits) + (size_t)n * (size_t)z->U,
-             (size_t)z->U * sizeof *to);
-    else
-      memset(to, 0, (size_t)z->U * sizeof *to);
-  }
+  check_status(L, rnl_state_set_recent(h->s, recent ? rnl_data(recent) : &none,
+                                       recent ? rnl_shape(recent)[1] : 0));
+  take_part(p->h, th);
+  take_part(p->c, tc);
+  if (p->t) *p->t = clock ? steps_done(rnl_get(clock, 0)) : 0;
+  for (int n = 0; n < p->streams; n++)
+    rnl_state_set_outputs(h->s, n, logits ? (float *)rnl_data(logits) +
+                          (size_t)n * (size_t)p->outputs : NULL);
+}
+
+
+static void push_clock (lua_State *L, const rnl_Parts *p) {
+  int one[1] = {1};
+  rnl_set(new_tensor(L, RNL_F64, 1, one), 0, (double)*p->t);
 }
 
 
 /*
-** state() -> {h, c (L,N,H), logits (N,U), recent (N,M)}; state(t) sets it.
-** Without logits they are 0, without recent ids there are none.
+** state() -> {h (L,N,S), c (L,N,H), logits (N,U), recent (N,M)}, of a
+** ClockworkRNN also t, the steps done; state(t) sets it. Without logits they
+** are 0, without recent ids there are none.
 */
 static int l_state (lua_State *L) {
   Stepper *h = check_stepper(L);
+  const rnl_Parts *p = &h->part;
   if (!lua_isnoneornil(L, 2)) {
     luaL_checktype(L, 2, LUA_TTABLE);
     set_state(L, h);
     return 0;
   }
   lua_newtable(L);
-  get_state(L, h, 0, "h");
-  if (h->size.cells) get_state(L, h, 1, "c");
+  push_part(L, p, p->units, p->h);
+  lua_setfield(L, -2, "h");
+  if (p->c) push_part(L, p, p->cells, p->c);
+  if (p->c) lua_setfield(L, -2, "c");
+  if (p->t) push_clock(L, p);
+  if (p->t) lua_setfield(L, -2, "t");
   push_logits(L, h);
   lua_setfield(L, -2, "logits");
   push_recent(L, h);
@@ -506,7 +473,9 @@ static int l_state (lua_State *L) {
 
 /* Bytes of weights that each step reads. */
 static int l_bytes (lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)check_stepper(L)->size.weight_bytes);
+  rnl_Sizes sizes;
+  rnl_model_sizes(rnl_state_model(check_stepper(L)->s), &sizes);
+  lua_pushinteger(L, (lua_Integer)sizes.step_bytes);
   return 1;
 }
 

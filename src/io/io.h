@@ -74,10 +74,13 @@ int rnli_name_ok (const char *s);
 ** Checksum of the tensors in the order of their data. For each, the 8-byte
 ** words of its data (the last filled with zeros), then its extents, then their
 ** number go through rnli_mix, from RNLI_DIGEST_START. Names and metadata are
-** left out: other programs may edit those.
+** left out: other programs may edit those. 'n' bytes of data come in one piece,
+** or in several: all but the last whole words, through rnli_digest_words.
 */
 enum { RNLI_DIGEST_START = 0x5eed };
-uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t);
+uint64_t rnli_digest (uint64_t d, const void *p, size_t n, int ndim,
+                      const int *dim);
+uint64_t rnli_digest_words (uint64_t d, const void *p, size_t n);
 void rnli_digest_text (uint64_t d, char text[17]);
 
 /* }====================================================================== */

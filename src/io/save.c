@@ -3,50 +3,16 @@
 ** values and metadata: tensors are sorted by size of dtype, largest first, then
 ** by name; metadata by key; the header is padded with spaces to 8 bytes.
 */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/io.h"
 
-/* {== Shared with the reader ============================================= */
-
-int rnli_name_ok (const char *s) {
-  size_t n = strlen(s);
-  if (n == 0 || n > RNLI_MAX_NAME) return 0;
-  for (size_t i = 0; i < n; i++)
-    if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f) return 0;
-  return rnl_utf8_check(s, n, NULL) == n;
-}
-
 
 static size_t bytes_of (const rnl_Tensor *t) {
   return t->count * rnl_dtype_size((rnl_Dtype)t->dtype);
 }
-
-
-uint64_t rnli_digest (uint64_t d, const rnl_Tensor *t) {
-  const unsigned char *p = t->data;
-  size_t n = bytes_of(t), i = 0;
-  uint64_t w;
-  for (; i + sizeof w <= n; i += sizeof w) {
-    memcpy(&w, p + i, sizeof w);
-    d = rnli_mix(d, w);
-  }
-  w = 0;
-  if (i < n) memcpy(&w, p + i, n - i);
-  d = rnli_mix(d, w);
-  for (int k = 0; k < t->ndim; k++) d = rnli_mix(d, (uint64_t)t->dim[k]);
-  return rnli_mix(d, t->ndim);
-}
-
-
-void rnli_digest_text (uint64_t d, char text[17]) {
-  snprintf(text, 17, "%016" PRIx64, d);
-}
-
-/* }====================================================================== */
 
 /* {== The header ========================================================= */
 
@@ -244,8 +210,10 @@ static int save_sorted (rnl_Context *ctx, const char *path,
   if (status != RNL_OK) return status;
   uint64_t d = RNLI_DIGEST_START;
   char digest[17];
-  for (int i = 0; i < ntensor; i++)
-    d = rnli_digest(d, tensor[i].tensor);
+  for (int i = 0; i < ntensor; i++) {
+    const rnl_Tensor *t = tensor[i].tensor;
+    d = rnli_digest(d, t->data, bytes_of(t), t->ndim, t->dim);
+  }
   rnli_digest_text(d, digest);
   meta[nmeta++] = (rnl_Meta){RNLI_DIGEST_KEY, digest};
   status = check_meta(ctx, path, meta, nmeta);

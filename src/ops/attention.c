@@ -16,7 +16,7 @@
 ** Keeps for backward: the seed.
 */
 #include "core/real.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/lengths.h"
 
 enum { Q, K, V, W, MASK };

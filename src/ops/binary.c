@@ -12,7 +12,7 @@
 */
 #include "core/real.h"
 #include "ops/broadcast.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 
 typedef real Forward (real a, real b);
 

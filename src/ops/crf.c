@@ -20,7 +20,7 @@
 **
 ** Keeps a (N,T,K). Backward takes 2 K^2 numbers for each row.
 */
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/lengths.h"
 #include "ops/over.h"
 #include "ops/reduction.h"

@@ -15,7 +15,7 @@
 ** When the scores are made by linear, backward goes on through it, some rows
 ** at a time, so that the gradient of all scores is never there at once.
 */
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/linear.h"
 #include "ops/over.h"
 #include "ops/reduction.h"

@@ -17,7 +17,7 @@
 **
 ** Keeps a (N,T,2S+1), log sum_k e^logit (N,T), and the losses.
 */
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/lengths.h"
 #include "ops/over.h"
 #include "ops/reduction.h"

@@ -7,7 +7,7 @@
 ** Keeps for backward: m and r of each row.
 */
 #include "core/real.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/over.h"
 
 enum { X, W, BIAS };

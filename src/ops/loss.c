@@ -10,7 +10,7 @@
 ** Huber 1964; Girshick 2015. Keeps nothing.
 */
 #include "core/real.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/reduction.h"
 
 enum { X, Z };

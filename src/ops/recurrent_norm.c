@@ -8,7 +8,7 @@
 ** What is normalised lies in panels, a row of which is in pieces of W, some of
 ** whose columns only fill the last of each gate ('exists' is 0 there).
 */
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/places.h"
 
 #define EPS 1e-5

@@ -11,7 +11,7 @@
 
 #include "core/real.h"
 #include "ops/axis.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 
 enum { AXIS, KEEPDIM };
 enum { COLUMNS = 64 };   /* reduced side by side when the axis is not last */

@@ -7,7 +7,7 @@
 */
 #include "core/real.h"
 #include "ops/axis.h"
-#include "ops/lanes.h"
+#include "kernels/sums.h"
 #include "ops/over.h"
 #include "kernels/vmath.h"
 

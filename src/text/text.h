@@ -50,12 +50,31 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   return len;
 }
 
+/* Writes a scalar value; returns how many bytes it has. */
+static inline int rnli_utf8_put (int32_t code, char buf[4]) {
+  if (code < 0x80) {
+    buf[0] = (char)code;
+    return 1;
+  }
+  int len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (int i = len - 1; i > 0; i--) {
+    buf[i] = (char)(0x80 | (code & 0x3F));
+    code >>= 6;
+  }
+  buf[0] = (char)((0xF00 >> len & 0xFF) | code);
+  return len;
+}
+
 /* Is 'code' white space (Unicode's White_Space)? */
 static inline int rnli_is_space (int32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
   return c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
          c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static inline int rnli_is_syllable (int32_t c) {   /* of Hangul */
+  return c >= 0xAC00 && c <= 0xD7A3;
 }
 
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
@@ -78,10 +97,46 @@ static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
 void *rnli_grow (rnl_Context *ctx, void *p, size_t n, size_t need,
                  size_t each, size_t *room, const char *what);
 
+/* A text that is being made. */
+typedef struct rnli_Text {
+  rnl_Context *ctx;
+  char *s;
+  size_t n, room;
+} rnli_Text;
+
+int rnli_text_room (rnli_Text *t, size_t more);   /* for so many bytes more */
+int rnli_text_add (rnli_Text *t, const void *s, size_t n);
+
+/*
+** Hands the text over, ended by a NUL, unless 'status' tells of a failure; the
+** return value is that of both. Then it is let go of, and '*out' is NULL.
+*/
+int rnli_text_end (rnli_Text *t, int status, char **out, size_t *nout);
+
 rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
 
 /* Has the scanner seen 'code', 0..RNLI_MAX_CODE? */
 int rnli_scanner_has (const rnl_Scanner *s, int32_t code);
+
+rnl_Context *rnli_vocab_context (const rnl_Vocab *v);
+
+/* The id of 'code', 0..RNLI_MAX_CODE, or -1. */
+int32_t rnli_vocab_id (const rnl_Vocab *v, int32_t code);
+
+/* Some unknown symbols, each once: code points, or -1 - a broken byte. */
+enum { RNLI_SHOWN = 10 };      /* that a message names */
+
+typedef struct rnli_Unknown {
+  int32_t what[RNLI_SHOWN];
+  size_t where[RNLI_SHOWN];    /* bytes of the text before; SIZE_MAX: none */
+  int n;
+  int more;
+} rnli_Unknown;
+
+void rnli_unknown_note (rnli_Unknown *u, int32_t what, size_t where);
+
+/* RNL_EFORMAT: "characters not in the vocabulary: 'é' (U+00E9), ..." */
+int rnli_unknown_error (rnl_Context *ctx, const rnli_Unknown *u);
 
 /* Can 'code' stand in a message: is it no control, mark or unassigned? */
 int rnli_utf8_visible (int32_t code);
@@ -103,6 +158,9 @@ rnli_Class rnli_utf8_class (int32_t code);
 */
 size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
 
+/* The 2 or 3 letters of a Hangul syllable, and how many; 0: it is none. */
+int rnli_hangul_parts (int32_t code, int32_t part[3]);
+
 /*
 ** The decimal number that the text at 's', which ends in a NUL, begins with:
 ** digits that may have a sign, a point and an exponent. The double nearest to
@@ -110,6 +168,12 @@ size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
 ** Returns where the number ends, NULL when there is none.
 */
 const char *rnli_number (const char *s, locale_t c, double *x);
+
+/* A part of a text. */
+typedef struct rnli_Piece {
+  const char *s;
+  size_t n;
+} rnli_Piece;
 
 /* {== Lists of strings, inside the engine ================================ */
 
@@ -144,11 +208,26 @@ static inline int rnli_ids_room (rnli_Ids *ids, size_t more) {
   return RNL_OK;
 }
 
+/* }====================================================================== */
+
+/* {== Text and ids ======================================================= */
+
 /*
-** The ids as a tensor (M), unless 'status' tells of a failure; the return
-** value is that of both. They are let go of.
+** Threads may share what is only read here: memory and messages are of the
+** context of the ids, or of 'ctx'. Ids are put behind those that there are; on
+** failure some may have been. '*out' is as in rnl_utf8_normalise.
 */
-int rnli_ids_tensor (rnli_Ids *ids, int status, rnl_Tensor **out);
+int rnli_vocab_ids (const rnl_Vocab *v, const char *s, size_t n,
+                    rnli_Ids *ids);
+int rnli_vocab_text (const rnl_Vocab *v, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout);
+int rnli_words_ids (const rnl_Words *w, const char *s, size_t n,
+                    rnli_Ids *ids);
+int rnli_words_text (const rnl_Words *w, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout);
+int rnli_bpe_ids (const rnl_Bpe *b, const char *s, size_t n, rnli_Ids *ids);
+int rnli_bpe_text (const rnl_Bpe *b, rnl_Context *ctx, const int32_t *id,
+                   size_t n, char **out, size_t *nout);
 
 /* }====================================================================== */
 

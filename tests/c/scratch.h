@@ -114,4 +114,36 @@ static inline int load (const char *path, rnl_File **f) {
   return status;
 }
 
+
+/*
+** Loads these bytes from a file and from memory, which is gone when the files
+** are compared: both ways must come to the same, texts included.
+*/
+static inline int load_bytes (const void *p, size_t n, rnl_File **f) {
+  char text[512];
+  rnl_File *other = NULL;
+  void *copy = malloc(n ? n : 1);
+  memcpy(copy, p, n);
+  spill(at("case"), p, n);
+  size_t before = live();
+  int status = rnl_file_read(ctx, copy, n, &other);
+  snprintf(text, sizeof text, "%s", rnl_errmsg(ctx));
+  free(copy);
+  CHECK(status == RNL_OK || (!other && live() == before));
+  CHECK_MSG(load(at("case"), f) == status, "%s", text);
+  if (status != RNL_OK)
+    CHECK_MSG(strcmp(text + strlen("memory"),
+                     rnl_errmsg(ctx) + strlen(at("case"))) == 0, "%s", text);
+  CHECK(!*f || rnl_file_count(*f) == rnl_file_count(other));
+  for (int i = 0; *f && i < rnl_file_count(*f); i++) {
+    rnl_Tensor *a = rnl_file_tensor(*f, i), *b = rnl_file_tensor(other, i);
+    CHECK(strcmp(rnl_file_name(*f, i), rnl_file_name(other, i)) == 0);
+    CHECK(memcmp(rnl_data(a), rnl_data(b),
+                 rnl_count(a) * rnl_dtype_size(rnl_dtype(a))) == 0);
+  }
+  rnl_file_free(other);
+  unlink(at("case"));
+  return status;
+}
+
 #endif

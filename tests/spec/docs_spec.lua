@@ -89,7 +89,7 @@ describe("the documents", function()
     local flags = build:find "asan" and "-fsanitize=address,undefined" or ""
     local output, ok = run(([[cc -std=c99 -Wall -Wextra -pedantic -Werror %s \
       -Isrc -o %s/host %s/host.c %s/librnnlua.a \
-      $(pkg-config --libs openblas libutf8proc jansson lua5.4) -lm -pthread \
+      $(pkg-config --libs openblas libutf8proc lua5.4) -lm -pthread \
       && %s/host]]):format(flags, dir, dir, build, dir))
     assert(ok, output)
   end)

@@ -1,10 +1,10 @@
 /*
-** lanes.h - sums and maxima that vectorise. Addition is split over a fixed
+** sums.h - sums and maxima that vectorise. Addition is split over a fixed
 ** number of partial sums in double, so the order of summation is the same for
 ** every vector width and a million float32 terms lose nothing.
 */
-#ifndef RNLI_LANES_H
-#define RNLI_LANES_H
+#ifndef RNLI_SUMS_H
+#define RNLI_SUMS_H
 
 #include "core/real.h"
 #include "kernels/vmath.h"

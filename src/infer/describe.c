@@ -1,0 +1,292 @@
+/*
+** describe.c - the description of a model's layers, and its tensors. Nothing in
+** a file is trusted.
+*/
+#include <math.h>
+#include <stdio.h>
+
+#include "infer/infer.h"
+
+int rnli_misfit (rnli_Loader *l, const char *fmt, ...) {
+  char text[300];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  return rnli_error(l->ctx, RNL_EFORMAT, "%.200s: %s", l->name, text);
+}
+
+int rnli_misfit_of (rnli_Loader *l, const char *what) {
+  char text[sizeof l->ctx->err];
+  memcpy(text, l->ctx->err, sizeof text);
+  return rnli_misfit(l, "%s%.200s", what, text);
+}
+
+/* {== Memory ============================================================= */
+
+enum { HEAD = 64 };   /* of a block: the one before it */
+
+void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
+  size_t bytes = rnli_add(rnli_mul(n, each), HEAD);
+  char *block = rnli_get(l->ctx, bytes);
+  if (!block) {
+    rnli_nomem(l->ctx, "a model", bytes);
+    return NULL;
+  }
+  *(void **)(void *)block = l->model->kept;
+  l->model->kept = block;
+  return block + HEAD;
+}
+
+/* }====================================================================== */
+
+enum { MOST_VALUES = 1 << 20 };   /* of JSON */
+
+/* {== Metadata =========================================================== */
+
+const char *rnl_model_meta (const rnl_Model *m, const char *key) {
+  for (int i = 0; i < m->nmeta; i++)
+    if (strcmp(m->meta[i].key, key) == 0) return m->meta[i].value;
+  return NULL;
+}
+
+
+const char *rnli_meta (const rnli_Loader *l, const char *key) {
+  return rnl_model_meta(l->model, key);
+}
+
+
+int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
+  const char *text = rnli_meta(l, key);
+  *out = NULL;
+  if (!text) return rnli_misfit(l, "has no '%s' in its metadata", key);
+  int status = rnli_json_read(l->ctx, key, text, strlen(text), MOST_VALUES, out);
+  if (status != RNL_EFORMAT) return status;
+  return rnli_misfit_of(l, "its description is damaged: ");
+}
+
+/* }====================================================================== */
+
+/* {== Layers ============================================================= */
+
+/* The options a class may have; those it has beside do what is not known. */
+typedef struct Class {
+  const char *name;
+  const char *options;
+} Class;
+
+#define RECURRENT \
+  " num_layers bias batch_first dropout bidirectional precision recompute " \
+  "locked_dropout weight_drop residual learned_state zoneout " \
+  "recurrent_init recurrent_gain "
+
+static const Class classes[] = {
+  {"Embedding", " dropout freeze "},
+  {"Linear", " bias "},
+  {"TiedLinear", " "},
+  {"AdaptiveSoftmax", " cutoffs div_value head_bias "},
+  {"SampledSoftmax", " samples bias "},
+  {"Dropout", " p locked "},
+  {"LSTM", RECURRENT "forget_bias peephole layer_norm proj_size coupled "
+           "zoneout_c gate_activation "},
+  {"GRU", RECURRENT "reset gate_activation "},
+  {"RNN", RECURRENT "nonlinearity "},
+  {"ClockworkRNN", " periods nonlinearity bias batch_first "},
+  {"Conv1d", " stride padding dilation bias causal "},
+  {"Pool", " kind "},
+  {"AttentionPool", " size "},
+  {"Attention", " kind size "},
+  {"MultiheadAttention", " bias dropout kdim vdim causal weights "},
+  {"MLP", " activation dropout bias "},
+  {"CRF", " constraints "},
+  {NULL, NULL}
+};
+
+
+/* Is 'name' one of the words of a list in which each has spaces around it? */
+static int is_among (const char *list, const char *name, size_t n) {
+  for (const char *at = list; (at = strchr(at, ' ')) != NULL && at[1];) {
+    at++;
+    if (strncmp(at, name, n) == 0 && at[n] == ' ') return 1;
+  }
+  return 0;
+}
+
+
+static int check_layer (rnli_Loader *l, const rnli_Json *layer) {
+  const rnli_Json *name = rnli_json_get(layer, "class");
+  const rnli_Json *options = rnli_json_get(layer, "options");
+  const Class *c = classes;
+  if (!name || name->kind != RNLI_STRING)
+    return rnli_misfit(l, "layer '%.80s' is of no class", layer->key);
+  while (c->name && strcmp(c->name, name->s) != 0) c++;
+  if (!c->name)
+    return rnli_misfit(l, "layer '%.80s' is of the class %.40s, which this "
+                       "library does not know", layer->key, name->s);
+  if (!options || options->kind != RNLI_OBJECT) return RNL_OK;
+  for (const rnli_Json *o = options->first; o; o = o->next)
+    if (!is_among(c->options, o->key, strlen(o->key)))
+      return rnli_misfit(l, "layer '%.80s' has the option '%.40s', which this "
+                         "library does not know", layer->key, o->key);
+  return RNL_OK;
+}
+
+
+int rnli_read_layers (rnli_Loader *l) {
+  if (!rnli_meta(l, "rnnlua.layers"))
+    return rnli_misfit(l, "has no description of its layers (rnnlua.layers): "
+                       "save it with rnn.save");
+  int status = rnli_meta_json(l, "rnnlua.layers", &l->layers);
+  if (status == RNL_OK && l->layers->kind != RNLI_OBJECT)
+    status = rnli_misfit(l, "its description of layers is no object");
+  const rnli_Json *layer = status == RNL_OK ? l->layers->first : NULL;
+  for (; status == RNL_OK && layer; layer = layer->next)
+    status = check_layer(l, layer);
+  return status;
+}
+
+
+const rnli_Json *rnli_layer (const rnli_Loader *l, const char *path) {
+  return rnli_json_get(l->layers, path);
+}
+
+
+int rnli_is_class (const rnli_Json *layer, const char *names) {
+  const rnli_Json *name = rnli_json_get(layer, "class");
+  while (name && *names) {
+    size_t n = strcspn(names, "|");
+    if (name->n == n && memcmp(name->s, names, n) == 0) return 1;
+    names += n + (names[n] == '|');
+  }
+  return 0;
+}
+
+
+const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *names,
+                                  const char **path) {
+  const rnli_Json *found = NULL;
+  for (const rnli_Json *x = l->layers->first; x; x = x->next) {
+    if (!rnli_is_class(x, names)) continue;
+    if (found) return NULL;
+    found = x;
+    *path = x->key;
+  }
+  return found;
+}
+
+
+int rnli_size (const rnli_Json *layer, int i) {
+  const rnli_Json *x = rnli_json_get(layer, "sizes");
+  for (x = x && x->kind == RNLI_LIST ? x->first : NULL; x && i > 0; i--)
+    x = x->next;
+  return x && x->kind == RNLI_INT && x->i >= 0 && x->i <= INT32_MAX
+         ? (int)x->i : -1;
+}
+
+
+static const rnli_Json *option (const rnli_Json *layer, const char *name) {
+  return rnli_json_get(rnli_json_get(layer, "options"), name);
+}
+
+
+double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
+  const rnli_Json *x = option(layer, name);
+  if (!x) return def;
+  if (x->kind == RNLI_INT) return (double)x->i;
+  return x->kind == RNLI_DOUBLE ? x->x : (double)NAN;
+}
+
+
+int rnli_flag_of (const rnli_Json *layer, const char *name, int def) {
+  const rnli_Json *x = option(layer, name);
+  return x && x->kind == RNLI_BOOL ? x->i != 0 : def;
+}
+
+
+const char *rnli_word_of (const rnli_Json *layer, const char *name,
+                          const char *def) {
+  const rnli_Json *x = option(layer, name);
+  return x && x->kind == RNLI_STRING ? x->s : def;
+}
+
+/* }====================================================================== */
+
+/* {== Tensors ============================================================ */
+
+enum { LONGEST = 1100 };   /* bytes of "PATH.NAME" */
+
+static const char *tensor_name (char *to, const char *path,
+                                const char *name) {
+  snprintf(to, LONGEST, "%s%s%s", path, *path ? "." : "", name);
+  return to;
+}
+
+
+/* Checks the shape of a tensor; its count goes to '*n'. */
+static int expect (rnli_Loader *l, const char *name, int ndim,
+                   const int *want, size_t *n) {
+  int got_ndim;
+  const int *got;
+  *n = rnli_product(ndim, want);
+  if (!l->tensors->shape(l->from, name, &got_ndim, &got))
+    return rnli_misfit(l, "tensor '%.100s' is missing", name);
+  int same = got_ndim == ndim;
+  for (int i = 0; same && i < ndim; i++) same = got[i] == want[i];
+  if (same) return RNL_OK;
+  return rnli_misfit(l, "tensor '%.100s' is %s, its layer wants %s", name,
+                     rnli_dims(got_ndim, got).text,
+                     rnli_dims(ndim, want).text);
+}
+
+
+/* Reads it, and takes it into what tells this model from others. */
+static int read_tensor (rnli_Loader *l, const char *name, float *to,
+                        size_t n) {
+  uint64_t d = rnli_mix(l->model->print, n);
+  int status = l->tensors->read(l->from, name, to);
+  for (size_t i = 0; status == RNL_OK && i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, to + i, sizeof bits);
+    d = rnli_mix(d, bits);
+  }
+  l->model->print = d;
+  return status;
+}
+
+
+int rnli_has_tensor (const rnli_Loader *l, const char *path,
+                     const char *name) {
+  char full[LONGEST];
+  int ndim;
+  const int *dim;
+  return l->tensors->shape(l->from, tensor_name(full, path, name), &ndim,
+                           &dim);
+}
+
+
+int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
+                 const int *dim, float **out) {
+  char full[LONGEST];
+  size_t n;
+  tensor_name(full, path, name);
+  int status = expect(l, full, ndim, dim, &n);
+  if (status != RNL_OK) return status;
+  *out = rnli_keep(l, n, sizeof **out);
+  return *out ? read_tensor(l, full, *out, n) : RNL_ENOMEM;
+}
+
+
+int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
+                      int ndim, const int *dim, float **out) {
+  char full[LONGEST];
+  size_t n;
+  *out = NULL;
+  tensor_name(full, path, name);
+  int status = expect(l, full, ndim, dim, &n);
+  if (status != RNL_OK) return status;
+  *out = rnli_get(l->ctx, rnli_mul(n, sizeof **out));
+  if (!*out) return rnli_nomem(l->ctx, "a model", rnli_mul(n, sizeof **out));
+  return read_tensor(l, full, *out, n);
+}
+
+/* }====================================================================== */

@@ -1,0 +1,186 @@
+/*
+** head.c - the layers that score ids.
+*/
+#include <math.h>
+#include <stdio.h>
+
+#include "infer/infer.h"
+#include "kernels/sums.h"
+
+/* {== Loading ============================================================ */
+
+static int load_linear (rnli_Loader *l, const char *path,
+                        const rnli_Table *embed, rnli_Head *head) {
+  const rnli_Json *layer = rnli_layer(l, path);
+  int tied = rnli_is_class(layer, "TiedLinear");
+  int dim[2] = {head->U, head->H};
+  float *w = NULL, *b = NULL;
+  int status = RNL_OK;
+  if (tied && (!embed || embed->V < head->U || embed->D != head->H))
+    return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
+                       path);
+  if (!tied) status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
+  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
+    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
+  if (status == RNL_OK)
+    status = rnli_dense_pack(l, tied ? embed->row : w, b, head->H, head->U,
+                             &head->dense);
+  rnli_put(l->ctx, w);
+  rnli_put(l->ctx, b);
+  return status;
+}
+
+
+/* The cutoffs of an adaptive softmax; 0 when they are none of U ids. */
+static int read_cutoffs (const rnli_Json *layer, int U, int *cutoff, int most) {
+  const rnli_Json *list = rnli_json_get(rnli_json_get(layer, "options"),
+                                        "cutoffs");
+  int n = 0;
+  if (!list || list->kind != RNLI_LIST) return 0;
+  for (const rnli_Json *x = list->first; x; x = x->next) {
+    if (n == most || x->kind != RNLI_INT ||
+        x->i <= (n ? cutoff[n - 1] : 0) || x->i >= U)
+      return 0;
+    cutoff[n++] = (int)x->i;
+  }
+  return n;
+}
+
+
+/* A matrix (out,in) without a bias. */
+static int load_matrix (rnli_Loader *l, const char *path, const char *name,
+                        int in, int out, rnli_Dense *d) {
+  int dim[2] = {out, in};
+  float *w;
+  int status = rnli_tensor_once(l, path, name, 2, dim, &w);
+  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
+  rnli_put(l->ctx, w);
+  return status;
+}
+
+
+/* Units of cluster i, from 1: H // div_value^i; 0 when there are none. */
+static int cluster_units (const rnli_Json *layer, int H, int i) {
+  double units = floor(H / pow(rnli_number_of(layer, "div_value", 4), i));
+  return units >= 1 && units <= INT32_MAX ? (int)units : 0;
+}
+
+
+static int load_cluster (rnli_Loader *l, const char *path, rnli_Head *head,
+                         int i) {
+  char name[64];
+  int units = cluster_units(rnli_layer(l, path), head->H, i + 1);
+  int last = i + 1 < head->clusters ? head->cutoff[i + 1] : head->U;
+  if (units == 0)
+    return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no units in cluster "
+                       "%d", path, i);
+  snprintf(name, sizeof name, "tail.%d.0.weight", i);
+  int status = load_matrix(l, path, name, head->H, units, &head->low[i]);
+  if (status != RNL_OK) return status;
+  snprintf(name, sizeof name, "tail.%d.1.weight", i);
+  return load_matrix(l, path, name, units, last - head->cutoff[i],
+                     &head->high[i]);
+}
+
+
+enum { CLUSTERS = 64 };   /* at most */
+
+static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
+  const rnli_Json *layer = rnli_layer(l, path);
+  int *cutoff = rnli_keep(l, CLUSTERS, sizeof *cutoff);
+  float *w = NULL, *b = NULL;
+  if (!cutoff) return RNL_ENOMEM;
+  head->cutoff = cutoff;
+  head->clusters = read_cutoffs(layer, head->U, cutoff, CLUSTERS);
+  if (head->clusters == 0)
+    return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no cutoffs that fit",
+                       path);
+  size_t n = (size_t)head->clusters;
+  int dim[2] = {cutoff[0] + head->clusters, head->H};
+  head->low = rnli_keep(l, n, sizeof *head->low);
+  head->high = rnli_keep(l, n, sizeof *head->high);
+  if (!head->low || !head->high) return RNL_ENOMEM;
+  int status = rnli_tensor_once(l, path, "head.weight", 2, dim, &w);
+  if (status == RNL_OK && rnli_flag_of(layer, "head_bias", 0))
+    status = rnli_tensor_once(l, path, "head.bias", 1, dim, &b);
+  if (status == RNL_OK)
+    status = rnli_dense_pack(l, w, b, head->H, dim[0], &head->dense);
+  rnli_put(l->ctx, w);
+  rnli_put(l->ctx, b);
+  for (int i = 0; status == RNL_OK && i < head->clusters; i++)
+    status = load_cluster(l, path, head, i);
+  return status;
+}
+
+
+int rnli_head (rnli_Loader *l, const char *path, const rnli_Table *embed,
+               rnli_Head *head) {
+  const rnli_Json *layer = rnli_layer(l, path);
+  *head = (rnli_Head){.H = rnli_size(layer, 0), .U = rnli_size(layer, 1)};
+  if (head->H < 1 || head->U < 1)
+    return rnli_misfit(l, "its layer '%s' has no sizes", path);
+  if (rnli_is_class(layer, "AdaptiveSoftmax"))
+    return load_adaptive(l, path, head);
+  if (rnli_is_class(layer, "Linear|TiedLinear|SampledSoftmax"))
+    return load_linear(l, path, embed, head);
+  return rnli_misfit(l, "its layer '%s' scores nothing", path);
+}
+
+/* }====================================================================== */
+
+/* {== Running ============================================================ */
+
+void rnli_log_softmax (float *x, size_t n) {
+  float m = rnli_top(x, n, 1);
+  float log_s = (float)log(rnli_sum_exp(x, n, 1, m));
+  for (size_t i = 0; i < n; i++) x[i] = x[i] - m - log_s;
+}
+
+
+/* Cluster i of a row: log p of its ids to y, 'base' being its own. */
+static int run_cluster (const rnl_Model *m, const rnli_Head *head,
+                        rnli_Work *w, int i, const float *x, float base,
+                        float *y) {
+  size_t n = (size_t)head->high[i].out;
+  float *low = rnli_floats(w, (size_t)head->low[i].out, 1);
+  if (!low) return RNL_ENOMEM;
+  int status = rnli_dense(m, &head->low[i], w, x, 1, low,
+                          (size_t)head->low[i].out);
+  if (status == RNL_OK) status = rnli_dense(m, &head->high[i], w, low, 1, y, n);
+  if (status != RNL_OK) return status;
+  rnli_log_softmax(y, n);
+  for (size_t j = 0; j < n; j++) y[j] += base;
+  return RNL_OK;
+}
+
+
+static int run_adaptive (const rnl_Model *m, const rnli_Head *head,
+                         rnli_Work *w, const float *x, float *y) {
+  size_t n = (size_t)head->dense.out, first = (size_t)head->cutoff[0];
+  float *top = rnli_floats(w, n, 1);
+  if (!top) return RNL_ENOMEM;
+  int status = rnli_dense(m, &head->dense, w, x, 1, top, n);
+  if (status != RNL_OK) return status;
+  rnli_log_softmax(top, n);
+  memcpy(y, top, first * sizeof *y);
+  for (int i = 0; status == RNL_OK && i < head->clusters; i++)
+    status = run_cluster(m, head, w, i, x, top[first + (size_t)i],
+                         y + head->cutoff[i]);
+  return status;
+}
+
+
+int rnli_head_run (const rnl_Model *m, const rnli_Head *head, rnli_Work *w,
+                   const float *x, int N, float *y, size_t ld) {
+  int status = RNL_OK;
+  if (!head->clusters) return rnli_dense(m, &head->dense, w, x, N, y, ld);
+  for (int n = 0; status == RNL_OK && n < N; n++) {
+    rnli_Mark mark = rnli_work_mark(w);
+    status = run_adaptive(m, head, w, x + (size_t)n * (size_t)head->H,
+                          y + (size_t)n * ld);
+    rnli_work_back(w, mark);
+  }
+  return status;
+}
+
+/* }====================================================================== */

@@ -1,0 +1,393 @@
+/*
+** infer.h - what the files of models share: memory, products, layers, kinds.
+**
+** A model is made by a loader, which reads the description of its layers; all
+** that it keeps lies in blocks of the model. A state has a stack of work
+** memory, which grows to what its work needs and then stays.
+*/
+#ifndef RNLI_INFER_H
+#define RNLI_INFER_H
+
+#include <stdatomic.h>
+
+#include "core/core.h"
+#include "io/header.h"
+#include "io/json.h"
+#include "kernels/unit.h"
+#include "text/tokenizer.h"
+
+typedef struct rnli_Kind rnli_Kind;
+
+struct rnl_Model {
+  rnl_Context *ctx;           /* of its memory, while it is made and freed */
+  atomic_int refs;
+  void *kept;                 /* its blocks */
+  rnl_Alloc alloc;            /* for states */
+  void *ud;
+  rnli_Level level;
+  const rnli_Kernels *k;      /* of its precision */
+  const rnli_Kernels *full;
+  const rnli_Kind *kind;
+  void *made;                 /* what the kind has loaded */
+  rnli_Tokenizer *tok;        /* or NULL */
+  rnl_Meta *meta;
+  int nmeta;
+  const char *const *label;
+  rnl_Sizes sizes;
+  uint64_t print;             /* of its weights: whose a saved state is */
+};
+
+/* {== Work memory ======================================================== */
+
+/* Parts of blocks, given back all together, or down to a mark. */
+typedef struct rnli_Work {
+  rnl_Context *ctx;
+  void *block;                /* the latest; it knows the one before */
+  size_t used, size;          /* of it */
+} rnli_Work;
+
+/*
+** n elements of 'each' bytes, aligned to 64, contents undefined. NULL, with the
+** text of RNL_ENOMEM, when memory is refused.
+*/
+void *rnli_work (rnli_Work *w, size_t n, size_t each);
+
+/* Gives all parts back; several blocks become one for the next time. */
+void rnli_work_reset (rnli_Work *w);
+void rnli_work_free (rnli_Work *w);
+
+/* Gives back what was taken since a mark. */
+typedef struct rnli_Mark {
+  void *block;
+  size_t used;
+} rnli_Mark;
+
+rnli_Mark rnli_work_mark (const rnli_Work *w);
+void rnli_work_back (rnli_Work *w, rnli_Mark mark);
+
+static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
+  return rnli_work(w, rnli_mul(n, each), sizeof(float));
+}
+
+/* }====================================================================== */
+
+/* {== Loading ============================================================ */
+
+/*
+** Where the tensors of a model come from: a file, or tensors that are there.
+** 'read' gives rnl_count floats, all finite, or RNL_EFORMAT.
+*/
+typedef struct rnli_Provider {
+  int (*shape) (void *from, const char *name, int *ndim, const int **dim);
+  int (*read) (void *from, const char *name, float *to);
+} rnli_Provider;
+
+typedef struct rnli_Loader {
+  rnl_Model *model;
+  rnl_Context *ctx;
+  const char *name;           /* in messages: the path */
+  const rnli_Provider *tensors;
+  void *from;
+  rnli_Json *layers;          /* the description: path -> layer */
+} rnli_Loader;
+
+/* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
+void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
+
+/* RNL_EFORMAT with "NAME: text". */
+int rnli_misfit (rnli_Loader *l, const char *fmt, ...) RNLI_PRINTF(2, 3);
+
+/* The same with 'what' and the error that there just was. */
+int rnli_misfit_of (rnli_Loader *l, const char *what);
+
+/* A string of the metadata, or NULL. */
+const char *rnli_meta (const rnli_Loader *l, const char *key);
+
+/*
+** JSON under a key of the metadata, to be given back by rnli_put; RNL_EFORMAT
+** without the key or when it is damaged.
+*/
+int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out);
+
+/* Reads the description and checks its classes and names of options. */
+int rnli_read_layers (rnli_Loader *l);
+
+/* The layer described at a path; NULL: there is none. */
+const rnli_Json *rnli_layer (const rnli_Loader *l, const char *path);
+
+/* Is it of one of the classes, "LSTM|GRU"? Not if it is NULL. */
+int rnli_is_class (const rnli_Json *layer, const char *classes);
+
+/*
+** The one layer of these classes, whatever its path, which goes to '*path';
+** NULL: there is none, or more than one.
+*/
+const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *classes,
+                                  const char **path);
+
+/* Size i of a layer, from 0; -1: there is none. */
+int rnli_size (const rnli_Json *layer, int i);
+
+/* An option of a layer, or what it is by default. */
+double rnli_number_of (const rnli_Json *layer, const char *name, double def);
+int rnli_flag_of (const rnli_Json *layer, const char *name, int def);
+const char *rnli_word_of (const rnli_Json *layer, const char *name,
+                          const char *def);
+
+/*
+** The tensor PATH.NAME, or NAME alone without a path, as floats of the shape
+** (dim[0], ...), in memory of the model or, in '*_once' ones, to be given back
+** by rnli_put. RNL_EFORMAT when it is missing, misshapen or not finite.
+*/
+int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
+                 const int *dim, float **out);
+int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
+                      int ndim, const int *dim, float **out);
+int rnli_has_tensor (const rnli_Loader *l, const char *path, const char *name);
+
+/* }====================================================================== */
+
+/* {== Products =========================================================== */
+
+/*
+** y = x w' + b with packed weights, of the precision of the model: columns in
+** panels. Sums are made as the ops of the engine make them in recurrent layers.
+*/
+typedef struct rnli_Dense {
+  int in, out;
+  int cols, panels;           /* a panel has 'cols' columns */
+  size_t k, size;             /* words of a row of x; of a panel */
+  char *panel;
+  float *bias;                /* (panels * cols) */
+} rnli_Dense;
+
+static inline char *rnli_panel (const rnli_Kernels *k, const rnli_Dense *d,
+                                int p) {
+  return d->panel + (size_t)p * d->size * (size_t)k->word_bytes;
+}
+
+static inline size_t rnli_dense_bytes (const rnli_Kernels *k,
+                                       const rnli_Dense *d) {
+  return (size_t)d->panels * d->size * (size_t)k->word_bytes;
+}
+
+/* Room for weights of 'panels' panels of 'cols' columns of n elements. */
+int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
+                     rnli_Dense *d);
+
+/* Packs w (out,in) and b (out), or NULL. */
+int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
+                     int out, rnli_Dense *d);
+
+/* The layer "Linear" at a path, with 'in' and 'out' as wanted, -1: any. */
+int rnli_linear (rnli_Loader *l, const char *path, int in, int out,
+                 rnli_Dense *d);
+
+/* y (rows, out), its rows 'ld' apart. RNL_ENOMEM for work memory. */
+int rnli_dense (const rnl_Model *m, const rnli_Dense *d, rnli_Work *w,
+                const float *x, int rows, float *y, size_t ld);
+
+/* Rows of x as words of the precision. */
+typedef struct rnli_Rows {
+  char *words;
+  size_t ld;                  /* words between rows */
+  int rows;
+} rnli_Rows;
+
+/* Room for rows of n elements; x, its rows 'ld' apart, or NULL for later. */
+int rnli_rows (const rnli_Kernels *k, rnli_Work *w, const float *x, size_t ld,
+               int rows, int n, rnli_Rows *a);
+
+/* The factors of a tile: rows of x from 'from' on, panel p. */
+static inline void rnli_tile_of (const rnli_Kernels *k, const rnli_Rows *a,
+                                 const rnli_Dense *d, int from, int p,
+                                 rnli_Tile *t) {
+  t->a = a->words + (size_t)from * a->ld * (size_t)k->word_bytes;
+  t->a_row = (ptrdiff_t)a->ld;
+  t->a_k = 1;
+  t->k = d->k;
+  t->chunks = 1;
+  t->b = rnli_panel(k, d, p);
+}
+
+/* Parts that workers share weights of so many bytes in. */
+int rnli_parts (const rnl_Context *ctx, size_t bytes, int panels);
+
+/* The layer "Embedding" at a path as its table (V,D), -1: any. */
+typedef struct rnli_Table {
+  int V, D;
+  const float *row;
+} rnli_Table;
+
+int rnli_table (rnli_Loader *l, const char *path, int V, int D,
+                rnli_Table *t);
+
+/* }====================================================================== */
+
+/* {== Recurrent layers =================================================== */
+
+/* One layer in one direction. */
+typedef struct rnli_Lane {
+  rnli_Dense x, h;            /* panels as of the cell; all biases in x but
+                                 those of a recurrent product that is split */
+  rnli_Dense inner;           /* GRU, reset before */
+  rnli_Dense proj;            /* LSTM with a projection */
+  float *peep;                /* (3,H) or (2,H) */
+  float *norm;                /* (2,H) gain and bias of c; then also */
+  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
+} rnli_Lane;
+
+/*
+** LSTM, GRU, RNN, ClockworkRNN. A state of N rows is h (L*dirs,N,S) and, with
+** 'cells', c (L*dirs,N,H).
+*/
+typedef struct rnli_Recurrent {
+  int D, H, S, L, dirs;
+  int cells;
+  int residual;
+  int unit;
+  const rnli_Unit *u;         /* NULL: ClockworkRNN */
+  rnli_Cell cell;             /* what all cells have in common */
+  int W, panels;              /* columns of a panel of gates; panels */
+  rnli_Lane *lane;            /* (L*dirs) */
+  float *h0, *c0;             /* (L*dirs,S), (L*dirs,H), or NULL: zeros */
+  int V;                      /* rows of: */
+  float *table;               /* (V, panels*W): products of the first layer
+                                 with all ids; or NULL */
+  int modules;                /* ClockworkRNN */
+  const int *period;
+  rnli_Dense *clock;          /* (modules): of units from its first on */
+} rnli_Recurrent;
+
+/*
+** The layer at a path; D its input size, -1: any. With 'embed', which it reads
+** through, the products of all ids are made if they are few for their size:
+** then V is above 0.
+*/
+int rnli_recurrent (rnli_Loader *l, const char *path, int D,
+                    const rnli_Table *embed, rnli_Recurrent *r);
+
+/* The state before the first step. */
+void rnli_recurrent_begin (const rnli_Recurrent *r, int N, float *h, float *c);
+
+/*
+** One step of N rows of x (N,D), or of ids (N) when there is a table, in one
+** direction. '*t' counts the steps. y (N,S) gets what comes out. RNL_ENOMEM for work memory: then nothing has changed.
+*/
+int rnli_recurrent_step (const rnl_Model *m, const rnli_Recurrent *r,
+                         rnli_Work *w, int N, const float *x,
+                         const int32_t *ids, float *h, float *c, int64_t *t,
+                         float *y);
+
+/* One row through T steps: x (T,D), its state, y (T,dirs*S). */
+int rnli_recurrent_run (const rnl_Model *m, const rnli_Recurrent *r,
+                        rnli_Work *w, int T, const float *x, float *h,
+                        float *c, int64_t *t, float *y);
+
+/* The same for ClockworkRNN, which has one layer: clockwork.c. */
+int rnli_clockwork (rnli_Loader *l, const char *path, int D,
+                    rnli_Recurrent *r);
+int rnli_clockwork_step (const rnl_Model *m, const rnli_Recurrent *r,
+                         rnli_Work *w, int N, const float *x, float *h,
+                         int64_t *t, float *y);
+int rnli_clockwork_run (const rnl_Model *m, const rnli_Recurrent *r,
+                        rnli_Work *w, int T, const float *x, float *h,
+                        int64_t *t, float *y);
+
+/* }====================================================================== */
+
+/* {== What scores are made with ========================================== */
+
+/*
+** "Linear", "TiedLinear" with the table it shares, or "AdaptiveSoftmax", whose
+** scores are logarithms of probabilities: x (N,H) -> (N,U).
+*/
+typedef struct rnli_Head {
+  int H, U;
+  rnli_Dense dense;           /* of all; or of the head */
+  int clusters;
+  const int *cutoff;          /* (clusters): the first id of each */
+  rnli_Dense *low, *high;     /* (clusters) */
+} rnli_Head;
+
+int rnli_head (rnli_Loader *l, const char *path, const rnli_Table *embed,
+               rnli_Head *head);
+int rnli_head_run (const rnl_Model *m, const rnli_Head *head, rnli_Work *w,
+                   const float *x, int N, float *y, size_t ld);
+
+/* In place, of n numbers. */
+void rnli_log_softmax (float *x, size_t n);
+
+/* }====================================================================== */
+
+/* {== Kinds ============================================================== */
+
+/* What knows how to load a kind of model, and to make its states. */
+struct rnli_Kind {
+  const char *name;
+  int (*load) (rnli_Loader *l);      /* sets made, sizes, label */
+  int (*begin) (rnl_State *s);       /* its streams, or NULL: it has none */
+};
+
+extern const rnli_Kind rnli_kind_lm, rnli_kind_net;
+
+/* A model of tensors that are there; 'why' has room for RNL_MAX_ERROR. */
+int rnli_model_make (const rnli_Provider *tensors, void *from,
+                     const rnl_Meta *meta, int nmeta, const rnl_Load *load,
+                     rnl_Model **out, char *why);
+
+/* The kind of a file that names none goes by its layers. */
+const rnli_Kind *rnli_kind_of (rnli_Loader *l);
+
+/* Kinds "lm" and "net": layers that are stepped. */
+typedef struct rnli_Steps {
+  rnli_Table embed;           /* no rows: it reads numbers */
+  rnli_Recurrent net;
+  rnli_Head head;
+} rnli_Steps;
+
+int rnli_streams_begin (rnl_State *s);
+
+/* }====================================================================== */
+
+/* {== States ============================================================= */
+
+/* Streams of a model that is stepped. */
+typedef struct rnli_Streams {
+  size_t bytes;               /* of one block, which is: */
+  int64_t *t;                 /* steps done */
+  int64_t *seen;              /* place in 'recent' */
+  float *h, *c;
+  float *outputs;             /* (N, ld) */
+  int32_t *recent;            /* (N, 2*history): the last ones end at 'seen',
+                                 which goes back when it is full */
+  size_t ld;
+} rnli_Streams;
+
+struct rnl_State {
+  rnl_Model *model;
+  rnl_Context *ctx;
+  rnli_Work lasting;          /* what stays as long as the state */
+  rnli_Work work;             /* of a call */
+  rnli_Work text;             /* results that are borrowed */
+  int N, history;
+  rnli_Streams now;
+  int32_t *ids;               /* (N) */
+  float *y;                   /* (N,S) */
+  void *draw;                 /* work memory of a draw */
+  rnli_Stream stream;         /* text of ids that follow each other */
+};
+
+/* RNL_ESTATE unless the model is of a kind. */
+int rnli_expect_kind (rnl_State *s, const rnli_Kind *kind);
+
+/* A step of s->ids, or of x (N,D). */
+int rnli_step (rnl_State *s, const float *x);
+
+/* A state whose memory, workers and error text are those of a context. */
+int rnli_state_new (rnl_Context *ctx, rnl_Model *model,
+                    const rnl_Streams *streams, rnl_State **out);
+
+/* }====================================================================== */
+
+#endif

@@ -1,0 +1,250 @@
+/*
+** model.c - models: loading, sharing, what they say of themselves.
+*/
+#include <stdio.h>
+
+#include "infer/infer.h"
+
+static const rnli_Kind *const kinds[] = {
+  &rnli_kind_lm, &rnli_kind_net, NULL
+};
+
+/* {== Tensors of a file ================================================== */
+
+static int file_shape (void *from, const char *name, int *ndim,
+                       const int **dim) {
+  const rnli_Stored *t = rnli_source_find(from, name);
+  if (!t) return 0;
+  *ndim = t->ndim;
+  *dim = t->dim;
+  return 1;
+}
+
+
+static int file_read (void *from, const char *name, float *to) {
+  return rnli_source_floats(from, rnli_source_find(from, name), to);
+}
+
+
+static const rnli_Provider file_tensors = {file_shape, file_read};
+
+/* }====================================================================== */
+
+/* {== Making ============================================================= */
+
+static int keep_text (rnli_Loader *l, const char *s, const char **out) {
+  size_t n = strlen(s) + 1;
+  char *p = rnli_keep(l, n, 1);
+  if (!p) return RNL_ENOMEM;
+  memcpy(p, s, n);
+  *out = p;
+  return RNL_OK;
+}
+
+
+static int keep_meta (rnli_Loader *l, const rnl_Meta *meta, int n) {
+  rnl_Model *m = l->model;
+  int status = RNL_OK;
+  m->meta = rnli_keep(l, (size_t)n, sizeof *m->meta);
+  if (!m->meta) return RNL_ENOMEM;
+  for (int i = 0; status == RNL_OK && i < n; i++) {
+    status = keep_text(l, meta[i].key, &m->meta[i].key);
+    if (status == RNL_OK)
+      status = keep_text(l, meta[i].value, &m->meta[i].value);
+    if (status == RNL_OK) m->nmeta++;
+  }
+  return status;
+}
+
+
+/* The kind that the file names, or that its layers make. */
+static int find_kind (rnli_Loader *l) {
+  const char *name = rnli_meta(l, "rnnlua.kind");
+  const rnli_Kind *const *k = kinds;
+  if (!name) {
+    l->model->kind = rnli_kind_of(l);
+    if (l->model->kind) return RNL_OK;
+    return rnli_misfit(l, "says not of what kind it is, and has not one "
+                       "recurrent layer and one linear one");
+  }
+  while (*k && strcmp((*k)->name, name) != 0) k++;
+  l->model->kind = *k;
+  if (*k) return RNL_OK;
+  return rnli_misfit(l, "is of the kind '%.40s', which this library does not "
+                     "run", name);
+}
+
+
+static int load_tokenizer (rnli_Loader *l) {
+  const char *spec = rnli_meta(l, "tokenizer");
+  if (!spec) return RNL_OK;
+  int status = rnli_tokenizer_new(l->ctx, spec, strlen(spec), &l->model->tok);
+  if (status != RNL_EFORMAT) return status;
+  return rnli_misfit_of(l, "");
+}
+
+
+static int make (rnli_Loader *l, const rnl_Meta *meta, int nmeta) {
+  rnl_Model *m = l->model;
+  int status = keep_meta(l, meta, nmeta);
+  if (status == RNL_OK) status = rnli_read_layers(l);
+  if (status == RNL_OK) status = find_kind(l);
+  if (status == RNL_OK) status = load_tokenizer(l);
+  if (status == RNL_OK) status = m->kind->load(l);
+  rnli_put(l->ctx, l->layers);
+  rnl_trim(l->ctx);
+  m->sizes.bytes = l->ctx->mem.live;
+  return status;
+}
+
+
+static int set_precision (rnl_Model *m, const char *name) {
+  static const char *const names[RNLI_NFACTOR] = {
+    [RNLI_REAL] = "full", [RNLI_BFLOAT] = "bf16", [RNLI_INT8] = "int8"};
+  int factor = 0;
+  while (name && factor < RNLI_NFACTOR && strcmp(names[factor], name) != 0)
+    factor++;
+  if (factor == RNLI_NFACTOR)
+    return rnli_error(m->ctx, RNL_EARG, "'precision' must be full, bf16 or "
+                      "int8, got '%s'", name);
+  m->k = rnli_kernels_f32(m->level, (rnli_Factor)factor);
+  m->full = rnli_kernels_f32(m->level, RNLI_REAL);
+  return RNL_OK;
+}
+
+
+static void destroy (rnl_Model *m) {
+  rnl_Context *ctx = m->ctx;
+  rnli_tokenizer_free(m->tok);
+  while (m->kept) {
+    void *next = *(void **)m->kept;
+    rnli_put(ctx, m->kept);
+    m->kept = next;
+  }
+  rnli_put(ctx, m);
+  rnl_context_release(ctx);
+}
+
+
+/* An empty model with memory of its own. */
+static int start (const rnl_Load *load, rnl_Model **out, char *why) {
+  static const rnl_Load none = RNL_LOAD;
+  rnl_Context *ctx;
+  if (!load) load = &none;
+  int status = rnl_context_new(load->alloc, load->ud, &ctx);
+  if (status != RNL_OK) {
+    snprintf(why, RNL_MAX_ERROR, "not enough memory for a model");
+    return status;
+  }
+  rnl_Model *m = rnli_get(ctx, sizeof *m);
+  if (!m) status = rnli_nomem(ctx, "a model", sizeof *m);
+  if (status == RNL_OK && load->kernels)
+    status = rnl_set_kernels(ctx, load->kernels);
+  if (status == RNL_OK) {
+    memset(m, 0, sizeof *m);
+    m->ctx = ctx;
+    m->alloc = load->alloc;
+    m->ud = load->ud;
+    m->level = ctx->level;
+    atomic_init(&m->refs, 1);
+    status = set_precision(m, load->precision);
+  }
+  if (status == RNL_OK) *out = m;
+  else snprintf(why, RNL_MAX_ERROR, "%s", rnl_errmsg(ctx));
+  if (status != RNL_OK) rnli_put(ctx, m);
+  if (status != RNL_OK) rnl_context_release(ctx);
+  return status;
+}
+
+
+/* The text of an error and the end of what was begun, or the model. */
+static int finish (rnl_Model *m, int status, rnl_Model **out, char *why) {
+  if (status == RNL_OK) {
+    *out = m;
+    return RNL_OK;
+  }
+  snprintf(why, RNL_MAX_ERROR, "%s", rnl_errmsg(m->ctx));
+  destroy(m);
+  return status;
+}
+
+
+/* 'data' NULL: from a path. */
+static int load_source (const char *path, const void *data, size_t n,
+                        const rnl_Load *load, rnl_Model **out, char *why) {
+  char unseen[RNL_MAX_ERROR];
+  rnl_Model *m;
+  rnli_Source *source = NULL;
+  if (!why) why = unseen;
+  *out = NULL;
+  *why = '\0';
+  int status = start(load, &m, why);
+  if (status != RNL_OK) return status;
+  status = data ? rnli_source_memory(m->ctx, data, n, path, &source)
+                : rnli_source_open(m->ctx, path, load ? load->most : 0,
+                                   &source);
+  if (status == RNL_OK) status = rnli_source_check(source);
+  if (status == RNL_OK) {
+    rnli_Loader l = {.model = m, .ctx = m->ctx, .name = path,
+                     .tensors = &file_tensors, .from = source};
+    status = make(&l, source->meta, source->nmeta);
+  }
+  rnli_source_close(source);
+  return finish(m, status, out, why);
+}
+
+
+int rnl_model_load (const char *path, const rnl_Load *load, rnl_Model **out,
+                    char *why) {
+  return load_source(path, NULL, 0, load, out, why);
+}
+
+
+int rnl_model_read (const void *data, size_t n, const rnl_Load *load,
+                    rnl_Model **out, char *why) {
+  return load_source("model", data ? data : "", data ? n : 0, load, out, why);
+}
+
+
+int rnli_model_make (const rnli_Provider *tensors, void *from,
+                     const rnl_Meta *meta, int nmeta, const rnl_Load *load,
+                     rnl_Model **out, char *why) {
+  rnl_Model *m;
+  *out = NULL;
+  int status = start(load, &m, why);
+  if (status != RNL_OK) return status;
+  rnli_Loader l = {.model = m, .ctx = m->ctx, .name = "model",
+                   .tensors = tensors, .from = from};
+  return finish(m, make(&l, meta, nmeta), out, why);
+}
+
+/* }====================================================================== */
+
+/* {== Sharing and asking ================================================= */
+
+void rnl_model_retain (rnl_Model *m) {
+  atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+}
+
+
+void rnl_model_release (rnl_Model *m) {
+  if (m && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
+    destroy(m);
+}
+
+
+const char *rnl_model_kind (const rnl_Model *m) {
+  return m->kind->name;
+}
+
+
+void rnl_model_sizes (const rnl_Model *m, rnl_Sizes *out) {
+  *out = m->sizes;
+}
+
+
+const char *rnl_model_label (const rnl_Model *m, int i) {
+  return i >= 0 && i < m->sizes.labels ? m->label[i] : NULL;
+}
+
+/* }====================================================================== */

@@ -1,0 +1,715 @@
+/*
+** recurrent.c - LSTM, GRU and Elman layers, step by step: the kernels and the
+** order of summation of the ops over whole sequences (ops/recurrent.c). With
+** factors of full precision, the same numbers.
+**
+** The input's product of the first layer may be a table, made once for all ids;
+** or of all steps of a sequence, made before the first of them.
+*/
+#include <math.h>
+#include <stdio.h>
+
+#include "infer/infer.h"
+#include "kernels/sums.h"
+
+enum {
+  TABLE_IDS = 8,    /* a table has at most that many rows per column of x */
+  CHUNK = 128       /* steps whose input's product is made together */
+};
+
+static const double EPS = 1e-5;   /* of layer norm */
+
+/* {== Layer norm ========================================================= */
+
+/* A row of panels: its pieces of W are 'next' apart. */
+typedef struct Pieces {
+  float *at;
+  size_t next;
+} Pieces;
+
+
+static float product (float a, float b) {
+  return a * b;
+}
+
+
+/* Gives a row mean 0 and variance 1. */
+static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
+                       Pieces row) {
+  double count = (double)r->u->gates * r->H, sum = 0, squares = 0;
+  size_t cols = (size_t)lane->x.cols;
+  for (int p = 0; p < r->panels; p++)
+    sum += rnli_sum(row.at + (size_t)p * row.next, cols, 1);
+  float mean = (float)(sum / count);
+  for (int p = 0; p < r->panels; p++) {
+    float *x = row.at + (size_t)p * row.next;
+    const float *e = lane->exists + (size_t)p * (size_t)r->W;
+    for (size_t j = 0; j < cols; j++) x[j] = (x[j] - mean) * e[j];
+    squares += rnli_sum_of(x, x, cols, 1, product);
+  }
+  float scale = (float)(1 / sqrt(squares / count + EPS));
+  for (int p = 0; p < r->panels; p++) {
+    float *x = row.at + (size_t)p * row.next;
+    for (size_t j = 0; j < cols; j++) x[j] *= scale;
+  }
+}
+
+
+/* The gates of a row, before their nonlinearity. */
+static void add_up (const rnli_Recurrent *r, const rnli_Lane *lane, Pieces x,
+                    Pieces h) {
+  for (int p = 0; p < r->panels; p++) {
+    float *gates = x.at + (size_t)p * x.next;
+    const float *hp = h.at + (size_t)p * h.next;
+    size_t at = (size_t)p * (size_t)r->W;
+    const float *gx = lane->gain_x + at, *gh = lane->gain_h + at;
+    const float *b = lane->bias + at;
+    for (int j = 0; j < lane->x.cols; j++)
+      gates[j] = gx[j] * gates[j] + gh[j] * hp[j] + b[j];
+  }
+}
+
+
+/* Mean and scale of c of a row. */
+static void measure_c (const float *c, size_t H, float *stats) {
+  float d[RNLI_BUFFER];
+  double squares = 0;
+  float mean = (float)(rnli_sum(c, H, 1) / (double)H);
+  for (size_t k = 0; k < H; k += RNLI_BUFFER) {
+    size_t len = H - k < RNLI_BUFFER ? H - k : RNLI_BUFFER;
+    for (size_t j = 0; j < len; j++) d[j] = c[k + j] - mean;
+    squares += rnli_sum_of(d, d, len, 1, product);
+  }
+  stats[RNLI_C_MEAN] = mean;
+  stats[RNLI_C_SCALE] = (float)(1 / sqrt(squares / (double)H + EPS));
+}
+
+/* }====================================================================== */
+
+/* {== Loading ============================================================ */
+
+/* Columns in panels as those of the cell, of w (gates*H, n). */
+static int pack (rnli_Loader *l, const rnli_Recurrent *r,
+                 const rnli_Product *product, const float *w, int n,
+                 rnli_Dense *d) {
+  const rnli_Kernels *k = l->model->k;
+  int status = rnli_dense_room(l, n, product->vecs * k->lanes, r->panels, d);
+  for (int p = 0; status == RNL_OK && p < r->panels; p++)
+    rnli_pack_gates_f32(k, r->u, product, r->H, w, n, p, rnli_panel(k, d, p));
+  l->model->sizes.step_bytes += rnli_dense_bytes(k, d);
+  return status;
+}
+
+
+/* Biases of the gates: the two are one unless the product is split. */
+static void pack_bias (const rnli_Recurrent *r, const rnli_Kernels *k,
+                       rnli_Lane *lane, const float *b_ih, const float *b_hh) {
+  int cols = lane->x.cols;
+  for (int j = 0; j < r->panels * cols; j++) {
+    int row = rnli_unit_row(r->u, r->u->x.gate, r->H, k->lanes, j / cols,
+                            j % cols);
+    float x = row >= 0 && b_ih ? b_ih[row] : 0;
+    float h = row >= 0 && b_hh ? b_hh[row] : 0;
+    lane->x.bias[j] = r->u->split ? x : x + h;
+    if (r->u->split) lane->h.bias[j] = h;
+  }
+}
+
+
+/* Gains of the products, and their biases, which then come after the norm. */
+static int pack_norm (rnli_Loader *l, const rnli_Recurrent *r,
+                      rnli_Lane *lane, const float *norm) {
+  const rnli_Kernels *k = l->model->k;
+  size_t row = (size_t)r->panels * (size_t)r->W, H = (size_t)r->H;
+  size_t gains = (size_t)r->u->gates * H;
+  float *all = rnli_keep(l, rnli_mul(row, 4), sizeof *all);
+  lane->norm = rnli_keep(l, rnli_mul(H, 2), sizeof *lane->norm);
+  if (!all || !lane->norm) return RNL_ENOMEM;
+  memcpy(lane->norm, norm + 2 * gains, 2 * H * sizeof *norm);
+  lane->gain_x = all;
+  lane->gain_h = all + row;
+  lane->bias = all + 2 * row;
+  lane->exists = all + 3 * row;
+  for (int p = 0; p < r->panels; p++)
+    for (int j = 0; j < r->W; j++) {
+      size_t at = (size_t)p * (size_t)r->W + (size_t)j;
+      float *bias = lane->x.bias + p * lane->x.cols + j;
+      int g = j < lane->x.cols ? rnli_unit_row(r->u, r->u->x.gate, r->H,
+                                               k->lanes, p, j) : -1;
+      lane->exists[at] = g >= 0;
+      lane->gain_x[at] = g >= 0 ? norm[g] : 0;
+      lane->gain_h[at] = g >= 0 ? norm[gains + (size_t)g] : 0;
+      lane->bias[at] = g >= 0 ? *bias : 0;
+      if (j < lane->x.cols) *bias = 0;
+    }
+  return RNL_OK;
+}
+
+
+/* The tensors of a lane while it is packed. */
+typedef struct Tensors {
+  float *w_ih, *w_hh, *b_ih, *b_hh, *norm, *w_hr;
+} Tensors;
+
+enum { NAME = 64 };
+
+static const char *name_of (char *to, const char *what, const char *suffix) {
+  snprintf(to, NAME, "%.30s%.30s", what, suffix);
+  return to;
+}
+
+
+static int read_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
+                      const rnli_Recurrent *r, int D, const char *suffix,
+                      rnli_Lane *lane, Tensors *t) {
+  char name[NAME];
+  int G = r->u->gates, rows = G * r->H;
+  int ih[2] = {rows, D}, hh[2] = {rows, r->S}, hr[2] = {r->S, r->H};
+  int peep[2] = {G - 1, r->H}, norm[2] = {2 * G + 2, r->H};
+  int status = rnli_tensor_once(l, path, name_of(name, "weight_ih", suffix), 2,
+                                ih, &t->w_ih);
+  if (status == RNL_OK)
+    status = rnli_tensor_once(l, path, name_of(name, "weight_hh", suffix), 2,
+                              hh, &t->w_hh);
+  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
+    status = rnli_tensor_once(l, path, name_of(name, "bias_ih", suffix), 1, ih,
+                              &t->b_ih);
+  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
+    status = rnli_tensor_once(l, path, name_of(name, "bias_hh", suffix), 1, ih,
+                              &t->b_hh);
+  if (status == RNL_OK && rnli_flag_of(layer, "peephole", 0))
+    status = rnli_tensor(l, path, name_of(name, "weight_peephole", suffix), 2,
+                         peep, &lane->peep);
+  if (status == RNL_OK && rnli_flag_of(layer, "layer_norm", 0))
+    status = rnli_tensor_once(l, path, name_of(name, "layer_norm", suffix), 2,
+                              norm, &t->norm);
+  if (status == RNL_OK && r->S != r->H)
+    status = rnli_tensor_once(l, path, name_of(name, "weight_hr", suffix), 2,
+                              hr, &t->w_hr);
+  return status;
+}
+
+
+/* Products of all ids with a panel, of full precision. */
+static void table_panel (const rnli_Recurrent *r, const rnli_Kernels *k,
+                         const rnli_Table *embed, const float *panel, int p) {
+  const rnli_Dense *d = &r->lane->x;
+  size_t D = (size_t)embed->D, at = (size_t)p * (size_t)r->W;
+  rnli_Tile t = {.rows = 1, .vecs = r->u->x.vecs, .a_k = 1, .k = D,
+                 .chunks = 1, .b = panel};
+  for (int v = 0; v < embed->V; v++) {
+    t.a = embed->row + (size_t)v * D;
+    t.from[0] = d->bias + p * d->cols;
+    t.to[0] = r->table + (size_t)v * (size_t)r->panels * (size_t)r->W + at;
+    k->tile(&t);
+  }
+}
+
+
+static int make_table (rnli_Loader *l, rnli_Recurrent *r, const float *w_ih,
+                       const rnli_Table *embed) {
+  const rnli_Kernels *k = l->model->full;
+  size_t row = (size_t)r->panels * (size_t)r->W;
+  size_t bytes = rnli_mul((size_t)embed->D * (size_t)r->W, sizeof(float));
+  float *panel = rnli_get(l->ctx, bytes);
+  r->table = rnli_keep(l, rnli_mul(row, (size_t)embed->V), sizeof(float));
+  if (!panel) return rnli_nomem(l->ctx, "a model", bytes);
+  for (int p = 0; r->table && p < r->panels; p++) {
+    rnli_pack_gates_f32(k, r->u, &r->u->x, r->H, w_ih, embed->D, p, panel);
+    table_panel(r, k, embed, panel, p);
+  }
+  rnli_put(l->ctx, panel);
+  if (!r->table) return RNL_ENOMEM;
+  for (int v = 0; r->lane->norm && v < embed->V; v++)
+    normalise(r, r->lane, (Pieces){r->table + (size_t)v * row,
+                                   (size_t)r->W});
+  return RNL_OK;
+}
+
+
+static int pack_lane (rnli_Loader *l, const rnli_Recurrent *r, int D,
+                      rnli_Lane *lane, const Tensors *t) {
+  const rnli_Kernels *k = l->model->k;
+  const rnli_Unit *u = r->u;
+  int status = lane == r->lane && r->V > 0
+    ? rnli_dense_room(l, 0, u->x.vecs * k->lanes, r->panels, &lane->x)
+    : pack(l, r, &u->x, t->w_ih, D, &lane->x);
+  if (status == RNL_OK) status = pack(l, r, &u->h, t->w_hh, r->S, &lane->h);
+  if (status == RNL_OK && u->inner.vecs)
+    status = pack(l, r, &u->inner, t->w_hh, r->H, &lane->inner);
+  if (status == RNL_OK) pack_bias(r, k, lane, t->b_ih, t->b_hh);
+  if (status == RNL_OK && t->norm) status = pack_norm(l, r, lane, t->norm);
+  if (status == RNL_OK && t->w_hr)
+    status = rnli_dense_pack(l, t->w_hr, NULL, r->H, r->S, &lane->proj);
+  return status;
+}
+
+
+static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
+                      rnli_Recurrent *r, int i, const rnli_Table *embed) {
+  char suffix[NAME];
+  Tensors t = {NULL};
+  int D = i < r->dirs ? r->D : r->dirs * r->S;
+  snprintf(suffix, sizeof suffix, "_l%d%s", i / r->dirs,
+           i % r->dirs ? "_reverse" : "");
+  int status = read_lane(l, path, layer, r, D, suffix, &r->lane[i], &t);
+  if (status == RNL_OK) status = pack_lane(l, r, D, &r->lane[i], &t);
+  if (status == RNL_OK && i == 0 && r->V > 0)
+    status = make_table(l, r, t.w_ih, embed);
+  float *all[] = {t.w_ih, t.w_hh, t.b_ih, t.b_hh, t.norm, t.w_hr};
+  for (size_t j = 0; j < sizeof all / sizeof *all; j++) rnli_put(l->ctx, all[j]);
+  return status;
+}
+
+
+static int unit_of (const rnli_Json *layer) {
+  if (rnli_is_class(layer, "LSTM"))
+    return rnli_flag_of(layer, "coupled", 0) ? RNLI_CIFG : RNLI_LSTM;
+  if (rnli_is_class(layer, "RNN")) return RNLI_ELMAN;
+  return strcmp(rnli_word_of(layer, "reset", "after"), "before") == 0
+         ? RNLI_GRU_BEFORE : RNLI_GRU;
+}
+
+
+/* Sizes and options, which are not trusted; 0 when they make no layer. */
+static int read_sizes (const rnli_Json *layer, rnli_Recurrent *r) {
+  double L = rnli_number_of(layer, "num_layers", 1);
+  double S = rnli_number_of(layer, "proj_size", 0);
+  double zone_h = rnli_number_of(layer, "zoneout", 0);
+  double zone_c = rnli_number_of(layer, "zoneout_c", 0);
+  r->D = rnli_size(layer, 0);
+  r->H = rnli_size(layer, 1);
+  if (!(L >= 1 && L <= 1000) || r->D < 0 || r->H < 1 ||
+      r->H > INT32_MAX / 16 || !(S >= 0 && S < r->H) || S != (int)S ||
+      L != (int)L || !(zone_h >= 0 && zone_h <= 1) ||
+      !(zone_c >= 0 && zone_c <= 1) || (S > 0 && zone_h > 0))
+    return 0;
+  r->L = (int)L;
+  r->S = S > 0 ? (int)S : r->H;
+  r->dirs = rnli_flag_of(layer, "bidirectional", 0) ? 2 : 1;
+  r->residual = rnli_flag_of(layer, "residual", 0);
+  r->cell.zone_h = (float)zone_h;
+  r->cell.zone_c = (float)zone_c;
+  return 1;
+}
+
+
+static void set_cell (const rnli_Kernels *k, const rnli_Json *layer,
+                      rnli_Recurrent *r) {
+  rnli_Cell *c = &r->cell;
+  r->unit = unit_of(layer);
+  r->u = &rnli_unit[r->unit];
+  r->cells = r->u->cells;
+  r->W = RNLI_VECS * k->lanes;
+  r->panels = rnli_unit_panels(r->u, r->H, k->lanes);
+  c->H = r->H;
+  c->ld = rnli_ceil_div(r->H, r->W) * r->W;
+  c->relu = strcmp(rnli_word_of(layer, "nonlinearity", "tanh"), "relu") == 0;
+  c->hard = strcmp(rnli_word_of(layer, "gate_activation", "sigmoid"),
+                   "hard_sigmoid") == 0;
+  c->coupled = r->unit == RNLI_CIFG;
+  c->varied = c->hard || c->coupled || rnli_flag_of(layer, "peephole", 0) ||
+              c->zone_h > 0 || c->zone_c > 0 || r->S != r->H ||
+              rnli_flag_of(layer, "layer_norm", 0) || r->u->inner.vecs;
+}
+
+
+static int load_state (rnli_Loader *l, const char *path,
+                       const rnli_Json *layer, rnli_Recurrent *r) {
+  int h[3] = {r->L * r->dirs, 1, r->S}, c[3] = {r->L * r->dirs, 1, r->H};
+  if (!rnli_flag_of(layer, "learned_state", 0)) return RNL_OK;
+  int status = rnli_tensor(l, path, "h0", 3, h, &r->h0);
+  if (status == RNL_OK && r->cells)
+    status = rnli_tensor(l, path, "c0", 3, c, &r->c0);
+  return status;
+}
+
+
+int rnli_recurrent (rnli_Loader *l, const char *path, int D,
+                    const rnli_Table *embed, rnli_Recurrent *r) {
+  const rnli_Json *layer = rnli_layer(l, path);
+  *r = (rnli_Recurrent){.dirs = 1};
+  if (rnli_is_class(layer, "ClockworkRNN"))
+    return rnli_clockwork(l, path, D, r);
+  if (!rnli_is_class(layer, "LSTM|GRU|RNN") || !read_sizes(layer, r) ||
+      (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
+    return rnli_misfit(l, "has no fitting recurrent layer '%s'", path);
+  set_cell(l->model->k, layer, r);
+  size_t lanes = (size_t)r->L * (size_t)r->dirs;
+  r->lane = rnli_keep(l, lanes, sizeof *r->lane);
+  if (!r->lane) return RNL_ENOMEM;
+  memset(r->lane, 0, lanes * sizeof *r->lane);
+  if (embed && r->dirs == 1 && embed->V / TABLE_IDS <= embed->D)
+    r->V = embed->V;
+  int status = load_state(l, path, layer, r);
+  for (int i = 0; status == RNL_OK && i < r->L * r->dirs; i++)
+    status = load_lane(l, path, layer, r, i, embed);
+  return status;
+}
+
+/* }====================================================================== */
+
+/* {== A step of a lane =================================================== */
+
+/* Some rows of a lane at one step. */
+typedef struct Step {
+  const rnl_Model *m;
+  const rnli_Recurrent *r;
+  const rnli_Lane *lane;
+  rnl_Context *ctx;
+  int N, parts;
+  float *gates;               /* a panel has rows of W ... */
+  size_t rows;                /* ... of which it has so many */
+  const int32_t *ids;         /* whose input's product is in the table; or */
+  int ready;                  /* it is in the gates; or it is made of */
+  rnli_Rows x, s, i;          /* words of x, h and inner */
+  float *rec;                 /* (panels, N, cols): split products; or those of
+                                 h alone, (panels, N, W), to be normalised */
+  float *inner;               /* (N,H): what a further product reads */
+  float *fresh, *stats;       /* c before its norm, (N,ld); see kernels.h */
+  float *h, *c;
+} Step;
+
+
+static float *gates_of (const Step *s, int p, int n) {
+  return s->gates + ((size_t)p * s->rows + (size_t)n) * (size_t)s->r->W;
+}
+
+
+static float *rec_of (const Step *s, int p, int n) {
+  int cols = s->lane->norm ? s->r->W : s->lane->h.cols;
+  return s->rec + ((size_t)p * (size_t)s->N + (size_t)n) * (size_t)cols;
+}
+
+
+/* Rows n and on of the input's product of panel p. */
+static void input_part (const Step *s, int p, rnli_Tile *t, int n) {
+  const rnli_Dense *d = &s->lane->x;
+  size_t W = (size_t)s->r->W;
+  for (int j = 0; s->ids && j < t->rows; j++)
+    memcpy(gates_of(s, p, n + j), s->r->table +
+           ((size_t)s->ids[n + j] * (size_t)s->r->panels + (size_t)p) * W,
+           W * sizeof(float));
+  if (s->ids || s->ready) return;
+  rnli_tile_of(s->m->k, &s->x, d, n, p, t);
+  t->vecs = s->r->u->x.vecs;
+  for (int j = 0; j < t->rows; j++) {
+    t->from[j] = d->bias + p * d->cols;
+    t->to[j] = gates_of(s, p, n + j);
+  }
+  s->m->k->tile(t);
+}
+
+
+/* The recurrent part: added to the gates, or apart from them. */
+static void state_part (const Step *s, int p, rnli_Tile *t, int n) {
+  const rnli_Dense *d = &s->lane->h;
+  int apart = s->r->u->split || s->lane->norm;
+  rnli_tile_of(s->m->k, &s->s, d, n, p, t);
+  t->vecs = s->r->u->h.vecs;
+  for (int j = 0; j < t->rows; j++) {
+    float *gates = gates_of(s, p, n + j);
+    t->to[j] = apart ? rec_of(s, p, n + j) : gates;
+    t->from[j] = s->lane->norm ? NULL :
+                 s->r->u->split ? d->bias + p * d->cols : gates;
+  }
+  s->m->k->tile(t);
+}
+
+
+/* All rows of the cells of panel p. */
+static void cells_part (const Step *s, int p,
+                        void (*run) (const rnli_Cell *)) {
+  const rnli_Recurrent *r = s->r;
+  int units = r->u->groups * s->m->k->lanes, u = p * units;
+  rnli_Cell c = r->cell;
+  c.rows = s->N;
+  c.units = r->H - u < units ? r->H - u : units;
+  c.gates = gates_of(s, p, 0);
+  if (r->u->split) c.rec = rec_of(s, p, 0);
+  c.h = (r->S == r->H ? s->h : s->inner) + u;
+  c.h_prev = r->S == r->H ? c.h : NULL;
+  if (s->c) c.c_prev = c.c = s->c + u;
+  if (s->inner) c.inner = s->inner + u;
+  if (s->lane->peep) c.peep = s->lane->peep + u;
+  if (s->lane->norm) {
+    c.norm = s->lane->norm + u;
+    c.stats = s->stats;
+    c.fresh = s->fresh + u;
+  }
+  run(&c);
+}
+
+
+/* What runs on panels once their products are there. */
+static void (*after_products (const Step *s)) (const rnli_Cell *) {
+  if (s->lane->norm) return NULL;
+  return s->r->u->inner.vecs ? s->m->k->reset : s->m->k->forward[s->r->unit];
+}
+
+
+static int rows_at (const Step *s, int n) {
+  return s->N - n < s->m->k->rows ? s->N - n : s->m->k->rows;
+}
+
+
+/* The cells of a panel run beside the products of the next. */
+static void lane_part (void *arg, int part) {
+  const Step *s = arg;
+  void (*run) (const rnli_Cell *) = after_products(s);
+  int p0, p1;
+  rnli_share(s->r->panels, s->parts, part, &p0, &p1);
+  for (int p = p0; p < p1; p++) {
+    for (int n = 0; n < s->N; n += s->m->k->rows) {
+      rnli_Tile x = {.rows = rows_at(s, n)}, h = x;
+      input_part(s, p, &x, n);
+      state_part(s, p, &h, n);
+    }
+    if (run && p > p0) cells_part(s, p - 1, run);
+  }
+  if (run && p1 > p0) cells_part(s, p1 - 1, run);
+}
+
+
+/* GRU, reset before the product: that of n with r*h, then the cells. */
+static void inner_part (void *arg, int part) {
+  const Step *s = arg;
+  const rnli_Unit *u = s->r->u;
+  int p0, p1;
+  rnli_share(s->r->panels, s->parts, part, &p0, &p1);
+  for (int p = p0; p < p1; p++) {
+    for (int n = 0; n < s->N; n += s->m->k->rows) {
+      rnli_Tile t = {.rows = rows_at(s, n), .vecs = u->inner.vecs};
+      rnli_tile_of(s->m->k, &s->i, &s->lane->inner, n, p, &t);
+      for (int j = 0; j < t.rows; j++) {
+        t.to[j] = gates_of(s, p, n + j) + u->inner.from * s->m->k->lanes;
+        t.from[j] = t.to[j];
+      }
+      s->m->k->tile(&t);
+    }
+    cells_part(s, p, s->m->k->forward[s->r->unit]);
+  }
+}
+
+
+static void norm_rows (const Step *s) {
+  const rnli_Recurrent *r = s->r;
+  size_t W = (size_t)r->W;
+  for (int n = 0; n < s->N; n++) {
+    Pieces x = {gates_of(s, 0, n), s->rows * W};
+    Pieces h = {rec_of(s, 0, n), (size_t)s->N * W};
+    if (!s->ids && !s->ready) normalise(r, s->lane, x);
+    normalise(r, s->lane, h);
+    add_up(r, s->lane, x, h);
+  }
+  for (int p = 0; p < r->panels; p++)
+    cells_part(s, p, s->m->k->forward[r->unit]);
+  for (int n = 0; n < s->N; n++)
+    measure_c(s->fresh + (size_t)n * (size_t)r->cell.ld, (size_t)r->H,
+              s->stats + (size_t)n * RNLI_STATS);
+  for (int p = 0; p < r->panels; p++) cells_part(s, p, s->m->k->output);
+}
+
+
+/* Work memory of a lane for N rows; that of x is the caller's. */
+static int lane_room (Step *s, rnli_Work *w) {
+  const rnli_Recurrent *r = s->r;
+  size_t N = (size_t)s->N, W = (size_t)r->W;
+  int status = rnli_rows(s->m->k, w, NULL, 0, s->N, r->S, &s->s);
+  if (status != RNL_OK) return status;
+  if (r->u->split || s->lane->norm) {
+    s->rec = rnli_floats(w, rnli_mul(N, W), (size_t)r->panels);
+    if (!s->rec) return RNL_ENOMEM;
+  }
+  if (r->u->inner.vecs || r->S != r->H) {
+    s->inner = rnli_floats(w, N, (size_t)r->H);
+    if (!s->inner) return RNL_ENOMEM;
+    status = rnli_rows(s->m->k, w, NULL, 0, s->N, r->H, &s->i);
+  }
+  if (status != RNL_OK || !s->lane->norm) return status;
+  s->fresh = rnli_floats(w, N, (size_t)r->cell.ld);
+  s->stats = rnli_floats(w, N, RNLI_STATS);
+  return s->fresh && s->stats ? RNL_OK : RNL_ENOMEM;
+}
+
+
+/* One step: h and c become what they are after it. */
+static int step_lane (Step *s, rnli_Work *w) {
+  const rnli_Recurrent *r = s->r;
+  const rnli_Kernels *k = s->m->k;
+  size_t bytes = rnli_dense_bytes(k, &s->lane->x) +
+                 rnli_dense_bytes(k, &s->lane->h);
+  s->parts = rnli_parts(s->ctx, bytes, r->panels);
+  k->operand(s->h, (size_t)r->S, (size_t)s->N, (size_t)r->S, s->s.words,
+             s->s.ld);
+  rnli_parallel(s->ctx, s->parts, lane_part, s);
+  if (s->lane->norm) norm_rows(s);
+  if (r->u->inner.vecs) {
+    k->operand(s->inner, (size_t)r->H, (size_t)s->N, (size_t)r->H, s->i.words,
+               s->i.ld);
+    rnli_parallel(s->ctx, s->parts, inner_part, s);
+  }
+  if (r->S == r->H) return RNL_OK;
+  return rnli_dense(s->m, &s->lane->proj, w, s->inner, s->N, s->h,
+                    (size_t)r->S);
+}
+
+/* }====================================================================== */
+
+/* {== Steps and sequences ================================================ */
+
+/* The input's product of rows of x, normalised if that is wanted. */
+static void project (Step *s, int rows) {
+  const rnli_Recurrent *r = s->r;
+  for (int p = 0; p < r->panels; p++)
+    for (int n = 0; n < rows; n += s->m->k->rows) {
+      rnli_Tile t = {.rows = rows - n < s->m->k->rows ? rows - n
+                                                      : s->m->k->rows};
+      input_part(s, p, &t, n);
+    }
+  for (int n = 0; s->lane->norm && n < rows; n++)
+    normalise(r, s->lane, (Pieces){gates_of(s, 0, n),
+                                   s->rows * (size_t)r->W});
+}
+
+
+void rnli_recurrent_begin (const rnli_Recurrent *r, int N, float *h,
+                           float *c) {
+  size_t S = (size_t)r->S, H = (size_t)r->H;
+  for (int i = 0; i < r->L * r->dirs; i++)
+    for (int n = 0; n < N; n++, h += S) {
+      if (r->h0) memcpy(h, r->h0 + (size_t)i * S, S * sizeof *h);
+      else memset(h, 0, S * sizeof *h);
+      if (!r->cells) continue;
+      if (r->c0) memcpy(c, r->c0 + (size_t)i * H, H * sizeof *c);
+      else memset(c, 0, H * sizeof *c);
+      c += H;
+    }
+}
+
+
+/* One lane for N rows at one step. */
+static Step step_of (const rnl_Model *m, const rnli_Recurrent *r,
+                     rnli_Work *w, int i, int N, float *h, float *c) {
+  size_t at = (size_t)i * (size_t)N;
+  return (Step){.m = m, .r = r, .lane = &r->lane[i], .ctx = w->ctx, .N = N,
+                .h = h + at * (size_t)r->S,
+                .c = r->cells ? c + at * (size_t)r->H : NULL};
+}
+
+
+static int gates_room (Step *s, rnli_Work *w, size_t rows) {
+  s->rows = rows;
+  s->gates = rnli_floats(w, rnli_mul(rows, (size_t)s->r->W),
+                         (size_t)s->r->panels);
+  return s->gates ? RNL_OK : RNL_ENOMEM;
+}
+
+
+static void add_to (float *y, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = x[i] + y[i];
+}
+
+
+/* Layer l of a step: x (N,D) or ids; h and c are its states. */
+static int step_layer (const rnl_Model *m, const rnli_Recurrent *r,
+                       rnli_Work *w, int l, int N, const float *x,
+                       const int32_t *ids, float *h, float *c) {
+  Step s = step_of(m, r, w, l, N, h, c);
+  int D = l ? r->S : r->D;
+  int status = gates_room(&s, w, (size_t)N);
+  s.ids = ids;
+  if (status == RNL_OK && !ids)
+    status = rnli_rows(m->k, w, x, (size_t)D, N, D, &s.x);
+  if (status == RNL_OK) status = lane_room(&s, w);
+  return status == RNL_OK ? step_lane(&s, w) : status;
+}
+
+
+int rnli_recurrent_step (const rnl_Model *m, const rnli_Recurrent *r,
+                         rnli_Work *w, int N, const float *x,
+                         const int32_t *ids, float *h, float *c, int64_t *t,
+                         float *y) {
+  size_t n = (size_t)N * (size_t)r->S;
+  if (!r->u) return rnli_clockwork_step(m, r, w, N, x, h, t, y);
+  for (int l = 0; l < r->L; l++) {
+    rnli_Mark mark = rnli_work_mark(w);
+    int status = step_layer(m, r, w, l, N, l ? y : x, l ? NULL : ids, h, c);
+    if (status != RNL_OK) return status;
+    if (l == 0 || !r->residual) memcpy(y, h + (size_t)l * n, n * sizeof *y);
+    else add_to(y, h + (size_t)l * n, n);
+    rnli_work_back(w, mark);
+  }
+  ++*t;
+  return RNL_OK;
+}
+
+
+/* A lane of a layer over steps [from, to) of x (T,D), y (T, dirs*S). */
+static int run_chunk (Step *s, rnli_Work *w, const float *x, int D, int from,
+                      int to, int reverse, float *y, size_t ld) {
+  const rnli_Recurrent *r = s->r;
+  int rows = to - from;
+  float *gates = s->gates;
+  s->m->k->operand(x + (size_t)from * (size_t)D, (size_t)D, (size_t)rows,
+                   (size_t)D, s->x.words, s->x.ld);
+  project(s, rows);
+  s->ready = 1;
+  for (int i = 0; i < rows; i++) {
+    int t = reverse ? rows - 1 - i : i;
+    s->gates = gates + (size_t)t * (size_t)r->W;
+    int status = step_lane(s, w);
+    if (status != RNL_OK) return status;
+    memcpy(y + (size_t)(from + t) * ld, s->h, (size_t)r->S * sizeof *y);
+  }
+  s->gates = gates;
+  s->ready = 0;
+  return RNL_OK;
+}
+
+
+static int run_lane (const rnl_Model *m, const rnli_Recurrent *r, rnli_Work *w,
+                     int i, int T, const float *x, float *h, float *c,
+                     float *y) {
+  Step s = step_of(m, r, w, i, 1, h, c);
+  int reverse = i % r->dirs, D = i < r->dirs ? r->D : r->dirs * r->S;
+  int chunk = T < CHUNK ? T : CHUNK;
+  int status = gates_room(&s, w, (size_t)chunk);
+  if (status == RNL_OK) status = rnli_rows(m->k, w, NULL, 0, chunk, D, &s.x);
+  if (status == RNL_OK) status = lane_room(&s, w);
+  for (int done = 0; status == RNL_OK && done < T; done += chunk) {
+    int left = T - done < chunk ? T - done : chunk;
+    int from = reverse ? T - done - left : done;
+    status = run_chunk(&s, w, x, D, from, from + left, reverse,
+                       y + (size_t)reverse * (size_t)r->S,
+                       (size_t)r->dirs * (size_t)r->S);
+  }
+  return status;
+}
+
+
+int rnli_recurrent_run (const rnl_Model *m, const rnli_Recurrent *r,
+                        rnli_Work *w, int T, const float *x, float *h,
+                        float *c, int64_t *t, float *y) {
+  size_t n = (size_t)T * (size_t)r->dirs * (size_t)r->S;
+  float *other = NULL;
+  int status = RNL_OK;
+  if (!r->u) return rnli_clockwork_run(m, r, w, T, x, h, t, y);
+  if (r->L > 1) {
+    other = rnli_floats(w, n, 1);
+    if (!other) return RNL_ENOMEM;
+  }
+  for (int l = 0; status == RNL_OK && l < r->L; l++) {
+    float *to = (r->L - l) % 2 ? y : other;
+    for (int d = 0; status == RNL_OK && d < r->dirs; d++) {
+      rnli_Mark mark = rnli_work_mark(w);
+      status = run_lane(m, r, w, l * r->dirs + d, T, x, h, c, to);
+      rnli_work_back(w, mark);
+    }
+    if (l > 0 && r->residual) add_to(to, x, n);
+    x = to;
+  }
+  return status;
+}
+
+/* }====================================================================== */

@@ -1,0 +1,330 @@
+/*
+** rnnlua_infer.h - trained models inside C and C++ programs: without Lua,
+** without BLAS, without threads. libc and libm are all it needs.
+**
+**     rnl_Model *model;
+**     rnl_State *s;
+**     char why[RNL_MAX_ERROR];
+**     if (rnl_model_load("model.safetensors", NULL, &model, why) != RNL_OK)
+**       return puts(why), 1;
+**     rnl_state_new(model, NULL, &s);
+**     rnl_Rng rng;
+**     rnl_rng_seed(&rng, 1);
+**     rnl_state_prime(s, "The ", 4);            // reads it
+**     for (int i = 0; i < 500; i++) {
+**       const char *text;
+**       size_t n;
+**       int32_t id;
+**       if (rnl_state_sample(s, NULL, &rng, 1, &id) != RNL_OK) break;
+**       rnl_state_text(s, &id, 1, &text, &n);   // whole characters only
+**       fwrite(text, 1, n, stdout);
+**     }
+**     rnl_state_free(s);
+**     rnl_model_release(model);
+**
+** A model never changes once it is loaded: any number of threads may use it at
+** once. A state holds all that changes, and its own memory; one thread at a
+** time may use it. Reading a token, or numbers, with rnl_state_step and what is
+** built on it takes no memory, no lock and no call of the system, and the same
+** work each time: 2 floating point operations for each weight that is read
+** (rnl_model_sizes tells their bytes). Whole texts and series take memory when
+** one is longer than any before.
+**
+** Every function that can fail returns RNL_OK or a negative status; after an
+** error the state is as it was, and rnl_state_error tells what was wrong.
+** Nothing is printed, nothing exits, there are no variables that all share.
+** Model files are not trusted: a bad one is an error with a text. Numbers are
+** those of the Lua program with the same model, and so is text that is drawn
+** with the same seed. Letters: T steps, N streams, D inputs, H units, V ids
+** that are read, U outputs. Ids, labels and columns count from 0.
+*/
+#ifndef RNNLUA_INFER_H
+#define RNNLUA_INFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(RNL_STATIC)
+#define RNL_API static
+#elif defined(__GNUC__)
+#define RNL_API __attribute__((visibility("default")))
+#else
+#define RNL_API
+#endif
+
+/* {== Version and status ================================================ */
+
+#define RNL_VERSION "0.1.0"  /* the only place it is written */
+
+enum {
+  RNL_OK = 0,
+  RNL_ENOMEM = -1,     /* memory was refused; the text tells how much */
+  RNL_EARG = -2,       /* an option, axis, id or count no call accepts */
+  RNL_ESHAPE = -3,     /* shapes that do not fit each other */
+  RNL_EDTYPE = -4,     /* a tensor of another dtype than the op takes */
+  RNL_ESTATE = -5,     /* not now, or not this kind of model */
+  RNL_EIO = -6,        /* the system refused: path and reason in the text */
+  RNL_EFORMAT = -7,    /* a file or text that is not what it should be */
+  RNL_EDIVERGED = -8   /* a gradient or a score is not finite */
+};
+
+/* Version of the library in use, "MAJOR.MINOR.PATCH". */
+RNL_API const char *rnl_version (void);
+
+/*
+** Allocator hook in the manner of lua_Alloc: nsize 0 frees 'ptr' (of 'osize'
+** bytes) and returns NULL; otherwise 'ptr' is NULL and 'nsize' bytes, aligned
+** for any C object, are returned, or NULL when there are none.
+*/
+typedef void *(*rnl_Alloc) (void *ud, void *ptr, size_t osize, size_t nsize);
+
+/* }====================================================================== */
+
+/* {== Random numbers ===================================================== */
+
+/*
+** xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
+** generators", 2018), seeded through splitmix64.
+*/
+typedef struct rnl_Rng {
+  uint64_t s[4];
+} rnl_Rng;
+
+RNL_API void rnl_rng_seed (rnl_Rng *rng, uint64_t seed);
+RNL_API uint64_t rnl_rng_next (rnl_Rng *rng);      /* 64 random bits */
+RNL_API double rnl_rng_uniform (rnl_Rng *rng);     /* [0,1), 53 bits */
+RNL_API double rnl_rng_normal (rnl_Rng *rng);      /* mean 0, variance 1 */
+
+/* }====================================================================== */
+
+/* {== Drawing ============================================================ */
+
+/*
+** How an id is drawn from the scores of all. In this order: the scores of ids
+** among the last 'window' ones are made smaller, l / penalty above 0 and
+** l * penalty below (Keskar et al. 2019); all are divided by the temperature;
+** of the ids only the top_k likeliest stay; of these the fewest that together
+** have top_p of their probability (Holtzman et al. 2020), at least one; of
+** these the ones that are at least min_p times as likely as the likeliest.
+** Between equal scores the lower id comes first.
+*/
+typedef struct rnl_Draw {
+  double temperature;      /* 0: the likeliest id */
+  int top_k;               /* 0: all */
+  double top_p;            /* in (0,1]; 1: all */
+  double min_p;            /* in [0,1]; 0: all */
+  double penalty;          /* above 0; 1: none, more makes repeats rarer */
+  int window;              /* 0 or more */
+} rnl_Draw;
+
+#define RNL_DRAW {1, 0, 1, 0, 1, 64}   /* the defaults */
+
+/* Bytes of work memory, aligned for a float, to draw one of n ids. */
+#define RNL_DRAW_WORK(n) (12 * (size_t)(n))
+
+/*
+** One of n > 0 ids, drawn with one number of 'rng', or without at temperature
+** 0. 'recent' are the ids so far, the last 'window' of which are penalised;
+** those beyond n are passed over. Returns -1, and draws nothing, when the
+** scores are not finite: one is NaN or infinity, or all are -infinity.
+*/
+RNL_API int32_t rnl_draw (const float *logits, int n, const rnl_Draw *d,
+                          const int32_t *recent, int nrecent, rnl_Rng *rng,
+                          void *work);
+
+/*
+** The ids that rnl_draw could return, likeliest first and at most 'most' of
+** them, with the logarithms of their probabilities before top_k, top_p and
+** min_p. At temperature 0 the probabilities are those of temperature 1.
+** Returns how many there are; -1 when the scores are not finite.
+*/
+RNL_API int rnl_rank (const float *logits, int n, const rnl_Draw *d,
+                      const int32_t *recent, int nrecent, int most,
+                      int32_t *ids, float *logp, void *work);
+
+/* }====================================================================== */
+
+/* {== Models ============================================================= */
+
+typedef struct rnl_Model rnl_Model;
+
+#define RNL_MAX_ERROR 512   /* bytes of a text that tells what is wrong */
+
+/* How to load; begin with RNL_LOAD. */
+typedef struct rnl_Load {
+  size_t size;             /* sizeof(rnl_Load) */
+  const char *precision;   /* of weights and what they are multiplied with:
+                              "full" (NULL), "bf16", or "int8" with a scale
+                              for each unit; sums and states are float32 */
+  const char *kernels;     /* "portable", "avx2", "avx512", "avx512bf16";
+                              NULL: the best this machine has */
+  uint64_t most;           /* bytes a file may have; 0: 16 GiB */
+  rnl_Alloc alloc;         /* of the model and, unless they have their own,
+                              its states; NULL: malloc and free. States of
+                              several threads call it from these */
+  void *ud;
+} rnl_Load;
+
+#define RNL_LOAD {sizeof(rnl_Load), NULL, NULL, 0, NULL, NULL}
+
+/*
+** Loads a model: a file that the training scripts or rnn.save have written,
+** which describes its layers, or its bytes in memory, which are not needed any
+** more afterwards. 'load' may be NULL. 'why' (RNL_MAX_ERROR bytes, or NULL)
+** gets the text of an error: RNL_EIO, RNL_EFORMAT, RNL_EARG, RNL_ENOMEM.
+** Takes the memory of the weights that are kept, and for a while that of the
+** header and of the largest tensor.
+*/
+RNL_API int rnl_model_load (const char *path, const rnl_Load *load,
+                            rnl_Model **out, char *why);
+RNL_API int rnl_model_read (const void *data, size_t n, const rnl_Load *load,
+                            rnl_Model **out, char *why);
+
+/* One more owner, one less; by any thread. Each state is one, too. */
+RNL_API void rnl_model_retain (rnl_Model *model);
+RNL_API void rnl_model_release (rnl_Model *model);   /* NULL is fine */
+
+/*
+** "lm", "tagger", "segmenter", "classifier", "seriesclassifier", "seq2seq",
+** "forecaster", "autoencoder"; "net": a recurrent layer and a linear one, that
+** read numbers.
+*/
+RNL_API const char *rnl_model_kind (const rnl_Model *model);
+
+/* What the file says under a key of its metadata, or NULL. */
+RNL_API const char *rnl_model_meta (const rnl_Model *model, const char *key);
+
+/* Sizes of a model; those that it does not have are 0. */
+typedef struct rnl_Sizes {
+  int inputs;            /* D: numbers that a step of a "net" reads */
+  int ids;               /* V: tokens that are read */
+  int outputs;           /* U: scores, or numbers, that come of a step */
+  int labels;            /* of taggers and classifiers */
+  size_t step_bytes;     /* of weights that a step reads */
+  size_t bytes;          /* of memory that the model takes */
+} rnl_Sizes;
+
+RNL_API void rnl_model_sizes (const rnl_Model *model, rnl_Sizes *out);
+
+/* The name of a label, or of a tag; NULL beyond the last. */
+RNL_API const char *rnl_model_label (const rnl_Model *model, int i);
+
+/* }====================================================================== */
+
+/* {== States ============================================================= */
+
+typedef struct rnl_State rnl_State;
+
+/* What a state is for; begin with RNL_STREAMS. */
+typedef struct rnl_Streams {
+  size_t size;           /* sizeof(rnl_Streams) */
+  int streams;           /* N texts or series side by side; what one gives
+                            does not depend on the others */
+  int history;           /* ids each remembers, for a penalty of repeats */
+  rnl_Alloc alloc;       /* NULL: that of the model */
+  void *ud;
+} rnl_Streams;
+
+#define RNL_STREAMS {sizeof(rnl_Streams), 1, 64, NULL, NULL}
+
+/* A state in which nothing has been read; 'streams' may be NULL. */
+RNL_API int rnl_state_new (rnl_Model *model, const rnl_Streams *streams,
+                           rnl_State **out);
+RNL_API void rnl_state_free (rnl_State *s);   /* NULL is fine */
+RNL_API rnl_Model *rnl_state_model (const rnl_State *s);   /* borrowed */
+
+/* What was wrong the last time; "" before the first. */
+RNL_API const char *rnl_state_error (const rnl_State *s);
+
+/* As it was when it was new. */
+RNL_API void rnl_state_reset (rnl_State *s);
+
+/* A copy that goes on by itself. */
+RNL_API int rnl_state_fork (rnl_State *s, rnl_State **out);
+
+/*
+** Stream i becomes a copy of what stream from[i] was. RNL_EARG for one that is
+** not in 0 .. N-1.
+*/
+RNL_API int rnl_state_select (rnl_State *s, const int32_t *from);
+
+/*
+** What has been read as bytes, for a state of the same model and as many
+** streams: save writes rnl_state_size bytes to 'to'. restore checks them
+** (RNL_EFORMAT: of another model, number of streams or version, or damaged).
+** The order of bytes is that of the machine.
+*/
+RNL_API size_t rnl_state_size (const rnl_State *s);
+RNL_API void rnl_state_save (const rnl_State *s, void *to);
+RNL_API int rnl_state_restore (rnl_State *s, const void *from, size_t n);
+
+/* }====================================================================== */
+
+/* {== Steps: kinds "lm" and "net" ======================================== */
+
+/* Reads one id (N) for each stream; RNL_EARG for one not in 0 .. V-1. */
+RNL_API int rnl_state_step (rnl_State *s, const int32_t *ids);
+
+/* Reads numbers (N,D), kind "net"; what comes of them: rnl_state_outputs. */
+RNL_API int rnl_state_put (rnl_State *s, const float *x);
+
+/*
+** What came of the last step in a stream (U): scores of the id that follows,
+** of which an adaptive softmax makes logarithms of probabilities, or numbers.
+** Borrowed until the next call; 0 before the first step.
+*/
+RNL_API const float *rnl_state_outputs (const rnl_State *s, int stream);
+
+/*
+** Draws T ids (T,N) and reads each; rng[i] is the generator of stream i, and
+** gives one number for each of its ids. 'draw' NULL: as RNL_DRAW. The Lua
+** program gives text i of a seed a generator of seed + i. RNL_EARG for a draw
+** out of range; RNL_EDIVERGED for scores that are not finite: the steps before
+** are done then.
+*/
+RNL_API int rnl_state_sample (rnl_State *s, const rnl_Draw *draw, rnl_Rng *rng,
+                              int T, int32_t *ids);
+
+/*
+** Every stream reads T ids; '*nats' (N) becomes, if it is not NULL, how
+** unlikely they were: the sum of -log p(id), each after those before it.
+*/
+RNL_API int rnl_state_score (rnl_State *s, const int32_t *ids, size_t T,
+                             double *nats);
+
+/* }====================================================================== */
+
+/* {== Text: kinds that have a tokenizer ================================== */
+
+/*
+** Ids of a text, in memory of the state until the next call of this function.
+** RNL_EFORMAT, naming them, for characters that the model has not learnt.
+*/
+RNL_API int rnl_state_encode (rnl_State *s, const char *text, size_t n,
+                              const int32_t **ids, size_t *nids);
+
+/*
+** Every stream reads a text to go on from. An empty one, before anything else
+** has been read, stands for what begins a text: as scripts/sample.lua does.
+*/
+RNL_API int rnl_state_prime (rnl_State *s, const char *text, size_t n);
+
+/*
+** Text of ids that follow those of the call before: bytes that begin a
+** character wait for the rest of it; those that cannot be UTF-8 become U+FFFD.
+** With T 0 what waits is given. In memory of the state until the next call.
+*/
+RNL_API int rnl_state_text (rnl_State *s, const int32_t *ids, size_t T,
+                            const char **text, size_t *n);
+
+/* }====================================================================== */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
