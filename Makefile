@@ -46,7 +46,7 @@ BASE_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj -MMD -MP \
 ALL_CFLAGS  = $(PKG_CFLAGS) -pthread $(BASE_CFLAGS)
 
 # what librnnlua_infer has in the place of other files of the engine
-ALONE  := $(wildcard src/infer/alone.c src/infer/unicode.c)
+ALONE  := src/infer/alone.c src/infer/unicode.c
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
 ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c) \
           $(filter-out $(ALONE),$(wildcard src/infer/*.c)) \
@@ -93,7 +93,7 @@ INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
 INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o) \
                 $(INFER_KERNELS:%=$(B)/infer/obj/kernels/%.o)
 
-LIBRARIES   := librnnlua $(if $(ALONE),librnnlua_infer)
+LIBRARIES   := librnnlua $(if $(wildcard src/infer/alone.c),librnnlua_infer)
 SCRIPTS     := $(wildcard scripts/*.lua)
 MAN         := $(B)/share/man/rnnlua.1
 COMPLETIONS := $(B)/share/bash/rnnlua $(B)/share/zsh/_rnnlua \
@@ -239,8 +239,15 @@ $(B)/infer_%: tests/c/infer_%.c $(B)/librnnlua_infer.a
 	$(CC) -std=c99 -pedantic -Isrc $(filter-out -Wvla,$(WARN)) \
 	  $(CFLAGS_$(VARIANT)) -o $@ $< $(B)/librnnlua_infer.a -lm
 
+# what specs compare the Lua half with, the second one without utf8proc
+TEXT_TOOLS = $(B)/text_tool $(B)/text_tool_alone
+
+$(B)/text_tool_alone: $(B)/obj/infer/unicode.o
+$(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.a,$^) $(B)/librnnlua.a $(LIBS)
+
 .PHONY: check
-check: all $(CTEST) $(INFER_TESTS)
+check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS)
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test
