@@ -7,8 +7,8 @@
 ** IN is items, each a line with the number of bytes that follow it. An item is
 ** for a tagger lines of a word and its columns, with tabs between; for others a
 ** text; for series numbers. Prints for each item a line: labels, byte spans, or
-** probabilities. A model that is none, or an item that fails, is a line
-** "error CODE: text". With -f every allocation in turn is refused once: prints
+** probabilities. A model that is none is a line "refused CODE: text", an item
+** that fails one "error CODE: text". With -f every allocation in turn is refused once: prints
 ** how many there were, and exits 1 if memory was lost or a result changed.
 */
 #include <stdio.h>
@@ -71,9 +71,10 @@ static void put_number (Input *in, double x) {
 }
 
 
-static int put_error (Input *in, int status, const char *why) {
+static int put_error (Input *in, const char *what, int status,
+                      const char *why) {
   char text[RNL_MAX_ERROR + 40];
-  snprintf(text, sizeof text, "error %d: %s\n", status, why);
+  snprintf(text, sizeof text, "%s %d: %s\n", what, status, why);
   put(in, text);
   return status;
 }
@@ -177,7 +178,7 @@ static int run_item (rnl_State *s, const Item *item, Input *in) {
       put_number(in, (double)p[i]);
   }
   free(p);
-  if (status != RNL_OK) return put_error(in, status, rnl_state_error(s));
+  if (status != RNL_OK) return put_error(in, "error", status, rnl_state_error(s));
   put(in, "\n");
   return RNL_OK;
 }
@@ -193,13 +194,13 @@ static int run_model (const char *path, const rnl_Load *load, Input *in) {
   rnl_State *s, *other;
   size_t i;
   int status = rnl_model_load(path, load, &model, why);
-  if (status != RNL_OK) return put_error(in, status, why);
+  if (status != RNL_OK) return put_error(in, "refused", status, why);
   status = rnl_state_new(model, NULL, &s);
   if (status == RNL_OK) status = rnl_state_fork(s, &other);
   rnl_model_release(model);
   if (status != RNL_OK) {
     rnl_state_free(s);
-    return put_error(in, status, "no state");
+    return put_error(in, "refused", status, "no state");
   }
   for (i = 0; i < in->n; i++) {
     int one = run_item(i % 2 ? other : s, &in->item[i], in);

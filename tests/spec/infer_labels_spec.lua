@@ -49,11 +49,31 @@ local function numbers_of(line)
   return list
 end
 
----Asserts probabilities, to so much of the largest.
-local function near(want, line, within)
-  local got = numbers_of(line)
-  assert.equal(#want, #got)
-  for k, p in ipairs(want) do assert.near(p, got[k], within) end
+---How far the probabilities of lines are from others: at most and on average.
+local function apart(want, lines)
+  local most, sum, n = 0.0, 0.0, 0
+  assert.equal(#want, #lines)
+  for i, one in ipairs(want) do
+    local got = numbers_of(lines[i])
+    assert.equal(#one.probabilities, #got)
+    for k, p in ipairs(one.probabilities) do
+      most = math.max(most, math.abs(p - got[k]))
+      sum, n = sum + math.abs(p - got[k]), n + 1
+    end
+  end
+  return most, sum / n
+end
+
+---Asserts that a file gives the same probabilities with all kernels, and nearly
+---so with less precision.
+local function same(path, want, items)
+  for _, kernels in ipairs {"", "-k portable"} do
+    assert.near(0, (apart(want, run(path, items, kernels))), 1e-5)
+  end
+  for precision, within in pairs {bf16 = 0.02, int8 = 0.1} do
+    local _, mean = apart(want, run(path, items, "-p " .. precision))
+    assert.truthy(mean < within, ("%s: %g"):format(precision, mean))
+  end
 end
 
 local function with(defaults, more)
@@ -398,11 +418,6 @@ end
 describe("a classifier", function()
   before_each(function() rnn.seed(5) end)
 
-  local function compare(m, path, texts, within, options)
-    local want, got = m:classify(texts), run(path, texts, options)
-    for i, one in ipairs(want) do near(one.probabilities, got[i], within) end
-  end
-
   local KINDS = {
     ["characters of words"] = {chars = "lstm", pool = "mean"},
     ["characters by convolution"] = {chars = "cnn", cell = "gru"},
@@ -428,10 +443,7 @@ describe("a classifier", function()
     it("of the kind '" .. name .. "' gives the same probabilities", function()
       local m, path = new_classifier("classifier", more)
       local texts = new_texts(6)
-      compare(m, path, texts, 1e-5)
-      compare(m, path, texts, 1e-5, "-k portable")
-      compare(m, path, texts, 0.1, "-p bf16")
-      compare(m, path, texts, 0.2, "-p int8")
+      same(path, m:classify(texts), texts)
     end)
   end
 
@@ -442,8 +454,9 @@ describe("a classifier", function()
       local m = classifier.build(known, o)
       m.out = rnn.MLP({13, 9, 4, 3}, {activation = activation})
       enlarge(m)
-      compare(m, save("head", m, classifier.describe(known)), new_texts(2),
-              1e-5)
+      local texts = new_texts(2)
+      same(save("head", m, classifier.describe(known)), m:classify(texts),
+           texts)
     end)
   end
 
@@ -507,11 +520,6 @@ end
 describe("a classifier of series", function()
   before_each(function() rnn.seed(6) end)
 
-  local function compare(m, path, list, within, options)
-    local want, got = m:classify(list), run(path, series_items(list), options)
-    for i, one in ipairs(want) do near(one.probabilities, got[i], within) end
-  end
-
   local KINDS = {
     plain = {}, series = {scale = "series"}, unscaled = {scale = "none"},
     convolution = {conv = 4, conv_layers = 1},
@@ -527,10 +535,7 @@ describe("a classifier of series", function()
         for C = 1, 3, 2 do
           local m, path = new_model("series", more, C, missing)
           local list = new_series(7, C, true)
-          compare(m, path, list, 1e-5)
-          compare(m, path, list, 1e-5, "-k portable")
-          compare(m, path, list, 0.1, "-p bf16")
-          compare(m, path, list, 0.3, "-p int8")
+          same(path, m:classify(list), series_items(list))
         end
       end)
     end
@@ -542,7 +547,7 @@ describe("a classifier of series", function()
     for i, rows in ipairs {{{3}, {3}, {3}}, {{NAN}, {NAN}}, {{1e6}, {1e6 + 1}}} do
       list[i] = {values = rnn.tensor(rows), channels = {"c1"}, line = i}
     end
-    compare(m, path, list, 1e-5)
+    same(path, m:classify(list), series_items(list))
   end)
 
   it("refuses what is none", function()
@@ -550,6 +555,178 @@ describe("a classifier of series", function()
     assert.same({"error -2: a series has a step or more, got 0",
                  "error -2: the value of channel 1 at step 1 is infinite"},
                 run(path, {"", "1 2 3 inf"}))
+  end)
+end)
+
+-- }==
+
+-- {== Memory that is refused ==
+
+describe("memory that is refused", function()
+  before_each(function() rnn.seed(7) end)
+
+  ---Refuses each request for memory in turn.
+  local function refuse(path, items, options)
+    local line = run(path, items, (options or "") .. " -f")[1]
+    assert.truthy(line:find "^%d%d+ refused, the same after$", line)
+  end
+
+  it("is an error, nothing is lost, and then all goes on", function()
+    local _, path = new_tagger("refused", {})
+    refuse(path, tagger_items(new_sentences(1, {"2"}), {"2"}))
+    _, path = new_segmenter("refused")
+    refuse(path, {"他来到上海交通大学 x", "的的"},
+           "-u " .. quote(sandbox.write("user.txt", "海交\n他来\n")))
+    _, path = new_classifier("refused", {bayes = true, hierarchical = true,
+                                         chars = "cnn", head = 3,
+                                         pool = "attention"})
+    refuse(path, {"Good. Bad, bad!", "dull"})
+    _, path = new_model("refused", {conv = 3, scale = "series"}, 2, true)
+    refuse(path, series_items(new_series(2, 2, true)))
+  end)
+end)
+
+-- }==
+
+-- {== Damaged files ==
+
+---Calls visit(description) for each way to change one value of it.
+local function each_damage(value, visit)
+  local WORDS = {"", "x", "lstm", "Linear", "LSTM", "GRU", "RNN", "Embedding",
+                 "MLP", "Conv1d", "Pool", "AttentionPool", "CRF", "Dropout",
+                 "ClockworkRNN", "max", "BIO", "none", "series", "chars"}
+  local NUMBERS = {0, 1, 2, 3, -1, 7, 100, 2147483647, 1 << 40, 0.5, 1e300}
+  local function each(t, name)
+    local was = t[name]
+    local function try(x)
+      t[name] = x
+      visit(value)
+      t[name] = was
+    end
+    if type(t) == "table" and math.type(name) ~= "integer" then try(nil) end
+    for _, x in ipairs {"x", 1, false, json.array {}, {x = 1}, json.null} do
+      try(x)
+    end
+    if type(was) == "string" then
+      for _, word in ipairs(WORDS) do try(word) end
+    elseif type(was) == "boolean" then
+      try(not was)
+    elseif type(was) == "number" then
+      for _, x in ipairs(NUMBERS) do try(x) end
+      try(was + 1)
+      try(was * 2)
+    elseif type(was) == "table" then
+      if #was > 0 then
+        local short = json.array(table.move(was, 2, #was, 1, {}))
+        try(short)
+        try(table.move(was, 1, #was, #was + 1, table.move(was, 1, #was, 1, {})))
+      end
+      local keys = {}
+      for key in pairs(was) do keys[#keys + 1] = key end
+      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      for i, key in ipairs(keys) do
+        if #was == 0 or i <= 3 then each(was, key) end
+      end
+    end
+  end
+  local root = {root = value}
+  local whole = visit
+  visit = function() whole(root.root) end
+  each(root, "root")
+end
+
+---Files with one thing changed: a list of {path, what}.
+local function damaged(path, name)
+  local list = {}
+  local _, meta = assert(rnn.load(path))
+  local function add(what, change)
+    local file = ("%s%d"):format(name, #list + 1)
+    list[#list + 1] = {changed(path, file, change), what}
+  end
+  for key, text in pairs(meta) do
+    add("no " .. key, function(m) m[key] = nil end)
+    for _, other in ipairs {"", "x", "{}", "[]", "null", '["<unk>"]',
+                            text:sub(1, #text // 2), text .. " "} do
+      add(("%s: %s"):format(key, other), function(m) m[key] = other end)
+    end
+    local ok, value = pcall(json.decode, text)
+    if ok and type(value) == "table" then
+      each_damage(value, function(v)
+        local done, encoded = pcall(json.encode, v)
+        if done and v ~= nil then
+          add(("%s: %s"):format(key, encoded),
+              function(m) m[key] = encoded end)
+        end
+      end)
+    end
+  end
+  return list
+end
+
+---What the library makes of files: for each the first line, and whether it ran.
+local function verdicts(files, items)
+  local found = {}
+  for from = 1, #files, 200 do
+    local paths = {}
+    for i = from, math.min(#files, from + 199) do
+      paths[#paths + 1] = quote(files[i][1])
+    end
+    local code, out, err = sandbox.shell(RUN .. " " .. table.concat(paths, " "),
+                                         framed(items))
+    assert.equal("", err)
+    assert.equal(0, code)
+    local lines, at = lines_of(out), 1
+    for i = from, math.min(#files, from + 199) do
+      found[i] = lines[at]
+      at = at + (lines[at]:find "^refused" and 1 or #items)
+    end
+    assert.equal(#lines + 1, at)
+  end
+  return found
+end
+
+describe("damaged files", function()
+  before_each(function() rnn.seed(8) end)
+
+  local function check(kind, path, items)
+    local files = damaged(path, kind)
+    local found = verdicts(files, items)
+    local load = require("rnn.models." .. kind).load
+    local refused = 0
+    for i, file in ipairs(files) do
+      local own = found[i]:find "^refused %-7: " ~= nil
+      local ok, m = pcall(load, file[1])
+      if DEBUG and (not not (ok and m)) == own then print(ok and m and "LUA ok" or "LUA no", file[2]:sub(1, 300), found[i]) end
+      refused = refused + (own and 1 or 0)
+      os.remove(file[1])
+    end
+    print(kind, #files, refused)
+  end
+
+  it("of taggers are refused", function()
+    local _, path = new_tagger("tagger", {})
+    check("tagger", path, tagger_items(new_sentences(1, {"2"}), {"2"}))
+    _, path = new_tagger("tagger", {chars = "cnn", output = "softmax"})
+    check("tagger", path, tagger_items(new_sentences(1, {"2"}), {"2"}))
+  end)
+
+  it("of segmenters are refused", function()
+    local _, path = new_segmenter("segmenter")
+    check("segmenter", path, {"他来到上海交通大学 x"})
+  end)
+
+  it("of classifiers are refused", function()
+    local _, path = new_classifier("classifier", {
+      bayes = true, hierarchical = true, chars = "cnn", head = 3,
+      pool = "attention"})
+    check("classifier", path, {"Good. Bad, bad!"})
+    _, path = new_classifier("classifier", {chars = "lstm", pool = "last"})
+    check("classifier", path, {"Good. Bad, bad!"})
+  end)
+
+  it("of classifiers of series are refused", function()
+    local _, path = new_model("series", {conv = 3, conv_layers = 2}, 2, true)
+    check("seriesclassifier", path, series_items(new_series(2, 2, true)))
   end)
 end)
 
