@@ -72,6 +72,7 @@ rnl_Vocab *rnnlua_checkvocab (lua_State *L, int arg);
 
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
+void rnnlua_open_bytes (lua_State *L);
 void rnnlua_open_op (lua_State *L);
 void rnnlua_open_tape (lua_State *L);
 void rnnlua_open_optim (lua_State *L);
