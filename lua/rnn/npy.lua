@@ -7,11 +7,11 @@
 ---    os.remove(path)
 ---
 ---The dtypes are those of rnn.load: f4, f8 and i4 are taken as they are, f2
----becomes float32, i8, u1 and bool int32 when every value fits. As in all files,
----ids count from 0 there and from 1 in Lua: NumPy's 0 is 1 here. Files are
----written in C order, little-endian, format 1.0; 2.0 and 3.0 are read too, and
----Fortran order is transposed. A file is not trusted: what it says of itself is
----held against its size before memory is taken.
+---becomes float32, i8, u1 and bool int32 when every value fits. As in all
+---files, ids count from 0 there and from 1 in Lua: NumPy's 0 is 1 here. Files
+---are written in C order, little-endian, format 1.0; 2.0 and 3.0 are read too,
+---and Fortran order is transposed. A file is not trusted: what it says of
+---itself is held against its size before memory is taken.
 local core = require "rnn.core"
 
 local npy = {}
@@ -21,7 +21,8 @@ local MOST_HEADER = 1 << 16
 local MOST_AXES = 8
 local MOST_EXTENT = 0x7fffffff
 
----By descr without its byte order: dtype of the tensor, how it is stored, bytes.
+---By descr without its byte order: dtype of the tensor, how numbers are stored,
+---bytes of one.
 local STORED = {
   f4 = {"float32", "float32", 4}, f8 = {"float64", "float64", 8},
   i4 = {"int32", "int32", 4}, f2 = {"float32", "float16", 2},
