@@ -2,8 +2,8 @@
 ---Checkpoints of rnn.save need nothing of this: their names and layouts are
 ---those of PyTorch's state_dict, for load_state_dict to take. The other way,
 ---
----    PyTorch:  safetensors.torch.save_file(model.state_dict(), "a.safetensors")
----    here:     rnn.restore(model, "a.safetensors")
+---    PyTorch:  safetensors.torch.save_file(m.state_dict(), "a.safetensors")
+---    here:     rnn.restore(m, "a.safetensors")
 ---
 ---fills a model that was built by hand. Without one, rnn.torch.import finds the
 ---layers by names and shapes:
@@ -414,22 +414,22 @@ local function roles_of(m, found)
   return found
 end
 
----The tokenizer with these tokens, and the place of each of its ids among them.
+---The tokenizer with these tokens, and which of them each of its ids is.
 local function tokenizer_of(kind, tokens)
   local text = require "rnn.text"
-  local place = {}
+  local row = {}
   for i, token in ipairs(tokens) do
-    if type(token) ~= "string" or place[token] then
+    if type(token) ~= "string" or row[token] then
       refuse("token %d is no text, or has been there before", i)
     end
-    place[token] = i
+    row[token] = i
   end
   local tok, wrong
   if kind == "char" then
     tok, wrong = text.tokenizer("char", {byte_fallback = false})
                      :fit(table.concat(tokens))
   else
-    local list = {place["<eos>"] and "word lines :" or "word :"}
+    local list = {row["<eos>"] and "word lines :" or "word :"}
     for _, token in ipairs(tokens) do
       if token ~= "<unk>" and token ~= "<eos>" then list[#list + 1] = token end
     end
@@ -439,7 +439,7 @@ local function tokenizer_of(kind, tokens)
   local order = {}
   for i, symbol in ipairs(tok:symbols()) do
     if kind == "char" then symbol = utf8.char(symbol) end
-    order[i] = place[symbol]
+    order[i] = row[symbol]
     if not order[i] then refuse("its tokens have no '%s'", symbol) end
   end
   if #order ~= #tokens then
