@@ -95,26 +95,34 @@ end
 
 -- {== Initializers: equal constants and weights of one name are written once ==
 
-function Graph:initializer(key, name, data_type, dims, raw)
-  local root = self.root
-  if not root.known[key] then
-    name = name or self:fresh "constant"
-    local list = root.graph.initializer
-    list[#list + 1] = {name = name, data_type = TYPES[data_type], dims = dims,
-                       raw_data = raw}
-    root.known[key] = name
-  end
-  return root.known[key]
+---@param name string
+local function add_initializer(g, name, dtype, dims, raw)
+  local list = g.root.graph.initializer
+  list[#list + 1] = {name = name, data_type = TYPES[dtype], dims = dims,
+                     raw_data = raw}
+  return name
 end
 
----The numbers of a tensor under a name, as float32 unless 'dtype' says float64.
----@param t rnn.Tensor
+---The numbers of a tensor under a name, as float32.
+---@param t rnn.Tensor|fun(): rnn.Tensor what makes it, called once for a name
 ---@param name string
----@param dtype? "float64"
----@return string
-function Graph:weight(t, name, dtype)
-  return self:initializer("weight " .. name, name, dtype or "float32",
-                          t:shape(), t:to(dtype or "float32"):bytes())
+---@return string name
+function Graph:weight(t, name)
+  local known = self.root.known
+  if not known[name] then
+    t = core.is_tensor(t) and t or t()
+    known[name] = add_initializer(self, name, "float32", t:shape(),
+                                  t:to("float32"):bytes())
+  end
+  return name
+end
+
+---@param key string what tells it from other constants
+local function constant(g, key, dtype, dims, raw)
+  local known = g.root.known
+  known[key] = known[key] or
+               add_initializer(g, g:fresh "constant", dtype, dims, raw)
+  return known[key]
 end
 
 ---Real numbers, a list or a single one.
@@ -125,8 +133,8 @@ function Graph:reals(x, dtype)
   dtype = dtype or "float32"
   local t = core.tensor(x, dtype)
   local raw = t:bytes()
-  return self:initializer(("%s %d %s"):format(dtype, #t:shape(), raw), nil,
-                          dtype, t:shape(), raw)
+  local key = ("%s %s %s"):format(dtype, table.concat(t:shape(), ","), raw)
+  return constant(self, key, dtype, t:shape(), raw)
 end
 
 ---int64 numbers, a list or a single one.
@@ -136,8 +144,7 @@ function Graph:ints(x)
   local list = type(x) == "table" and x or {x}
   local raw = string.pack("<" .. ("i8"):rep(#list), table.unpack(list))
   local dims = type(x) == "table" and {#list} or {}
-  return self:initializer(("int64 %d %s"):format(#dims, raw), nil, "int64",
-                          dims, raw)
+  return constant(self, ("int64 %d %s"):format(#dims, raw), "int64", dims, raw)
 end
 
 -- }==

@@ -119,6 +119,8 @@ function POOL.last(g, x, lengths)
   return sum(g, g:op("Where", last, x, g:reals(0)))
 end
 
+layers.max = POOL.max
+
 ---A Pool or an AttentionPool: (T,N,F) to (N,F).
 ---@param lengths string
 ---@return string

@@ -91,8 +91,8 @@ local function run_node(g, net, path, l, x, state, lengths)
   local dirs, kind = directions(options), NODES[class]
   local order = options.coupled and kind.coupled or kind.order
   local function all(what, f)
-    return g:weight(stacked(l, dirs, f), ("%s.%s_l%d"):format(path, what,
-                                                              l - 1))
+    return g:weight(function() return stacked(l, dirs, f) end,
+                    ("%s.%s_l%d"):format(path, what, l - 1))
   end
   local function weights(what)
     return all(what, function(suffix)
@@ -171,15 +171,16 @@ function STEP.LSTM(g, o, w, a, h, c)
             gate(g, peeped(g, w, parts[2], 2, c), o)
   local fresh = g:op("Add", g:op("Mul", f, c),
                      g:op("Mul", i, g:op("Tanh", parts[G - 1])))
-  local out = gate(g, peeped(g, w, parts[G], G - 1, fresh), o)
-  local cell = fresh
+  local next_c = mix(g, fresh, c, o.zoneout_c)
+  local out = gate(g, peeped(g, w, parts[G], G - 1, next_c), o)
+  local cell = fresh   -- h goes by c without zoneout
   if o.layer_norm then
     cell = norm(g, fresh, gains(w, 2 * G + 1, 2 * G + 1),
                 gains(w, 2 * G + 2, 2 * G + 2))
   end
   local new = g:op("Mul", out, g:op("Tanh", cell))
   if w "weight_hr" then new = g:linear(new, w "weight_hr") end
-  return mix(g, new, h, o.zoneout), mix(g, fresh, c, o.zoneout_c)
+  return mix(g, new, h, o.zoneout), next_c
 end
 
 function STEP.GRU(g, o, w, a, h)
@@ -246,8 +247,9 @@ local function weights_of(g, net, path, suffix)
     __call = function(_, name, f, part)
       local t = net[name .. suffix]
       if not t then return nil end
-      return g:weight(f and f(t) or t, ("%s.%s%s%s"):format(path, name, suffix,
-                      part and "_" .. part or ""))
+      return g:weight(function() return f and f(t) or t end,
+                      ("%s.%s%s%s"):format(path, name, suffix,
+                                           part and "_" .. part or ""))
     end})
 end
 
