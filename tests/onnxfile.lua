@@ -1,6 +1,6 @@
----Reads ONNX files, to see what was written, and looks for what no runtime would
----take: values that nothing makes, or made twice, weights of another size than
----they say.
+---Reads ONNX files, to see what was written, and looks for what no runtime
+---would take: values that nothing makes, or made twice, weights of another size
+---than they say.
 local onnxfile = {}
 
 ---Fields of messages that are looked at: number -> name, message or type.

@@ -1,6 +1,6 @@
----ONNX files: what is written is read back and looked through (tests/onnxfile.lua)
----and, where onnxruntime is installed, run: every kind says there what it says
----here.
+---ONNX files: what is written is read back and looked through by
+---tests/onnxfile.lua and, where onnxruntime is installed, run: every kind says
+---there what it says here.
 local rnn = require "rnn"
 local classifier = require "rnn.models.classifier"
 local core = require "rnn.core"
@@ -213,7 +213,7 @@ end
 
 ---Ids of the characters of all words, and where each word is among these.
 local function spelling(known, rows, T)
-  local list, lengths, places = {}, {}, {}
+  local list, places = {}, {}
   for t = 1, T do
     places[t] = {}
     for n, row in ipairs(rows) do
@@ -222,8 +222,7 @@ local function spelling(known, rows, T)
       places[t][n] = #list
     end
   end
-  local ids
-  ids, lengths = data.padded(list, {pad = 1})
+  local ids, lengths = data.padded(list, {pad = 1})
   return ids, counts(lengths), rnn.ids(places)
 end
 

@@ -1,8 +1,8 @@
 ---The kind "classifier" in ONNX: ids of tokens (T,R) and the lengths of rows to
----probabilities of labels (N,K). The rows are the texts; of a hierarchical model
----they are sentences, and `sentences` (S,N) says which ones a text has. Words
----are looked up by the vocabulary "words" of the metadata, with case folded
----(NFC) and digits as 0; what is not there has id 0.
+---probabilities of labels (N,K). The rows are the texts; of a hierarchical
+---model they are sentences, and `sentences` (S,N) says which ones a text has.
+---Tokens are looked up by the vocabulary "words" of the metadata, words with
+---case folded (NFC) and digits as 0; what is not there has id 0.
 local layers = require "rnn.onnx.layers"
 local pooled = require "rnn.onnx.pooled"
 local words = require "rnn.onnx.words"

@@ -5,9 +5,9 @@
 ---that are drawn, which a graph cannot do.
 ---    past    (R,N,D) the last R steps of the targets, R = W + the lags
 ---    inputs  (W,N,E) other columns that are read, at the last W steps
----    known   (W+H-1,N,K) what is known ahead, one step later: of the steps 2 to
----            W of the window, then of the H that are forecast; calendar columns
----            last
+---    known   (W+H-1,N,K) what is known ahead, one step later: of the steps 2
+---            to W of the window, then of the H that are forecast; columns of
+---            the calendar last
 ---    series  (N) which one of several series each is, from 0
 ---    forecast (1+Q,H,N,D) the forecast, then the quantiles, if there are any
 ---The metadata "forecaster" has the names of columns and series.
@@ -90,8 +90,8 @@ local function identity(n)
   return t
 end
 
----The differences of R rows; the H rows after them that a differences of 0 give;
----and what differences of H rows add to these.
+---The differences of R rows; the H rows after them that differences of 0 give;
+---and what differences of these rows add.
 local function matrices(known, R)
   local H = known.horizon
   local steps = data.scaler(map(known.lags, function(lag)
@@ -164,8 +164,8 @@ local function beside(g, ...)
   return g:cat(2, list)
 end
 
----Each takes a view as strategies do, and gives what is said (H,N,D,P), and of a
----recursive model the values that it read, (H,N,D).
+---Each takes a view as strategies do, and gives what is said (H,N,D,P), and of
+---a recursive model the values that it read, (H,N,D).
 local STRATEGY = {}
 
 function STRATEGY.direct(g, m, known, view)

@@ -1,5 +1,5 @@
----What the kinds "classifier" and "seriesclassifier" share in ONNX: steps as one
----vector.
+---What the kinds "classifier" and "seriesclassifier" share in ONNX: steps as
+---one vector.
 local layers = require "rnn.onnx.layers"
 local recurrent = require "rnn.onnx.recurrent"
 local words = require "rnn.onnx.words"

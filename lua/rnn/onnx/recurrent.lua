@@ -1,6 +1,6 @@
 ---Recurrent layers as nodes of ONNX. RNN, LSTM and GRU are nodes of their own,
----with gates in the order i o f c and z r h. What these nodes do not have -
----proj_size, layer_norm, zoneout (as it is without a tape: on the average) - and
+---with gates in the order i o f c and z r h. What these nodes do not have,
+---proj_size, layer_norm, zoneout (as it is without a tape: on the average), and
 ---ClockworkRNN are Scan nodes, whose body is one step.
 local core = require "rnn.core"
 

@@ -1,7 +1,7 @@
----The kind "tagger" in ONNX: ids of words (T,N) and the lengths of the sentences
----to scores of tags (T,N,K). Of a CRF the transitions are outputs, too, -inf
----where the scheme of the tags forbids a step; the best sequence is for the host
----to find (Viterbi): the largest
+---The kind "tagger" in ONNX: ids of words (T,N) and the lengths of sentences to
+---scores of tags (T,N,K). Of a CRF the transitions are outputs, too, -inf where
+---the scheme of the tags forbids a step; the best sequence is for the host to
+---find (Viterbi): the largest
 ---    start[y1] + sum_t scores[t][yt] + sum_t transitions[yt][y(t+1)] + end[yL]
 ---Words are looked up by the vocabulary "words" of the metadata, with case
 ---folded (NFC) and digits as 0; what is not there has id 0.

@@ -17,15 +17,13 @@ function words.read(g, m, rows)
   local lengths = g:input("char_lengths", "int64", {"W"}, "from 1")
   local places = g:input("places", "int64", {"T", rows or "N"},
                          "which of the W words each one is, from 0")
-  local x, by_word = layers.embedding(g, m.char_embed, "char_embed", ids), nil
+  local x = layers.embedding(g, m.char_embed, "char_embed", ids)
   if m.char_cnn then
-    x, lengths = layers.conv(g, m.char_cnn, "char_cnn", x, lengths)
-    by_word = layers.max(g, x, lengths)
-  else
-    local _, state = recurrent.run(g, m.char_rnn, "char_rnn", x, nil, lengths)
-    by_word = words.ends(g, state, 0)
+    local y = layers.conv(g, m.char_cnn, "char_cnn", x, lengths)
+    return g:op("Gather", layers.max(g, y, lengths), places)
   end
-  return g:op("Gather", by_word, places)
+  local _, state = recurrent.run(g, m.char_rnn, "char_rnn", x, nil, lengths)
+  return g:op("Gather", words.ends(g, state, 0), places)
 end
 
 ---Two rows of a state (L*dirs,N,H) from row 'first' on, side by side (N,2H).
