@@ -70,7 +70,7 @@ end
 ---The file as bytes; raises {message} for what cannot be one.
 local function convert(kind, m, meta)
   local bytes = 0
-  for _, t in pairs(model.tensors(m)) do bytes = bytes + #t:bytes() end
+  for _, t in pairs(model.tensors(m)) do bytes = bytes + 4 * #t:reshape {-1} end
   if bytes > MOST then
     error({message = ("has %d bytes of weights, an ONNX file at most %d")
            :format(bytes, MOST)}, 0)

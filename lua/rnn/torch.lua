@@ -75,7 +75,9 @@ local function rename_all(tensors, o)
   local all, was = {}, {}
   for _, name in ipairs(sorted(tensors)) do
     local to = not name:find "num_batches_tracked$" and renamed(name, o)
-    if to == "" then refuse("'%s' has no name after it is renamed", name) end
+    if to and ("." .. to .. "."):find("..", 1, true) then
+      refuse("'%s' is '%s' after it is renamed, which is no path", name, to)
+    end
     if to and all[to] then
       refuse("'%s' and '%s' are both '%s' after they are renamed", was[to],
              name, to)
@@ -95,15 +97,20 @@ end
 
 local GATES = {[4] = "LSTM", [3] = "GRU", [1] = "RNN"}
 
+---The shape of what is a matrix, else nil.
+local function matrix(shape, name)
+  local found = shape(name)
+  return found and #found == 2 and found or nil
+end
+
 ---Gates and units of a recurrent layer by its weights.
 local function gates_of(shape, suffix)
-  local ih, hh = shape("weight_ih" .. suffix), shape("weight_hh" .. suffix)
-  if not (ih and hh and #ih == 2 and #hh == 2) then return nil end
-  local hr = shape("weight_hr" .. suffix)
+  local ih = matrix(shape, "weight_ih" .. suffix)
+  local hh = matrix(shape, "weight_hh" .. suffix)
+  if not (ih and hh) then return nil end
+  local hr = matrix(shape, "weight_hr" .. suffix)
   local H = hr and hr[2] or hh[2]
-  if not H or H == 0 or ih[1] % H > 0 or not GATES[ih[1] // H] then
-    return nil
-  end
+  if H == 0 or ih[1] % H > 0 or not GATES[ih[1] // H] then return nil end
   return GATES[ih[1] // H], ih[2], H, hr and hr[1] or 0
 end
 
@@ -126,8 +133,10 @@ local function find_cell(shape)
 end
 
 local function find_attention(shape)
-  local out, whole = shape "out_proj.weight", shape "in_proj_weight"
-  local k, v = shape "k_proj_weight", shape "v_proj_weight"
+  local out = matrix(shape, "out_proj.weight")
+  local whole = matrix(shape, "in_proj_weight")
+  local k = matrix(shape, "k_proj_weight")
+  local v = matrix(shape, "v_proj_weight")
   if not out or not (whole or k and v) then return nil end
   local E = out[1]
   return "MultiheadAttention", {E}, {
@@ -143,13 +152,15 @@ local function div_value(D, units)
 end
 
 local function find_adaptive(shape)
-  local head, units = shape "head.weight", {}
-  if not head or not shape "tail.0.0.weight" then return nil end
-  local sizes = {}
-  while shape(("tail.%d.1.weight"):format(#sizes)) do
-    units[#units + 1] = shape(("tail.%d.0.weight"):format(#sizes))[1]
-    sizes[#sizes + 1] = shape(("tail.%d.1.weight"):format(#sizes))[1]
+  local head, units, sizes = matrix(shape, "head.weight"), {}, {}
+  while true do
+    local tail = ("tail.%d."):format(#sizes)
+    local down = matrix(shape, tail .. "0.weight")
+    local up = matrix(shape, tail .. "1.weight")
+    if not (down and up) then break end
+    units[#units + 1], sizes[#sizes + 1] = down[1], up[1]
   end
+  if not head or #sizes == 0 then return nil end
   local V, cutoffs = head[1] - #sizes, {}
   for i, n in ipairs(sizes) do
     cutoffs[i], V = V, V + n
@@ -167,14 +178,13 @@ local function find_batch_norm(shape)
   end
 end
 
-local BY_AXES = {[1] = "LayerNorm", [3] = "Conv1d"}
+local BY_AXES = {"LayerNorm", "Linear", "Conv1d"}
 
----A weight and a bias, or one of them; 'class' if it is said. A nil class: it
----may be one of two.
+---A weight and a bias, or one of them; 'class' if it is said.
 local function find_plain(shape, class)
   local weight, bias = shape "weight", shape "bias"
   if not weight then return class, {nil, bias and bias[1]}, {} end
-  class = class or BY_AXES[#weight] or bias and "Linear"
+  class = class or BY_AXES[#weight]
   if class == "Embedding" then return class, weight, {} end
   local sizes = {weight[2], weight[1], weight[3]}
   if class == "LayerNorm" then sizes = weight end
@@ -263,12 +273,11 @@ local function recognise(path, shape, o, used)
   end
   local said = class_at(path, o, used.class)
   if not said and not shape "weight" then return nil end
-  local class, sizes, options = find_plain(shape, said)
-  if not class then
+  if not said and matrix(shape, "weight") and not shape "bias" then
     refuse("'%s' %s is an Embedding or a Linear without bias: say the class " ..
            "of '%s'", join(path, "weight"), shape_text(shape "weight"), path)
   end
-  return class, sizes, options
+  return find_plain(shape, said)
 end
 
 ---Takes the tensors of a layer; raises for those that are missing or misshapen.
@@ -283,6 +292,7 @@ local function claim(one, tensors, claimed)
       refuse("'%s' is %s, the %s '%s' wants %s", name, shape_text(t:shape()),
              one.class.kind.name, one.path, shape_text(p[2]))
     end
+    if t.dtype == "int32" then refuse("'%s' holds integers", name) end
     claimed[name] = true
   end
 end
@@ -309,6 +319,16 @@ local function check_all(tensors, claimed, o, used)
   end
 end
 
+---Raises for a layer that another one is inside of.
+local function check_apart(one, list)
+  for _, outer in ipairs(list) do
+    if behind(one.path, outer.path) then
+      refuse("the %s '%s' is inside of the %s '%s'; rename one of them",
+             one.class.kind.name, one.path, outer.class.kind.name, outer.path)
+    end
+  end
+end
+
 local function find_layers(tensors, o)
   local list, claimed, used = {}, {}, {class = {}, options = {}}
   for _, path in ipairs(paths_of(tensors)) do
@@ -323,6 +343,7 @@ local function find_layers(tensors, o)
                    class = require("rnn.layers." .. name:lower())}
       one.options = complete(path, one.class, sizes, options, o, used.options)
       claim(one, tensors, claimed)
+      check_apart(one, list)
       list[#list + 1] = one
     end
   end
@@ -352,7 +373,8 @@ local function build(tensors, o)
     local made = layer.make(one.class, one.sizes, one.options)
     if one.path == "" then m = made else place(m, one.path, made) end
   end
-  assert(model.restore(m, tensors))
+  local ok, wrong = model.restore(m, tensors)
+  if not ok then refuse("%s", wrong) end
   return m
 end
 

@@ -569,6 +569,18 @@ end)
 -- }==
 
 describe("onnx.convert", function()
+  it("bounds the rows of forecasters, which weights do not", function()
+    local m = forecaster_of(frame_of({"only"}, ONE), {})
+    local known, path = m:known(), dir .. "/long.safetensors"
+    known.window = 5000
+    assert(rnn.save(path, m, forecaster.describe(known)))
+    local got, wrong, code = rnn.onnx.convert(path)
+    assert.is_nil(got)
+    assert.equal("EFORMAT", code)
+    assert.truthy(wrong:find("reads 5001 rows and forecasts 4, a graph at " ..
+                             "most 4096", 1, true), wrong)
+  end)
+
   it("tells what it makes no graphs of", function()
     local path = dir .. "/a.safetensors"
     local function refused(text, meta)

@@ -208,6 +208,38 @@ describe("torch.import", function()
        options = {["out.input_size"] = "4"}})).out))
   end)
 
+  it("refuses what makes no sense, whatever names and shapes there are",
+     function()
+    refused({["a..weight"] = rnn.zeros {2}}, nil, "which is no path")
+    refused({a = rnn.zeros {2}}, {rename = {a = ""}}, "which is no path")
+    refused({["a.weight"] = rnn.zeros {2}, ["a.b.weight"] = rnn.zeros {3}},
+            nil, "the LayerNorm 'a.b' is inside of the LayerNorm 'a'")
+    refused({["a.weight"] = rnn.zeros({2}, "int32")}, nil, "holds integers")
+    refused({["a.weight"] = rnn.zeros {2, 3, 4, 5}}, nil, "no layer is known")
+    refused({["01.weight"] = rnn.zeros {2}}, nil, "missing 1.weight")
+    local NAMES = {"weight", "bias", "weight_ih_l0", "weight_hh_l0",
+                   "weight_hr_l0", "weight_ih", "weight_hh", "head.weight",
+                   "tail.0.0.weight", "tail.0.1.weight", "in_proj_weight",
+                   "out_proj.weight", "k_proj_weight", "v_proj_weight",
+                   "running_mean", "running_var", "x"}
+    rnn.seed(5)
+    local function below(n) return math.floor(rnn.random() * n) end
+    local found = 0
+    for _ = 1, 3000 do
+      local tensors = {}
+      for _ = 1, 1 + below(4) do
+        local shape = {}
+        for k = 1, below(4) do shape[k] = below(5) end
+        local path = ({"", "a.", "a.b."})[1 + below(3)]
+        tensors[path .. NAMES[1 + below(#NAMES)]] = rnn.zeros(shape)
+      end
+      local m, wrong, code = rnn.torch.import(tensors)
+      assert(m or type(wrong) == "string" and code == "EFORMAT")
+      if m then found = found + 1 end
+    end
+    assert.truthy(found > 100)
+  end)
+
   it("takes options as texts, too", function()
     local m = assert(rnn.torch.import(lstm, {options = {
       batch_first = "true", dropout = "0.5"}}))

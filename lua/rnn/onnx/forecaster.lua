@@ -18,6 +18,8 @@ local layers = require "rnn.onnx.layers"
 local map = require "rnn.map"
 local recurrent = require "rnn.onnx.recurrent"
 
+local MOST = 4096    -- rows: a graph has matrices of so many times so many
+
 -- {== Scales ==
 
 ---Numbers of one step of scalers, one row (D) for each series, as they are
@@ -268,6 +270,10 @@ end
 return function(g, m)
   local known, R = m:known(), require("rnn.models.forecaster").span(m:known())
   local D, series = known.D, nil
+  if R > MOST or known.horizon > MOST then
+    error({message = ("reads %d rows and forecasts %d, a graph at most %d " ..
+           "each"):format(R, known.horizon, MOST)}, 0)
+  end
   if #known.series > 1 then
     series = g:input("series", "int64", {"N"}, "which series, from 0")
   end
