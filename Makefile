@@ -34,9 +34,9 @@ LUA_LIBS   := $(shell pkg-config --libs $(LUA_PKG) $(EDIT_PKG) 2>/dev/null)
 ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc $(PKG_CFLAGS) -MMD -MP -fPIC \
              -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
              $(WARN) $(CFLAGS_$(VARIANT)) $(if $(NATIVE),-march=native) \
-             $(if $(X86),-DRNLI_X86) $(CFLAGS)
+             $(CFLAGS)
 
-TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
+TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/kernels.c
 ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c src/infer/*.c) src/kernels/level.c \
           src/kernels/unit.c
 PROGRAM := src/bind/main.c src/bind/prompt.c
@@ -44,22 +44,8 @@ BIND   := $(filter-out $(PROGRAM),$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
 
 obj = $(patsubst src/%.c,$(B)/obj/%$(2).o,$(1))
-# kernels, for each instruction set: what the compiler needs to know of it
-X86 := $(filter x86_64%,$(shell $(CC) -dumpmachine))
-KERNEL_CFLAGS      = -ffp-contract=fast -fno-trapping-math
-LEVEL_portable     =
-LEVEL_avx2         = -mavx2 -mfma
-LEVEL_avx512       = $(LEVEL_avx2) -mavx512f -mavx512bw -mavx512dq \
-                     -mavx512vl -mprefer-vector-width=512
-LEVEL_avx512bf16   = $(LEVEL_avx512) -mavx512bf16 -mavx512vnni
-LEVELS  := portable $(if $(X86),avx2 avx512)
-KERNELS := $(foreach l,$(LEVELS),$(foreach t,f32 f64,\
-             product.$l.$t cells.$l.$t) product.$l.bf16 int8.$l.i8) \
-           $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
-
 ENGINE_OBJ = $(call obj,$(ENGINE)) $(call obj,$(TYPED),.f32) \
-             $(call obj,$(TYPED),.f64) \
-             $(KERNELS:%=$(B)/obj/kernels/%.o)
+             $(call obj,$(TYPED),.f64)
 BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
 .PHONY: all
@@ -82,20 +68,6 @@ $(B)/rnnlua: $(ENGINE_OBJ) $(BIND_OBJ) $(call obj,$(PROGRAM))
 $(B)/librnnlua.a: $(ENGINE_OBJ) $(BIND_OBJ)
 	rm -f $@
 	ar rcs $@ $^
-
-# source.level.factor.o
-define kernel
-$(B)/obj/kernels/$(1).o: src/kernels/$(word 1,$(subst ., ,$(1))).c Makefile
-	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(KERNEL_CFLAGS) \
-	  $$(LEVEL_$(word 2,$(subst ., ,$(1)))) \
-	  -DRNLI_LEVEL=$(word 2,$(subst ., ,$(1))) \
-	  -DRNLI_CELLS=$(patsubst avx512bf16,avx512,$(word 2,$(subst ., ,$(1)))) \
-	  -DRNLI_FACTOR=$(word 3,$(subst ., ,$(1))) \
-	  $(if $(filter %.f64,$(1)),-DRNLI_F64) \
-	  $(if $(filter %.bf16,$(1)),-DRNLI_BF16) -c -o $$@ $$<
-endef
-$(foreach k,$(KERNELS),$(eval $(call kernel,$k)))
 
 $(B)/obj/%.f32.o: src/%.c Makefile
 	@mkdir -p $(@D)
