@@ -97,8 +97,15 @@ $(B)/obj/embedded.c: src/bind/embed.lua $(LUASRC) Makefile
 CTEST := $(patsubst tests/c/test_%.c,$(B)/test_%,$(wildcard tests/c/test_*.c))
 
 $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
-	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
+	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $(filter %.c %.o,$^) \
+	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
+
+# the kernels as a host may compile them, to compare bits
+$(B)/test_kernels: $(B)/obj/plain_kernels.o
+$(B)/obj/plain_kernels.o: src/kernels/kernels.c Makefile
+	$(CC) -O2 -Isrc -MMD -MP -DRNLI_INFER -Drnli_kernels_f32=plain_kernels \
+	  -Drnli_pack_gates_f32=plain_pack_gates -c -o $@ $<
 
 .PHONY: check
 check: all $(CTEST)
