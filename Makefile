@@ -31,14 +31,15 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LUA_PKG) $(EDIT_PKG) \
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PKG) $(EDIT_PKG) 2>/dev/null)
 
-ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc $(PKG_CFLAGS) -MMD -MP -fPIC \
-             -fvisibility=hidden -ffp-contract=off -fno-math-errno -pthread \
-             $(WARN) $(CFLAGS_$(VARIANT)) $(if $(NATIVE),-march=native) \
-             $(if $(X86),-DRNLI_X86) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj $(PKG_CFLAGS) \
+             -MMD -MP -fPIC -fvisibility=hidden -ffp-contract=off \
+             -fno-math-errno -pthread $(WARN) $(CFLAGS_$(VARIANT)) \
+             $(if $(NATIVE),-march=native) $(if $(X86),-DRNLI_X86) $(CFLAGS)
 
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
-ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c src/infer/*.c) src/kernels/level.c \
-          src/kernels/unit.c
+ALONE  := src/infer/unicode.c
+ENGINE := $(filter-out $(ALONE),$(wildcard src/core/*.c src/io/*.c \
+          src/text/*.c src/infer/*.c)) src/kernels/level.c src/kernels/unit.c
 PROGRAM := src/bind/main.c src/bind/prompt.c
 BIND   := $(filter-out $(PROGRAM),$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
@@ -109,6 +110,17 @@ $(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# what utf8proc knows as tables, for what goes without it
+$(B)/obj/infer/unicode.o: $(B)/obj/infer/unicode_tables.h
+
+$(B)/obj/infer/unicode_tables.h: $(B)/unicode_tables
+	@mkdir -p $(@D)
+	$< > $@.tmp
+	@mv $@.tmp $@
+
+$(B)/unicode_tables: src/infer/tables/unicode.c $(B)/obj/text/unicode.o
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
+
 # the Lua half, inside the module
 $(B)/obj/embedded.o: $(B)/obj/embedded.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -123,6 +135,8 @@ $(B)/obj/embedded.c: src/bind/embed.lua $(LUASRC) Makefile
 # --- tests ------------------------------------------------------------------
 
 CTEST := $(patsubst tests/c/test_%.c,$(B)/test_%,$(wildcard tests/c/test_*.c))
+
+$(B)/test_unicode: $(B)/obj/infer/unicode_tables.h
 
 $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \

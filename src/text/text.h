@@ -50,12 +50,31 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
   return len;
 }
 
+/* Writes a scalar value; returns how many bytes it has. */
+static inline int rnli_utf8_put (int32_t code, char buf[4]) {
+  if (code < 0x80) {
+    buf[0] = (char)code;
+    return 1;
+  }
+  int len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (int i = len - 1; i > 0; i--) {
+    buf[i] = (char)(0x80 | (code & 0x3F));
+    code >>= 6;
+  }
+  buf[0] = (char)((0xF00 >> len & 0xFF) | code);
+  return len;
+}
+
 /* Is 'code' white space (Unicode's White_Space)? */
 static inline int rnli_is_space (int32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
   return c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
          c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static inline int rnli_is_syllable (int32_t c) {   /* of Hangul */
+  return c >= 0xAC00 && c <= 0xD7A3;
 }
 
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
@@ -77,6 +96,22 @@ static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
 */
 void *rnli_grow (rnl_Context *ctx, void *p, size_t n, size_t need,
                  size_t each, size_t *room, const char *what);
+
+/* A text that is being made. */
+typedef struct rnli_Text {
+  rnl_Context *ctx;
+  char *s;
+  size_t n, room;
+} rnli_Text;
+
+int rnli_text_room (rnli_Text *t, size_t more);   /* for so many bytes more */
+int rnli_text_add (rnli_Text *t, const void *s, size_t n);
+
+/*
+** Hands the text over, ended by a NUL, unless 'status' tells of a failure; the
+** return value is that of both. Then it is let go of, and '*out' is NULL.
+*/
+int rnli_text_end (rnli_Text *t, int status, char **out, size_t *nout);
 
 rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
 
@@ -102,6 +137,9 @@ rnli_Class rnli_utf8_class (int32_t code);
 ** as rnli_utf8_scan gives them.
 */
 size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
+
+/* The 2 or 3 letters of a Hangul syllable, and how many; 0: it is none. */
+int rnli_hangul_parts (int32_t code, int32_t part[3]);
 
 /*
 ** The decimal number that the text at 's', which ends in a NUL, begins with:
