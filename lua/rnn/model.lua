@@ -147,6 +147,18 @@ local function meta_string(key, value)
         :format(key, type(value)), 3)
 end
 
+---What a file of a model has.
+---@param m table model, or a table of name = tensor
+---@return string[] names
+---@return rnn.Tensor[] tensors
+---@return table<string, string> meta that describes the layers
+function model.contents(m)
+  local tensors = kept(m)
+  return tensors.names, tensors,
+         {format = "rnnlua", ["rnnlua.version"] = core.version,
+          ["rnnlua.layers"] = json.encode(layers_of(m))}
+end
+
 ---Saves the parameters of a model, and the running statistics of its layers,
 ---as one safetensors file, under their paths as names. The file is replaced as
 ---a whole or not at all.
@@ -157,16 +169,14 @@ end
 ---@return string? message "path: reason"
 ---@return string? code "EIO" or "EFORMAT"
 function model.save(path, m, meta)
-  local tensors = kept(m)
-  local strings = {format = "rnnlua", ["rnnlua.version"] = core.version,
-                   ["rnnlua.layers"] = json.encode(layers_of(m))}
+  local names, tensors, strings = model.contents(m)
   for key, value in pairs(meta or {}) do
     if type(key) ~= "string" then
       error("save: metadata keys must be strings", 2)
     end
     strings[key] = meta_string(key, value)
   end
-  return core.file_save(path, tensors.names, tensors, strings)
+  return core.file_save(path, names, tensors, strings)
 end
 
 ---The message about a file; where the folder of a run was given in its place,

@@ -1,12 +1,13 @@
 ---Language models one token at a time: `rnn.stepper(model)` packs the weights
----of an embedding, an RNN, LSTM or GRU and an output layer, and steps without
----tape, allocation or BLAS. With precision "full" its numbers are those of
----model:forward.
+---of an embedding, a recurrent layer and an output layer (rnn.pack), and steps
+---without tape, allocation or BLAS. With precision "full" its numbers are those
+---of model:forward.
 local core = require "rnn.core"
+local pack = require "rnn.pack"
 
 ---@class rnn.StepperOptions
----@field precision? "full"|"bf16"|"int8" of the weights and what they are
----multiplied with; default "full". int8 has a scale for each unit
+---@field precision? "full"|"bf16"|"int8" as of rnn.pack, for a model that is
+---not packed
 ---@field streams? integer texts side by side, default 1. What a stream gives
 ---does not depend on the others
 ---@field history? integer ids that each stream remembers, for a penalty;
@@ -49,15 +50,10 @@ local core = require "rnn.core"
 ---@field bytes fun(self): integer bytes of weights that a step reads
 ---@field close fun(self)
 
-local CELLS = {RNN = "rnn", LSTM = "lstm", GRU = "gru"}
-
----Options of recurrent layers that a step knows, or that do not matter to it.
-local STEPS = {
-  num_layers = true, bias = true, batch_first = true, nonlinearity = true,
-  dropout = true, locked_dropout = true, weight_drop = true, precision = true,
-  recompute = true, forget_bias = true, recurrent_init = true,
-  recurrent_gain = true,
-}
+local EMBED = {Embedding = true}
+local NETS = {RNN = true, LSTM = true, GRU = true, ClockworkRNN = true}
+local HEADS = {Linear = true, TiedLinear = true, AdaptiveSoftmax = true,
+               SampledSoftmax = true}
 
 local function class_of(value)
   local class = getmetatable(value)
@@ -77,68 +73,49 @@ local function find(model, what, classes)
   return found, "needs a model with one " .. what
 end
 
----The three layers of a model; nil and what keeps it from being stepped.
-local function layers_of(model)
-  local embed, net, out, wrong
-  embed, wrong = find(model, "Embedding", {Embedding = true})
-  if not embed then return nil, wrong end
-  net, wrong = find(model, "RNN, LSTM or GRU", CELLS)
-  if not net then return nil, wrong end
-  out, wrong = find(model, "Linear", {Linear = true, TiedLinear = true})
-  if not out then return nil, wrong end
-  for name, value in pairs(net.config.options) do
-    local plain = getmetatable(net).kind.options[name]
-    if value ~= plain and not STEPS[name] then
-      return nil, "cannot step through a layer with " .. name
-    end
-  end
-  if embed.weight.dtype ~= "float32" then
-    return nil, "needs a float32 model, got " .. embed.weight.dtype
-  end
-  return {embed = embed, net = net, out = out}
-end
-
----The weight of the output layer, its own or that of the embedding.
-local function output_weight(found)
-  local rows = found.out.config.sizes[2]
-  return found.out.weight or found.embed.weight:slice(1, 1, rows)
-end
-
 local stepper = {}
 
 ---Can rnn.stepper take this model? If not, also the reason.
----@param model table
+---@param model table|rnn.Packed
 ---@return boolean
 ---@return string?
 function stepper.fits(model)
-  local layers, wrong = layers_of(model)
-  return layers ~= nil, wrong
+  if type(model) == "userdata" then return true end
+  local embed, net, out, wrong
+  embed, wrong = find(model, "Embedding", EMBED)
+  if not embed then return false, wrong end
+  net, wrong = find(model, "RNN, LSTM or GRU", NETS)
+  if not net then return false, wrong end
+  out, wrong = find(model, "Linear", HEADS)
+  if not out then return false, wrong end
+  for _, name in ipairs {"bidirectional", "batch_first"} do
+    if net.config.options[name] then
+      return false, "cannot step through a layer with " .. name
+    end
+  end
+  local dtype = embed.weight.dtype
+  return dtype == "float32", "needs a float32 model, got " .. dtype
 end
 
 ---A stepper of a model: a table that has, under any names, one Embedding, one
----RNN, LSTM or GRU and one Linear or TiedLinear, in this order of work. Copies
----the weights.
----@param model table
+---RNN, LSTM, GRU or ClockworkRNN and one layer that scores, in this order of
+---work; or what rnn.pack gives. Copies the weights.
+---@param model table|rnn.Packed
 ---@param o? rnn.StepperOptions
 ---@return rnn.Stepper
 local function new(_, model, o)
   o = o or {}
-  local found, wrong = layers_of(model)
-  if not found then error("stepper: " .. wrong, 2) end
-  local net, layers = found.net, {}
-  for l = 1, net.config.options.num_layers do
-    local suffix = "_l" .. (l - 1)
-    layers[l] = {
-      w_ih = net["weight_ih" .. suffix], w_hh = net["weight_hh" .. suffix],
-      b_ih = net["bias_ih" .. suffix], b_hh = net["bias_hh" .. suffix]}
+  local fits, wrong = stepper.fits(model)
+  if not fits then error("stepper: " .. wrong, 2) end
+  if type(model) == "table" then
+    local parts = {}
+    for name, value in pairs(model) do
+      local class = class_of(value)
+      if EMBED[class] or NETS[class] or HEADS[class] then parts[name] = value end
+    end
+    model = pack(parts, {precision = o.precision})
   end
-  return core.stepper {
-    cell = CELLS[class_of(net)],
-    relu = net.config.options.nonlinearity == "relu",
-    precision = o.precision, streams = o.streams or 1,
-    history = o.history or 64,
-    embed = found.embed.weight, layers = layers,
-    out_w = output_weight(found), out_b = found.out.bias}
+  return core.stepper(model, o.streams or 1, o.history or 64)
 end
 
 return setmetatable(stepper, {__call = new})

@@ -404,6 +404,12 @@ static void take_part (float *data, rnl_Tensor *t) {
 }
 
 
+/* A number of steps, which may come from anywhere. */
+static int64_t steps_done (double x) {
+  return x >= 0 && x < 0x1p53 ? (int64_t)x : 0;
+}
+
+
 /* All is checked before anything is set. */
 static void set_state (lua_State *L, Stepper *h) {
   const rnl_Parts *p = &h->part;
@@ -416,7 +422,7 @@ static void set_state (lua_State *L, Stepper *h) {
     tc = state_field(L, "c", RNL_F32, 3, dim_c);
     if (!tc) luaL_error(L, "stepper: state.c is missing");
   }
-  rnl_Tensor *clock = p->t ? state_field(L, "t", RNL_I32, 1, one) : NULL;
+  rnl_Tensor *clock = p->t ? state_field(L, "t", RNL_F64, 1, one) : NULL;
   rnl_Tensor *logits = state_field(L, "logits", RNL_F32, 2, scores);
   rnl_Tensor *recent = state_field(L, "recent", RNL_I32, 2, ids);
   int32_t none = 0;
@@ -424,7 +430,7 @@ static void set_state (lua_State *L, Stepper *h) {
                                        recent ? rnl_shape(recent)[1] : 0));
   take_part(p->h, th);
   take_part(p->c, tc);
-  if (p->t) *p->t = clock ? *(int32_t *)rnl_data(clock) : 0;
+  if (p->t) *p->t = clock ? steps_done(rnl_get(clock, 0)) : 0;
   for (int n = 0; n < p->streams; n++)
     rnl_state_set_outputs(h->s, n, logits ? (float *)rnl_data(logits) +
                           (size_t)n * (size_t)p->outputs : NULL);
@@ -433,8 +439,7 @@ static void set_state (lua_State *L, Stepper *h) {
 
 static void push_clock (lua_State *L, const rnl_Parts *p) {
   int one[1] = {1};
-  int32_t *to = rnl_data(new_tensor(L, RNL_I32, 1, one));
-  *to = (int32_t)(*p->t & INT_MAX);
+  rnl_set(new_tensor(L, RNL_F64, 1, one), 0, (double)*p->t);
 }
 
 
