@@ -52,11 +52,11 @@ typedef struct rnli_Work {
 */
 void *rnli_work (rnli_Work *w, size_t n, size_t each);
 
-/* Gives all parts back; several blocks become one for the next time. */
+/* Gives all parts back. */
 void rnli_work_reset (rnli_Work *w);
 void rnli_work_free (rnli_Work *w);
 
-/* Gives back what was taken since a mark. */
+/* Gives back what was taken since a mark; blocks of that become one. */
 typedef struct rnli_Mark {
   void *block;
   size_t used;
