@@ -244,25 +244,19 @@ static void run_query (const rnli_Attention *a, const rnli_Memory *memory,
 
 int rnli_attend (const rnl_Model *m, const rnli_Attention *a, rnli_Work *w,
                  const rnli_Memory *memory, const float *x, int R, float *y,
-                 size_t ld, float *weights) {
+                 float *weights) {
   rnli_Mark mark = rnli_work_mark(w);
   const float *query;
-  size_t S = (size_t)memory->S, E = (size_t)a->E;
-  float *p = rnli_floats(w, S, 1), *all = NULL;
-  if (!p) return RNL_ENOMEM;
+  size_t S = (size_t)memory->S, E = (size_t)a->E, F = (size_t)a->F;
+  float *p = rnli_floats(w, S, 1);
+  float *means = a->out.panel ? rnli_floats(w, (size_t)R, F) : y;
+  if (!p || !means) return RNL_ENOMEM;
   int status = project(m, &a->query, w, x, R, &query);
-  if (status == RNL_OK && a->out.panel) {
-    all = rnli_floats(w, (size_t)R, (size_t)a->F);
-    if (!all) return RNL_ENOMEM;
-  }
-  for (int r = 0; status == RNL_OK && r < R; r++) {
-    size_t row = (size_t)r;
-    run_query(a, memory, query + row * E, p,
-              all ? all + row * (size_t)a->F : y + row * ld,
-              weights ? weights + row * S : NULL);
-  }
-  if (status == RNL_OK && all)
-    status = rnli_dense(m, &a->out, w, all, R, y, ld);
+  for (size_t r = 0; status == RNL_OK && r < (size_t)R; r++)
+    run_query(a, memory, query + r * E, p, means + r * F,
+              weights ? weights + r * S : NULL);
+  if (status == RNL_OK && a->out.panel)
+    status = rnli_dense(m, &a->out, w, means, R, y, (size_t)a->C);
   rnli_work_back(w, mark);
   return status;
 }

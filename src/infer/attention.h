@@ -34,12 +34,10 @@ int rnli_attention (rnli_Loader *l, const char *path, int Q, int K,
 int rnli_remember (const rnl_Model *m, const rnli_Attention *a, rnli_Work *w,
                    const float *e, int S, rnli_Memory *memory);
 
-/*
-** R queries x (R,Q) -> y (R,C), its rows 'ld' apart; 'weights' (R,S), the mean
-** of the heads', or NULL.
-*/
+/* R queries x (R,Q) -> y (R,C); 'weights' (R,S), the mean of the heads', or
+** NULL. */
 int rnli_attend (const rnl_Model *m, const rnli_Attention *a, rnli_Work *w,
                  const rnli_Memory *memory, const float *x, int R, float *y,
-                 size_t ld, float *weights);
+                 float *weights);
 
 #endif
