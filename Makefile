@@ -2,6 +2,8 @@
 CC        = cc
 LUA       = lua5.4
 PREFIX    = /usr/local
+LIBDIR    = $(PREFIX)/lib
+LUA_CMOD  = $(LUA_LOOKS)
 VARIANT   = release
 DATA      =
 OPT       = -O3
@@ -18,6 +20,11 @@ EDIT_PKG  = libedit
 
 B := build/$(VARIANT)
 
+# the header that has it is the only place where it is written
+VERSION := $(shell sed -n 's/^.define RNL_VERSION "\(.*\)".*/\1/p' \
+             src/rnl.h $(wildcard src/rnnlua_infer.h))
+ABI     := $(firstword $(subst ., ,$(VERSION)))
+
 WARN = -Wall -Wextra -Wshadow -Wdouble-promotion -Wmissing-prototypes \
        -Wstrict-prototypes -Wpointer-arith -Wconversion -Wvla
 CFLAGS_release = $(OPT)
@@ -31,15 +38,19 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LUA_PKG) $(EDIT_PKG) \
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PKG) $(EDIT_PKG) 2>/dev/null)
 
-ALL_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj $(PKG_CFLAGS) \
-             -MMD -MP -fPIC -fvisibility=hidden -ffp-contract=off \
-             -fno-math-errno -pthread $(WARN) $(CFLAGS_$(VARIANT)) \
-             $(if $(NATIVE),-march=native) $(if $(X86),-DRNLI_X86) $(CFLAGS)
+BASE_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj -MMD -MP \
+              -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
+              $(WARN) \
+              $(CFLAGS_$(VARIANT)) $(if $(NATIVE),-march=native) \
+              $(if $(X86),-DRNLI_X86) $(CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS  = $(PKG_CFLAGS) -pthread $(BASE_CFLAGS)
 
+# what librnnlua_infer has in the place of other files of the engine
+ALONE  := src/infer/alone.c src/infer/unicode.c
 TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
-ALONE  := src/infer/unicode.c
-ENGINE := $(filter-out $(ALONE),$(wildcard src/core/*.c src/io/*.c \
-          src/text/*.c src/infer/*.c)) src/kernels/level.c src/kernels/unit.c
+ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c) \
+          $(filter-out $(ALONE),$(wildcard src/infer/*.c)) \
+          src/kernels/level.c src/kernels/unit.c
 PROGRAM := src/bind/main.c src/bind/prompt.c
 BIND   := $(filter-out $(PROGRAM),$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
@@ -63,32 +74,89 @@ ENGINE_OBJ = $(call obj,$(ENGINE)) $(call obj,$(TYPED),.f32) \
              $(KERNELS:%=$(B)/obj/kernels/%.o)
 BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
+# librnnlua_infer: these files of the engine once more, without Lua, BLAS,
+# utf8proc and threads (RNLI_INFER)
+INFER_TEXT    = apart bpe class cut dates dict normal spell tokenizer units \
+                utf8 vocab words
+INFER_SRC     = src/core/context.c src/core/rng.c src/core/tensor.c \
+                $(addprefix src/io/,header.c source.c json.c decimal.c \
+                  message.c) \
+                $(filter-out src/infer/tensors.c,$(wildcard src/infer/*.c)) \
+                $(INFER_TEXT:%=src/text/%.c) \
+                $(addprefix src/kernels/,level.c select.c unit.c)
+INFER_KERNELS := $(foreach l,$(LEVELS),product.$l.f32 cells.$l.f32 \
+                   product.$l.bf16 int8.$l.i8) \
+                 $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
+INFER_OPT     = -O2
+INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
+                -fdata-sections
+INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o) \
+                $(INFER_KERNELS:%=$(B)/infer/obj/kernels/%.o)
+
+LIBRARIES   := librnnlua $(if $(wildcard src/infer/alone.c),librnnlua_infer)
+SCRIPTS     := $(wildcard scripts/*.lua)
+MAN         := $(B)/share/man/rnnlua.1
+COMPLETIONS := $(B)/share/bash/rnnlua $(B)/share/zsh/_rnnlua \
+               $(B)/share/fish/rnnlua.fish
+
 .PHONY: all
-all: $(B)/rnn.so $(B)/rnnlua $(B)/librnnlua.a
+all: module $(B)/rnnlua $(LIBRARIES:%=$(B)/%.so) $(LIBRARIES:%=$(B)/%.a) \
+     $(MAN) $(COMPLETIONS)
+
+.PHONY: module
+module: $(B)/rnn.so
 
 # without the packages, say which are missing instead of failing to compile
-ifneq ($(filter-out setup demo test clean help lint uninstall,\
+ifneq ($(filter-out setup demo test clean help lint uninstall deb,\
        $(or $(MAKECMDGOALS),all)),)
   ifeq ($(shell scripts/setup.sh --check build >/dev/null 2>&1 && echo ok),)
     $(error $(shell scripts/setup.sh --check build 2>&1))
   endif
 endif
 
-$(B)/rnn.so: $(ENGINE_OBJ) $(BIND_OBJ)
-	$(CC) -shared $(CFLAGS_$(VARIANT)) $(LDFLAGS) -o $@ $^ $(LIBS)
+# a shared library shows what src/exports.txt says, and calls its own
+SHARED = $(CC) -shared $(CFLAGS_$(VARIANT)) $(LDFLAGS) \
+         -Wl,-z,relro,-z,now,-Bsymbolic-functions \
+         -Wl,--version-script=$(filter %.map,$^) -o $@ $(filter %.o,$^)
+SONAME = -Wl,-soname,$(@F:.$(VERSION)=.$(ABI))
+
+$(B)/rnn.so: $(ENGINE_OBJ) $(BIND_OBJ) $(B)/rnn.map
+	$(SHARED) $(LIBS)
 
 $(B)/rnnlua: $(ENGINE_OBJ) $(BIND_OBJ) $(call obj,$(PROGRAM))
 	$(CC) $(CFLAGS_$(VARIANT)) -Wl,-E $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(LIBS)
+
+# Lua's symbols are the host's
+$(B)/librnnlua.so.$(VERSION): $(ENGINE_OBJ) $(BIND_OBJ) $(B)/librnnlua.map
+	$(SHARED) $(SONAME) $(LIBS)
+
+$(B)/librnnlua_infer.so.$(VERSION): $(INFER_OBJ) $(B)/librnnlua_infer.map
+	$(SHARED) $(SONAME) -Wl,-z,defs,--gc-sections -lm
+
+$(LIBRARIES:%=$(B)/%.so.$(ABI)): %.so.$(ABI): %.so.$(VERSION)
+	ln -sf $(<F) $@
+
+$(LIBRARIES:%=$(B)/%.so): %.so: %.so.$(ABI)
+	ln -sf $(<F) $@
 
 $(B)/librnnlua.a: $(ENGINE_OBJ) $(BIND_OBJ)
 	rm -f $@
 	ar rcs $@ $^
 
-# source.level.factor.o
+$(B)/librnnlua_infer.a: $(INFER_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+
+$(B)/%.map: src/exports.lua src/exports.txt Makefile
+	@mkdir -p $(@D)
+	$(LUA) src/exports.lua src/exports.txt $* $(ABI) > $@.tmp
+	@mv $@.tmp $@
+
+# source.level.factor.o in a folder, with the flags of a variable
 define kernel
-$(B)/obj/kernels/$(1).o: src/kernels/$(word 1,$(subst ., ,$(1))).c Makefile
+$(2)/kernels/$(1).o: src/kernels/$(word 1,$(subst ., ,$(1))).c Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(KERNEL_CFLAGS) \
+	$$(CC) $$($(3)) $$(KERNEL_CFLAGS) \
 	  $$(LEVEL_$(word 2,$(subst ., ,$(1)))) \
 	  -DRNLI_LEVEL=$(word 2,$(subst ., ,$(1))) \
 	  -DRNLI_CELLS=$(patsubst avx512bf16,avx512,$(word 2,$(subst ., ,$(1)))) \
@@ -96,7 +164,16 @@ $(B)/obj/kernels/$(1).o: src/kernels/$(word 1,$(subst ., ,$(1))).c Makefile
 	  $(if $(filter %.f64,$(1)),-DRNLI_F64) \
 	  $(if $(filter %.bf16,$(1)),-DRNLI_BF16) -c -o $$@ $$<
 endef
-$(foreach k,$(KERNELS),$(eval $(call kernel,$k)))
+$(foreach k,$(KERNELS),$(eval $(call kernel,$k,$(B)/obj,ALL_CFLAGS)))
+$(foreach k,$(INFER_KERNELS),\
+  $(eval $(call kernel,$k,$(B)/infer/obj,INFER_CFLAGS)))
+
+$(B)/infer/obj/infer/unicode.o: $(B)/obj/infer/unicode_tables.h
+
+$(B)/infer/obj/%.o: OPT = $(INFER_OPT)
+$(B)/infer/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(INFER_CFLAGS) -c -o $@ $<
 
 $(B)/obj/%.f32.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -130,6 +207,19 @@ $(B)/obj/embedded.c: src/bind/embed.lua $(LUASRC) Makefile
 	$(LUA) src/bind/embed.lua $(LUASRC) > $@.tmp
 	@mv $@.tmp $@
 
+# what the program and its scripts say of themselves
+$(MAN): $(B)/rnnlua scripts/packaging/rnnlua.1.in scripts/packaging/man.lua \
+        $(SCRIPTS)
+	@mkdir -p $(@D)
+	$(B)/rnnlua --help | \
+	  $(B)/rnnlua scripts/packaging/man.lua $(filter %.in,$^) > $@.tmp
+	@mv $@.tmp $@
+
+$(COMPLETIONS): $(B)/rnnlua $(SCRIPTS)
+	@mkdir -p $(@D)
+	$(B)/rnnlua scripts/completion.lua $(notdir $(@D)) > $@.tmp
+	@mv $@.tmp $@
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- tests ------------------------------------------------------------------
@@ -142,8 +232,22 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
 
+# programs that run models, for the specs
+INFER_TESTS := $(patsubst tests/c/%.c,$(B)/%,$(wildcard tests/c/infer_*.c))
+
+$(B)/infer_%: tests/c/infer_%.c $(B)/librnnlua_infer.a
+	$(CC) -std=c99 -pedantic -Isrc $(filter-out -Wvla,$(WARN)) \
+	  $(CFLAGS_$(VARIANT)) -o $@ $< $(B)/librnnlua_infer.a -lm
+
+# what specs compare the Lua half with, the second one without utf8proc
+TEXT_TOOLS = $(B)/text_tool $(B)/text_tool_alone
+
+$(B)/text_tool_alone: $(B)/obj/infer/unicode.o
+$(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.a,$^) $(B)/librnnlua.a $(LIBS)
+
 .PHONY: check
-check: all $(CTEST)
+check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS)
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test
@@ -198,27 +302,105 @@ results:
 	@$(B)/rnnlua scripts/bench/results.lua $(RESULTS) \
 	  $(if $(CORPORA),--corpora '$(CORPORA)')
 
-LUA_CDIR  = $(DESTDIR)$(PREFIX)/lib/lua/5.4
-SHARE     = $(DESTDIR)$(PREFIX)/share/rnnlua
-INSTALLED = $(DESTDIR)$(PREFIX)/bin/rnnlua $(LUA_CDIR)/rnn.so \
-            $(DESTDIR)$(PREFIX)/lib/librnnlua.a \
-            $(DESTDIR)$(PREFIX)/include/rnl.h \
-            $(DESTDIR)$(PREFIX)/include/rnnlua.h
+# --- installing -------------------------------------------------------------
+
+# where the Lua of a prefix looks for modules in C
+lua_var   = $(shell pkg-config --variable=$(1) $(LUA_PKG) 2>/dev/null)
+LUA_LOOKS = $(or $(if $(filter $(PREFIX),$(call lua_var,prefix)),$(call \
+              lua_var,INSTALL_CMOD)),$(PREFIX)/lib/lua/5.4)
+
+# name: the folder AT_name gets the files PUT_name
+PLACES      = bin cmod lib archive include share scripts types doc man bash \
+              zsh fish
+SHARE       = $(PREFIX)/share
+AT_bin      = $(PREFIX)/bin
+PUT_bin     = $(B)/rnnlua
+AT_cmod     = $(LUA_CMOD)
+PUT_cmod    = $(B)/rnn.so
+AT_lib      = $(LIBDIR)
+PUT_lib     = $(LIBRARIES:%=$(B)/%.so.$(VERSION))
+AT_archive  = $(LIBDIR)
+PUT_archive = $(LIBRARIES:%=$(B)/%.a)
+AT_include  = $(PREFIX)/include
+PUT_include = src/rnl.h src/rnnlua.h $(wildcard src/rnnlua_infer.h)
+AT_share    = $(SHARE)/rnnlua
+PUT_share   = $(AMALGAM)
+AT_scripts  = $(SHARE)/rnnlua/scripts
+PUT_scripts = $(SCRIPTS)
+AT_types    = $(SHARE)/rnnlua/types
+PUT_types   = $(wildcard lua/types/*.lua)
+AT_doc      = $(SHARE)/doc/rnnlua
+PUT_doc     = README.md LICENSE
+AT_man      = $(SHARE)/man/man1
+PUT_man     = $(MAN)
+AT_bash     = $(SHARE)/bash-completion/completions
+PUT_bash    = $(filter %/rnnlua,$(COMPLETIONS))
+AT_zsh      = $(SHARE)/zsh/site-functions
+PUT_zsh     = $(filter %/_rnnlua,$(COMPLETIONS))
+AT_fish     = $(SHARE)/fish/vendor_completions.d
+PUT_fish    = $(filter %.fish,$(COMPLETIONS))
+# folders of our own: gone when nothing is left in them
+OURS        = scripts types share doc
+
+# name.so -> name.so.ABI -> name.so.VERSION
+LINKS  = $(LIBRARIES:%=$(B)/%.so.$(ABI)) $(LIBRARIES:%=$(B)/%.so)
+# rnnlua_infer is called rnnlua-infer there
+PC     = $(subst _,-,$(LIBRARIES:lib%=%.pc))
+PC_DIR = $(LIBDIR)/pkgconfig
+PC_SED = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+             -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+             -e 's|@PKGS@|$(PKGS)|'
+
+define put
+$(if $(PUT_$(1)),install -d '$(DESTDIR)$(AT_$(1))')
+$(if $(PUT_$(1)),install -m $(if $(filter bin cmod lib,$(1)),755,644) \
+  $(PUT_$(1)) '$(DESTDIR)$(AT_$(1))')
+
+endef
+
+define put_pc
+$(PC_SED) scripts/packaging/$(1).in | \
+  install -m 644 /dev/stdin '$(DESTDIR)$(PC_DIR)/$(1)'
+
+endef
+
+# the files $(2) of the folder $(1)
+define take
+rm -f $(patsubst %,'$(DESTDIR)$(1)/%',$(2))
+
+endef
 
 .PHONY: install
 install: all
-	install -d $(dir $(INSTALLED)) $(SHARE)/scripts $(SHARE)/types
-	install -m 755 $(B)/rnnlua $(DESTDIR)$(PREFIX)/bin/rnnlua
-	install -m 755 $(B)/rnn.so $(LUA_CDIR)/rnn.so
-	install -m 644 $(B)/librnnlua.a $(DESTDIR)$(PREFIX)/lib/librnnlua.a
-	install -m 644 src/rnl.h src/rnnlua.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 scripts/*.lua $(SHARE)/scripts
-	install -m 644 lua/types/*.lua $(SHARE)/types
+	$(foreach p,$(PLACES),$(call put,$p))
+	cp -P $(LINKS) '$(DESTDIR)$(LIBDIR)'
+	install -d '$(DESTDIR)$(PC_DIR)'
+	$(foreach p,$(PC),$(call put_pc,$p))
+
+.PHONY: install-module
+install-module: module
+	$(call put,cmod)
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(INSTALLED)
-	rm -rf $(SHARE)
+	$(foreach p,$(PLACES),$(call take,$(AT_$p),$(notdir $(PUT_$p))))
+	$(call take,$(LIBDIR),$(notdir $(LINKS)))
+	$(call take,$(PC_DIR),$(PC))
+	rmdir $(foreach p,$(OURS),'$(DESTDIR)$(AT_$p)') 2>/dev/null || :
+
+# Debian's packages, in build/deb; the tests are those of the tree they are of
+DEB := build/deb/rnnlua-$(VERSION)
+
+.PHONY: deb
+deb:
+	@scripts/setup.sh deb
+	rm -rf build/deb
+	mkdir -p $(DEB)
+	cp -R src lua scripts tests corpora Makefile README.md LICENSE $(DEB)
+	cp -R scripts/packaging/debian $(DEB)
+	cd $(DEB) && DEB_BUILD_OPTIONS=nocheck \
+	  dpkg-buildpackage -us -uc -b -Pnocheck -jauto
+	lintian build/deb/*.changes
 
 .PHONY: clean
 clean:
@@ -236,5 +418,7 @@ help:
 	@echo 'make soak       many random stops of training runs'
 	@echo 'make lint       style and layering'
 	@echo 'make install    into PREFIX ($(PREFIX)); uninstall removes it'
+	@echo 'make deb        packages for Debian, in build/deb'
 	@echo 'make setup      install missing packages   make clean'
-	@echo 'knobs: CC CFLAGS LUA PREFIX DESTDIR VARIANT=release|asan|debug NATIVE=1'
+	@echo 'knobs: CC CFLAGS LUA VARIANT=release|asan|debug NATIVE=1'
+	@echo '       PREFIX DESTDIR LIBDIR LUA_CMOD (where Lua looks for rnn.so)'

@@ -3,7 +3,6 @@
 ---Usage: rnnlua completion.lua bash|zsh|fish|man [SCRIPT]   (--help)
 local rnn = require "rnn"
 local cli = require "rnn.cli"
-local lfs = require "lfs"
 
 local opts = cli.parse(arg, {
   name = "completion.lua", usage = "bash|zsh|fish|man [SCRIPT]",
@@ -29,20 +28,8 @@ local function spec_of(name)
   return spec
 end
 
----Option tables of all scripts that have one, by name.
-local function all_specs()
-  local specs = {}
-  for name in lfs.dir(folder) do
-    local spec = name:find "%.lua$" and name ~= "completion.lua" and
-                 cli.spec_of(folder .. "/" .. name)
-    specs[#specs + 1] = spec or nil
-  end
-  table.sort(specs, function(a, b) return a.name < b.name end)
-  return specs
-end
-
 if opts.kind ~= "man" then
-  io.stdout:write(cli.completion(opts.kind, all_specs()))
+  io.stdout:write(cli.completion(opts.kind, cli.specs(folder)))
 elseif opts.script then
   io.stdout:write(cli.man(spec_of(opts.script), rnn._VERSION:match "%S+$"))
 else

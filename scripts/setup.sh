@@ -1,7 +1,7 @@
 #!/bin/sh
-# setup.sh WHAT... - sees that the packages for WHAT (build, test, demo, lint)
-# are there. On Debian-like systems the missing ones are installed, as root or
-# by sudo; elsewhere they are named and the exit status is 1. What is only
+# setup.sh WHAT... - sees that the packages for WHAT (build, test, demo, lint,
+# deb) are there. On Debian-like systems the missing ones are installed, as root
+# or by sudo; elsewhere they are named and the exit status is 1. What is only
 # wanted, for tests that are skipped without it, is installed where that can be
 # done without a question. With --check nothing is installed.
 set -eu
@@ -61,6 +61,13 @@ lint() {
   need lua-check command -v luacheck
 }
 
+deb() {
+  build
+  need dpkg-dev command -v dpkg-buildpackage
+  need debhelper command -v dh
+  need lintian command -v lintian
+}
+
 for what in "$@"; do
   case $what in
     --check) check=1 ;;
@@ -68,7 +75,8 @@ for what in "$@"; do
     test) tests ;;
     demo) demo ;;
     lint) lint ;;
-    *) echo "setup.sh: unknown '$what' (build, test, demo, lint)" >&2
+    deb) deb ;;
+    *) echo "setup.sh: unknown '$what' (build, test, demo, lint, deb)" >&2
        exit 2 ;;
   esac
 done

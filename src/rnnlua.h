@@ -9,13 +9,13 @@
 #ifndef RNNLUA_H
 #define RNNLUA_H
 
-#include <lua.h>
-
 #include "rnl.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include <lua.h>   /* here, as in lua.hpp: it has no extern "C" of its own */
 
 /* Pushes the module table of require "rnn"; the Lua half is inside. */
 RNL_API int luaopen_rnn (lua_State *L);

@@ -503,10 +503,14 @@ end
 -- {== Manual pages ==
 
 ---Text in troff: no line of it is a request, no word an escape.
-local function troff(text)
+---@param text string
+---@return string
+function cli.troff(text)
   return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1")
           :gsub("\n([.'])", "\n\\&%1"))
 end
+
+local troff = cli.troff
 
 local function man_option(add, spec, option)
   local name = option.positional and option[1] or "--" .. option[1]
@@ -691,6 +695,19 @@ function cli.spec_of(path)
   collecting = nil
   if type(spec) == "table" and spec.name then return spec end
   return nil, path .. ": takes no options"
+end
+
+---The option tables of all scripts in a folder that have one, by name.
+---@param folder string
+---@return table[] specs
+function cli.specs(folder)
+  local lfs, specs = require "lfs", {}
+  for name in lfs.dir(folder) do
+    local spec = name:find "%.lua$" and cli.spec_of(folder .. "/" .. name)
+    specs[#specs + 1] = spec or nil
+  end
+  table.sort(specs, function(a, b) return a.name < b.name end)
+  return specs
 end
 
 -- }==

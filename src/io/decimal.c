@@ -13,7 +13,8 @@
 */
 enum {
   DIGITS = 770,
-  LEAST = -323, MOST = 309,   /* less than 10^(LEAST-1) is 0; 10^MOST, too much */
+  LEAST = -323,   /* what is below 10^(LEAST-1) is 0 */
+  MOST = 309,     /* 10^MOST is infinite */
   WORDS = 200
 };
 

@@ -216,6 +216,7 @@ static int read_meta (rnli_Source *s) {
 
 const char *rnli_source_meta (const rnli_Source *s, const char *key) {
   rnl_Meta wanted = {key, NULL};
+  if (s->nmeta == 0) return NULL;
   const rnl_Meta *m = bsearch(&wanted, s->meta, (size_t)s->nmeta,
                               sizeof *s->meta, by_key);
   return m ? m->value : NULL;

@@ -1,10 +1,13 @@
 /*
 ** test_hostile.c - files that somebody made up, each with its verdict: what
-** the reader takes although it is odd, and what it refuses, with which text.
+** the reader takes although it is odd, and what it refuses, with which text;
+** mutations of a header, and the memory that reading takes.
+** "test_hostile N" tries N mutations.
 */
 #include <math.h>
 #include <sys/stat.h>
 
+#include "io/header.h"
 #include "scratch.h"
 
 /* {== Verdicts =========================================================== */
@@ -428,11 +431,283 @@ static void test_places (void) {
 /* }====================================================================== */
 
 
-int main (void) {
+/* {== Tensors one by one ================================================= */
+
+static const char several[] =
+  "{\"__metadata__\":{\"k\":\"v\",\"a\":\"\"},"
+  "\"z\":" T("F32", "[2]", "[0,8]") "," "\"d\":" T("F64", "[]", "[8,16]") ","
+  "\"h\":" T("F16", "[1,2]", "[16,20]") ",\"b\":" T("BF16", "[1]", "[20,22]")
+  ",\"i\":" T("I32", "[1]", "[22,26]") ",\"e\":" T("F32", "[0]", "[26,26]")
+  "}    ";
+
+enum { HEADER = sizeof several - 1, SEVERAL = 8 + HEADER + 26 };
+
+
+static void make_several (unsigned char p[SEVERAL]) {
+  static const unsigned char data[26] = {
+    0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf,     /* 1, -1 */
+    0, 0, 0, 0, 0, 0, 0xf8, 0x3f,           /* 1.5 */
+    0, 0x3c, 0, 0xc0,                       /* 1, -2 */
+    0x40, 0x40, 7, 0, 0, 0};                /* 3, 7 */
+  memset(p, 0, 8);
+  p[0] = HEADER & 255;
+  p[1] = HEADER >> 8;
+  memcpy(p + 8, several, HEADER);
+  memcpy(p + 8 + HEADER, data, sizeof data);
+}
+
+
+/* A source of these bytes, from a file if 'path' is given. */
+static rnli_Source *source_of (const unsigned char *p, size_t n,
+                               const char *path) {
+  rnli_Source *s = NULL;
+  if (path) spill(path, p, n);
+  int status = path ? rnli_source_open(ctx, path, 0, &s)
+                    : rnli_source_memory(ctx, p, n, "bytes", &s);
+  CHECK_MSG(status == RNL_OK, "%s", rnl_errmsg(ctx));
+  return s;
+}
+
+
+static int floats_fail (rnli_Source *s, const char *name, const char *says) {
+  float x[2];
+  int status = rnli_source_floats(s, rnli_source_find(s, name), x);
+  return status == RNL_EFORMAT && strstr(rnl_errmsg(ctx), says);
+}
+
+
+static void test_source (const char *path) {
+  static const struct { const char *name; float want[2]; size_t n; } has[] = {
+    {"z", {1, -1}, 2}, {"b", {3}, 1}, {"h", {1, -2}, 2}, {"d", {1.5f}, 1},
+    {"e", {0}, 0}};
+  unsigned char p[SEVERAL];
+  make_several(p);
+  rnli_Source *s = source_of(p, sizeof p, path);
+  CHECK(s->n == 6 && s->nmeta == 2 && !rnli_source_find(s, "zz"));
+  CHECK(strcmp(rnli_source_meta(s, "k"), "v") == 0 && !rnli_source_meta(s, ""));
+  for (size_t i = 0; i < sizeof has / sizeof *has; i++) {   /* in any order */
+    float x[2] = {0};
+    const rnli_Stored *t = rnli_source_find(s, has[i].name);
+    CHECK(t && t->count == has[i].n);
+    CHECK(rnli_source_floats(s, t, x) == RNL_OK);
+    CHECK_MSG(memcmp(x, has[i].want, sizeof x) == 0, "%s", has[i].name);
+  }
+  CHECK(floats_fail(s, "i", "tensor 'i' holds integers (I32)"));
+  CHECK(rnli_source_check(s) == RNL_OK);
+  rnli_source_shut(s);
+  CHECK(strcmp(s->stored[0].name, "z") == 0);
+  rnli_source_close(s);
+  p[8 + HEADER + 6] = p[8 + HEADER + 7] = 0xff;   /* NaN */
+  p[8 + HEADER + 15] = 0x7f;                      /* 2^1017, nearly */
+  p[8 + HEADER + 17] = 0x7c;                      /* infinite */
+  s = source_of(p, sizeof p, path);
+  CHECK(floats_fail(s, "z", "tensor 'z': its number 1 is not finite"));
+  CHECK(floats_fail(s, "d", "tensor 'd': its number 0 is not finite"));
+  CHECK(floats_fail(s, "h", "tensor 'h': its number 0 is not finite"));
+  CHECK(rnli_source_check(s) == RNL_OK);
+  rnli_source_close(s);
+}
+
+
+/* A digest is compared piece by piece; one bit anywhere shows. */
+static void test_digest (void) {
+  static const int dim[] = {50001};
+  rnl_Named t = {"w", NULL};
+  rnli_Source *s;
+  CHECK(rnl_tensor_new(ctx, RNL_F32, 1, dim, &t.tensor) == RNL_OK);
+  CHECK(rnl_file_save(ctx, at("case"), &t, 1, NULL, 0) == RNL_OK);
+  Bytes b = slurp(at("case"));
+  for (int k = 0; k < 20; k++) {
+    size_t i = k < 4 ? b.n - 1 - (size_t)k
+                     : b.n - 1 - rnl_rng_next(rnl_rng(ctx)) % 200004;
+    b.p[i] ^= 1;
+    s = source_of(b.p, b.n, NULL);
+    CHECK(rnli_source_check(s) == RNL_EFORMAT);
+    CHECK(strstr(rnl_errmsg(ctx), "bytes: is damaged"));
+    rnli_source_close(s);
+    b.p[i] ^= 1;
+  }
+  s = source_of(b.p, b.n, NULL);
+  CHECK(rnli_source_check(s) == RNL_OK);
+  rnli_source_close(s);
+  rnl_release(t.tensor);
+  free(b.p);
+}
+
+
+/* A file that shrinks, or is too large for who asks. */
+static void test_shrinks (void) {
+  unsigned char p[SEVERAL];
+  float x[2];
+  make_several(p);
+  rnli_Source *s = source_of(p, sizeof p, at("case"));
+  CHECK(truncate(at("case"), 8 + HEADER + 7) == 0);
+  CHECK(rnli_source_floats(s, rnli_source_find(s, "z"), x) == RNL_EFORMAT);
+  CHECK(strstr(rnl_errmsg(ctx), "truncated"));
+  CHECK(rnli_source_check(s) == RNL_EFORMAT);
+  rnli_source_close(s);
+  spill(at("case"), p, sizeof p);
+  CHECK(rnli_source_open(ctx, at("case"), sizeof p - 1, &s) == RNL_EFORMAT);
+  CHECK(!s && strstr(rnl_errmsg(ctx), "at most"));
+  CHECK(rnli_source_open(ctx, at("case"), sizeof p, &s) == RNL_OK);
+  rnli_source_close(s);
+  unlink(at("case"));
+}
+
+/* }====================================================================== */
+
+/* {== Mutations and memory =============================================== */
+
+/* What a context has asked its allocator for. */
+typedef struct Heap {
+  size_t live, peak;
+} Heap;
+
+
+static void *heap_alloc (void *ud, void *p, size_t osize, size_t nsize) {
+  Heap *h = ud;
+  if (nsize == 0) {
+    if (p) h->live -= osize;
+    free(p);
+    return NULL;
+  }
+  h->live += nsize;
+  if (h->live > h->peak) h->peak = h->live;
+  return malloc(nsize);
+}
+
+
+/* Reads all there is in a file in memory; 'peak' is what that takes. */
+static int read_whole (rnl_Context *counted, Heap *h, const void *p, size_t n,
+                       size_t *peak) {
+  rnli_Source *s;
+  float x[64];
+  rnl_trim(counted);
+  size_t before = h->peak = h->live;
+  int status = rnli_source_memory(counted, p, n, "bytes", &s);
+  for (int i = 0; status == RNL_OK && i < s->n; i++)
+    if (s->stored[i].type->dtype != RNL_I32 && s->stored[i].count <= 64)
+      (void)rnli_source_floats(s, &s->stored[i], x);
+  if (status == RNL_OK) status = rnli_source_check(s);
+  rnli_source_close(s);
+  rnl_trim(counted);
+  CHECK(h->live == before);
+  *peak = h->peak - before;
+  return status;
+}
+
+
+/* A random edit of the header, from places of it to pieces of the grammar. */
+static void edit (unsigned char *p) {
+  static const char *const word[] = {
+    "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "0", "-1",
+    "4294967296", "18446744073709551615", "\"dtype\"", "\"shape\"", "\"F32\"",
+    "\"I64\"", "\"U8\"", "\"F16\"", "\"data_offsets\"", "\"__metadata__\"",
+    "[0,0]", "[[[[", "{}", " ", "1e3", "null", "\"\":{},"};
+  rnl_Rng *g = rnl_rng(ctx);
+  size_t i = rnl_rng_next(g) % HEADER, k = rnl_rng_next(g) % 24;
+  size_t from = rnl_rng_next(g) % HEADER;
+  const char *w = word[rnl_rng_next(g) % (sizeof word / sizeof *word)];
+  switch (rnl_rng_next(g) % 4) {
+    case 0: p[i] = (unsigned char)rnl_rng_next(g); return;
+    case 1: p[i] ^= (unsigned char)(1u << rnl_rng_next(g) % 8); return;
+    case 2:   /* a piece of it elsewhere */
+      if (i + k <= HEADER && from + k <= HEADER) memmove(p + i, p + from, k);
+      return;
+    default:
+      if (strlen(w) <= HEADER - i) memcpy(p + i, w, strlen(w));
+  }
+}
+
+
+static void test_mutations (rnl_Context *counted, Heap *h, long times) {
+  unsigned char p[SEVERAL];
+  long taken = 0;
+  for (long i = 0; i < times; i++) {
+    size_t peak;
+    make_several(p);
+    for (uint64_t k = rnl_rng_next(rnl_rng(ctx)) % 3 + 1; k > 0; k--)
+      edit(p + 8);
+    int status = read_whole(counted, h, p, sizeof p, &peak);
+    CHECK_MSG(status == RNL_OK || status == RNL_EFORMAT, "%ld", i);
+    CHECK_MSG(peak <= 2 * sizeof p + (72 << 10), "%ld: %zu", i, peak);
+    taken += status == RNL_OK;
+  }
+  CHECK_MSG(taken > times / 100, "%ld of %ld", taken, times);
+}
+
+
+/* Headers that are dense in one thing take so many times their size. */
+static void test_dense (rnl_Context *counted, Heap *h) {
+  static const struct { const char *head, *piece, *tail; } dense[] = {
+    {"{", "\"%05d\":" T("F32", "[]", "[0,0]") ",", "\"\":0}"},
+    {"{", "\"%05d\":" T("U8", "[1,1,1,1,1,1,1,0]", "[0,0]") ",",
+     "\"x\":" T("U8", "[0]", "[0,0]") "}"},
+    {"{\"__metadata__\":{", "\"%05d\":\"\",", "\"x\":\"\"}}"},
+    {"{\"x\":{\"shape\":[", "%d,", "0]}}"},
+    {"{\"x\":[", "[],", "0]}"}, {"{\"x\":[", "{},", "0]}"},
+    {"{\"x\":\"", "%05d", "\"}"}};
+  enum { N = 40000 };
+  static char p[100 * N];
+  for (size_t k = 0; k < sizeof dense / sizeof *dense; k++) {
+    size_t n = 8 + strlen(dense[k].head), peak;
+    strcpy(p + 8, dense[k].head);
+    for (int i = 0; i < N; i++)
+      n += (size_t)snprintf(p + n, sizeof p - n, dense[k].piece, i);
+    n += (size_t)snprintf(p + n, sizeof p - n, "%s", dense[k].tail);
+    for (int i = 0; i < 8; i++) p[i] = (char)((n - 8) >> 8 * i);
+    (void)read_whole(counted, h, p, n, &peak);
+    CHECK_MSG(peak <= 12 * n + (72 << 10), "%s: %.1f", dense[k].piece,
+              (double)peak / (double)n);
+  }
+}
+
+
+static void test_memory (long times) {
+  Heap h = {0};
+  rnl_Context *counted;
+  CHECK(rnl_context_new(heap_alloc, &h, &counted) == RNL_OK);
+  test_dense(counted, &h);
+  test_mutations(counted, &h, times);
+  rnl_context_release(counted);
+  CHECK(h.live == 0);
+}
+
+
+/* Every request for memory fails, once or ever after. */
+static void test_no_memory (int forever) {
+  unsigned char p[SEVERAL];
+  make_several(p);
+  int status = RNL_ENOMEM;
+  uint64_t k;
+  for (k = 1; status == RNL_ENOMEM && k < 100; k++) {
+    rnli_Source *s;
+    size_t before = live();
+    rnl_fail_alloc(ctx, k, forever);
+    status = rnli_source_memory(ctx, p, sizeof p, "bytes", &s);
+    rnl_fail_alloc(ctx, 0, 0);
+    CHECK(status == RNL_OK || (!s && live() == before));
+    CHECK(status == RNL_OK || strstr(rnl_errmsg(ctx), "not enough memory"));
+    rnli_source_close(s);
+  }
+  CHECK(status == RNL_OK && k > 5);
+}
+
+/* }====================================================================== */
+
+
+int main (int argc, char **argv) {
   if (!scratch_begin()) return 1;
   test_hostile();
   test_converted();
   test_long_conversion();
   test_places();
+  test_source(NULL);
+  test_source(at("case"));
+  test_digest();
+  test_shrinks();
+  test_no_memory(0);
+  test_no_memory(1);
+  test_memory(argc > 1 ? atol(argv[1]) : 200000);
   return scratch_end("hostile");
 }

@@ -1,0 +1,159 @@
+---Makes one C file of many: amalgamate.lua FOLDERS FILE.c... > rnnlua_infer.c
+---FOLDERS, with ':' between them, is where #include "..." is looked up. A header
+---with a guard goes in once, other files where they are included. What a source
+---has for itself - static functions, types, macros - gets its name behind it, so
+---that two may use the same one; the public header stays beside.
+
+local PUBLIC = "rnnlua_infer.h"
+
+local folders = {}
+for folder in arg[1]:gmatch "[^:]+" do folders[#folders + 1] = folder end
+
+local function read(name)
+  for _, folder in ipairs(folders) do
+    local file <close> = io.open(folder .. "/" .. name, "rb")
+    if file then return file:read "a" end
+  end
+  error("amalgamate: there is no " .. name)
+end
+
+-- {== What a source has for itself ==
+
+local KEYWORDS = {}
+for word in ("if for while return sizeof switch static const struct"):gmatch
+            "%a+" do
+  KEYWORDS[word] = true
+end
+
+---The code without comments and strings, line for line.
+local function bare(text)
+  return (text:gsub("/%*.-%*/", function(s) return s:gsub("[^\n]", " ") end)
+              :gsub('"[^"\n]*"', '""'))
+end
+
+---Names that a source declares at its outermost level and shares with nobody.
+local function own_names(text)
+  local names, list = {}, {}
+  local function add(name)
+    if name and not names[name] and not KEYWORDS[name] then
+      names[name] = true
+      list[#list + 1] = name
+    end
+  end
+  local code = "\n" .. bare(text)
+  for line in code:gmatch "\n(static [^\n]*)" do
+    add(line:match "([%w_]+) ?%(%*?[^)]*" or nil)
+    if not line:find "%(" then add(line:match "([%w_]+)%s*[%[=;]") end
+    add(line:match "%(%*([%w_]+) %(")
+  end
+  for line in code:gmatch "\nRNLI_%u+ static ([^\n]*)" do
+    add(line:match "([%w_]+) ?%(")
+  end
+  for line in code:gmatch "\nRNLI_INLINE ([^\n]*)" do
+    add(line:match "([%w_]+) ?%(")
+  end
+  for tag in code:gmatch "\ntypedef %a+ ([%w_]+) {" do add(tag) end
+  for name in code:gmatch "\n} ([%w_]+);" do add(name) end
+  for name in code:gmatch "\ntypedef [^\n{]- %*?([%w_]+) ?%([^\n]*%);" do
+    add(name)
+  end
+  for body in code:gmatch "\nenum {(.-)}" do
+    for name in body:gmatch "([%u%d_]+)%s*[=,\n}]" do
+      if name:find "%a" then add(name) end
+    end
+    add(body:match "([%u%d_]+)%s*$")
+  end
+  return list
+end
+
+---Macros that a source defines.
+local function macros_of(text)
+  local list = {}
+  for name in ("\n" .. text):gmatch "\n#define ([%w_]+)" do
+    list[#list + 1] = name
+  end
+  return list
+end
+
+-- }==
+
+-- {== Putting together ==
+
+local seen, system = {}, {}
+local expand
+
+local function guarded(text)
+  return bare(text):find "^%s*#ifndef ([%w_]+)\n#define %1"
+end
+
+local function include(name)
+  if name == PUBLIC then
+    return seen[name] and "" or '#include "' .. PUBLIC .. '"\n'
+  end
+  local text = read(name)
+  if guarded(text) then
+    if seen[name] then return "" end
+    seen[name] = true
+  end
+  return expand(text)
+end
+
+---A text with what it includes; system headers once, where they are.
+function expand(text)
+  return (text:gsub("([^\n]*)\n", function(line)
+    local name = line:match '^#include "([^"]+)"'
+    if name then return include(name) end
+    local header = line:match "^#include (<[^>]+>)"
+    if header then
+      if system[header] then return "" end
+      system[header] = true
+    end
+    return line .. "\n"
+  end))
+end
+
+---A source, its own names made different from those of others.
+local function source(path)
+  local text = read(path)
+  local stem = path:match "([^/]+)%.c$"
+  local before, after = {}, {}
+  -- headers first: names of their own must not be changed
+  local headers = {}
+  text = text:gsub("([^\n]*)\n", function(line)
+    local name = line:match '^#include "([^"]+)"'
+    if name and name:find "%.h$" and guarded(read(name)) or
+       name == PUBLIC or line:find "^#include <" then
+      headers[#headers + 1] = expand(line .. "\n")
+      return ""
+    end
+    return line .. "\n"
+  end)
+  for _, name in ipairs(own_names(text)) do
+    before[#before + 1] = ("#define %s %s_%s\n"):format(name, name, stem)
+    after[#after + 1] = "#undef " .. name .. "\n"
+  end
+  for _, name in ipairs(macros_of(text)) do
+    after[#after + 1] = "#undef " .. name .. "\n"
+  end
+  return table.concat {
+    ("/* {== %s %s */\n\n"):format(path, ("="):rep(math.max(1, 66 - #path))),
+    table.concat(headers), table.concat(before), expand(text),
+    table.concat(after), "\n/* }== */\n\n"}
+end
+
+local parts = {}
+for i = 2, #arg do parts[#parts + 1] = source(arg[i]) end
+local version = read(PUBLIC):match '#define RNL_VERSION "([^"]+)"'
+io.write(([[
+/*
+** rnnlua_infer.c %s - trained models inside C programs: see rnnlua_infer.h. Made
+** of the sources of rnnlua. Compile it with any C11 compiler and link with -lm:
+**     cc -O2 -c rnnlua_infer.c
+*/
+#define _DEFAULT_SOURCE
+#define RNLI_INFER
+
+]]):format(version), table.concat(parts))
+assert(io.stdout:flush())
+
+-- }==
