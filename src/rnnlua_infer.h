@@ -204,6 +204,7 @@ typedef struct rnl_Sizes {
   int ids;               /* V: tokens that are read */
   int outputs;           /* U: scores, or numbers, that come of a step */
   int labels;            /* of taggers and classifiers */
+  int columns;           /* of a tagger beside the words; channels of series */
   size_t step_bytes;     /* of weights that a step reads */
   size_t bytes;          /* of memory that the model takes */
 } rnl_Sizes;
@@ -212,6 +213,12 @@ RNL_API void rnl_model_sizes (const rnl_Model *model, rnl_Sizes *out);
 
 /* The name of a label, or of a tag; NULL beyond the last. */
 RNL_API const char *rnl_model_label (const rnl_Model *model, int i);
+
+/*
+** The name of a column: of a tagger, which one of the training data it was, as
+** scripts/tag.lua counts them; of series, that of the channel.
+*/
+RNL_API const char *rnl_model_column (const rnl_Model *model, int i);
 
 /* }====================================================================== */
 
@@ -320,6 +327,60 @@ RNL_API int rnl_state_prime (rnl_State *s, const char *text, size_t n);
 */
 RNL_API int rnl_state_text (rnl_State *s, const int32_t *ids, size_t T,
                             const char **text, size_t *n);
+
+/* }====================================================================== */
+
+/* {== Labels: taggers, segmenters, classifiers =========================== */
+
+/*
+** Tags n words of a sentence (n >= 0), UTF-8 without NUL and not empty:
+** tags[i] is the number of a label (rnl_model_label) as the training data have
+** them, all of them decided together. columns[c][i] is what stands in column c
+** beside word i; NULL if the model has none (rnl_Sizes tells how many). Of more
+** than 2000 words so many are read at a time. RNL_ESTATE: the model is no
+** "tagger"; RNL_EARG: a word is empty, or columns are missing; RNL_EDIVERGED:
+** scores are not finite.
+*/
+RNL_API int rnl_state_tag (rnl_State *s, const char *const *words, int n,
+                           const char *const *const *columns, int32_t *tags);
+
+/* A part of a text: bytes from .. to - 1. */
+typedef struct rnl_Span {
+  size_t from, to;
+} rnl_Span;
+
+/*
+** Cuts text into words, kind "segmenter": any bytes will do, those that are no
+** UTF-8 are characters of their own. White space (ASCII's and U+3000) is in no
+** word. The spans are in memory of the state until the next call.
+*/
+RNL_API int rnl_state_segment (rnl_State *s, const char *text, size_t n,
+                               const rnl_Span **spans, size_t *count);
+
+/*
+** Words of the user that a segmenter never cuts, from now on, in the place of
+** those before; rnl_state_reset keeps them. They stand in lines "WORD FREQUENCY
+** TAG", of which only the word must be there: of words that overlap the more
+** frequent ones are more likely to be taken. n 0: none. RNL_EFORMAT, with the
+** number of the line, for what is no such line; then those before stay.
+*/
+RNL_API int rnl_state_user_words (rnl_State *s, const char *lines, size_t n);
+
+/*
+** The probability of each label for a text, kind "classifier": p (labels). The
+** text is of bytes as rnl_state_segment takes them. RNL_EARG for a text without
+** a word: nothing, or white space alone; RNL_EDIVERGED: scores are not finite.
+*/
+RNL_API int rnl_state_classify (rnl_State *s, const char *text, size_t n,
+                                float *p);
+
+/*
+** The same for a series of T > 0 steps, kind "seriesclassifier": values
+** (T, columns) in the unit of the data that the model was trained on; NaN
+** stands for one that is missing. RNL_EARG for one that is infinite.
+*/
+RNL_API int rnl_state_classify_series (rnl_State *s, const double *values,
+                                       int T, float *p);
 
 /* }====================================================================== */
 
