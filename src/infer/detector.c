@@ -23,7 +23,7 @@ static int damaged (rnli_Loader *l) {
 /* A finite number; 0 when it is none. */
 static int number (const rnli_Json *x, double *to) {
   if (!x || (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE)) return 0;
-  *to = x->kind == RNLI_INT ? (double)x->i : x->x;
+  *to = rnli_json_number(x);
   return isfinite(*to);
 }
 

@@ -21,11 +21,6 @@ static int is_number (const rnli_Json *x) {
 }
 
 
-static double number_of (const rnli_Json *x) {
-  return x->kind == RNLI_INT ? (double)x->i : x->x;
-}
-
-
 /* An integer of a description, or -1: there is none from least to most. */
 static int integer (const rnli_Json *o, const char *key, int least, int most) {
   const rnli_Json *x = rnli_json_get(o, key);
@@ -110,9 +105,9 @@ static int read_spread (rnli_Loader *l, const rnli_Json *o, const char *key,
   if (!to) return RNL_ENOMEM;
   *out = to;
   for (const rnli_Json *x = list->first; x; x = x->next) {
-    if (!is_number(x) || !(number_of(x) > 0) || !isfinite(number_of(x)))
+    if (!is_number(x) || !(rnli_json_number(x) > 0) || !isfinite(rnli_json_number(x)))
       return damaged(l);
-    *to++ = (float)number_of(x);
+    *to++ = (float)rnli_json_number(x);
   }
   return RNL_OK;
 }
@@ -166,7 +161,7 @@ static int read_quantiles (rnli_Loader *l, const rnli_Json *o,
   f->middle = -1;
   for (const rnli_Json *x = list->first; x; x = x->next, f->Q++) {
     if (!is_number(x)) return damaged(l);
-    q[f->Q] = number_of(x);
+    q[f->Q] = rnli_json_number(x);
     if (q[f->Q] == 0.5) f->middle = f->Q;
   }
   if (!are_quantiles(f)) return damaged(l);

@@ -569,7 +569,8 @@ struct rnli_Kind {
 
 extern const rnli_Kind rnli_kind_lm, rnli_kind_net, rnli_kind_tagger,
                        rnli_kind_segmenter, rnli_kind_classifier,
-                       rnli_kind_seriesclassifier;
+                       rnli_kind_seriesclassifier, rnli_kind_seq2seq,
+                       rnli_kind_forecaster, rnli_kind_autoencoder;
 
 /* A model of tensors that are there; 'why' has room for RNL_MAX_ERROR. */
 int rnli_model_make (const rnli_Provider *tensors, void *from,

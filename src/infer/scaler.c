@@ -30,7 +30,7 @@ static int read_numbers (const rnli_Json *list, size_t n, double least,
   if (!list || list->kind != RNLI_LIST || list->n != n) return 0;
   for (const rnli_Json *x = list->first; x; x = x->next, to++) {
     if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
-    *to = x->kind == RNLI_INT ? (double)x->i : x->x;
+    *to = rnli_json_number(x);
     if (!(*to > least) || !isfinite(*to)) return 0;
   }
   return 1;
