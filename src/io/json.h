@@ -52,7 +52,7 @@ static inline double rnli_json_number (const rnli_Json *v) {
   return v->kind == RNLI_INT ? (double)v->i : v->x;
 }
 
-/* The member of an object, or NULL: there is none, or 'v' is no object. */
+/* The member of an object; NULL: there is none, 'v' is no object or NULL. */
 const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key);
 
 #endif
