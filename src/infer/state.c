@@ -51,6 +51,7 @@ int rnl_state_new (rnl_Model *model, const rnl_Streams *o, rnl_State **out) {
                                own ? o->ud : model->ud, &ctx);
   if (status != RNL_OK) return status;
   ctx->level = model->level;
+  rnl_set_threads(ctx, 1);   /* threads are the host's own affair */
   status = rnli_state_new(ctx, model, o, out);
   rnl_context_release(ctx);
   return status;

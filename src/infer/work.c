@@ -16,22 +16,28 @@ enum { HEAD = 64, LEAST = 4096 };
 _Static_assert(sizeof(Head) <= HEAD, "block head fits");
 
 
-static int grow (rnli_Work *w, size_t bytes) {
-  size_t size = rnli_add(bytes > LEAST ? bytes : LEAST, HEAD);
+/* A block that begins with its head; 0 when memory is refused. */
+static int grow (rnli_Work *w, size_t size) {
   char *block = rnli_get(w->ctx, size);
-  if (!block) return rnli_nomem(w->ctx, "work memory", size);
+  if (!block) return 0;
   *(Head *)(void *)block = (Head){w->block, w->used, w->size};
   w->block = block;
   w->used = HEAD;
   w->size = size;
-  return RNL_OK;
+  return 1;
 }
 
 
 void *rnli_work (rnli_Work *w, size_t n, size_t each) {
   size_t bytes = rnli_add(rnli_mul(n, each), 64);
   if (bytes != SIZE_MAX) bytes &= ~(size_t)63;
-  if (bytes > w->size - w->used && grow(w, bytes) != RNL_OK) return NULL;
+  if (bytes > w->size - w->used) {
+    size_t size = rnli_add(bytes > LEAST ? bytes : LEAST, HEAD);
+    if (!grow(w, size)) {
+      rnli_nomem(w->ctx, "work memory", size);
+      return NULL;
+    }
+  }
   char *p = (char *)w->block + w->used;
   w->used += bytes;
   return p;
@@ -70,7 +76,7 @@ void rnli_work_reset (rnli_Work *w) {
     drop(w);
   }
   rnl_trim(w->ctx);
-  if (grow(w, all) != RNL_OK) w->ctx->err[0] = '\0';   /* it was no error */
+  grow(w, all);   /* if not now, then when it is needed */
 }
 
 
