@@ -39,7 +39,8 @@ LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -pthread
 LUA_LIBS   := $(shell pkg-config --libs $(LUA_PKG) $(EDIT_PKG) 2>/dev/null)
 
 BASE_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj -MMD -MP \
-              -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno $(WARN) \
+              -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
+              $(WARN) \
               $(CFLAGS_$(VARIANT)) $(if $(NATIVE),-march=native) \
               $(if $(X86),-DRNLI_X86) $(CPPFLAGS) $(CFLAGS)
 ALL_CFLAGS  = $(PKG_CFLAGS) -pthread $(BASE_CFLAGS)
@@ -75,10 +76,20 @@ BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
 # librnnlua_infer: these files of the engine once more, without Lua, BLAS,
 # utf8proc and threads (RNLI_INFER)
-INFER_SRC     = $(ALONE)
-INFER_KERNELS =
+INFER_TEXT    = apart bpe class cut dates dict normal spell tokenizer units \
+                utf8 vocab words
+INFER_SRC     = src/core/context.c src/core/rng.c src/core/tensor.c \
+                $(addprefix src/io/,header.c source.c json.c decimal.c \
+                  message.c) \
+                $(filter-out src/infer/tensors.c,$(wildcard src/infer/*.c)) \
+                $(INFER_TEXT:%=src/text/%.c) \
+                $(addprefix src/kernels/,level.c select.c unit.c)
+INFER_KERNELS := $(foreach l,$(LEVELS),product.$l.f32 cells.$l.f32 \
+                   product.$l.bf16 int8.$l.i8) \
+                 $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
 INFER_OPT     = -O2
-INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER
+INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
+                -fdata-sections
 INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o) \
                 $(INFER_KERNELS:%=$(B)/infer/obj/kernels/%.o)
 
@@ -120,7 +131,7 @@ $(B)/librnnlua.so.$(VERSION): $(ENGINE_OBJ) $(BIND_OBJ) $(B)/librnnlua.map
 	$(SHARED) $(SONAME) $(LIBS)
 
 $(B)/librnnlua_infer.so.$(VERSION): $(INFER_OBJ) $(B)/librnnlua_infer.map
-	$(SHARED) $(SONAME) -Wl,-z,defs -lm
+	$(SHARED) $(SONAME) -Wl,-z,defs,--gc-sections -lm
 
 $(LIBRARIES:%=$(B)/%.so.$(ABI)): %.so.$(ABI): %.so.$(VERSION)
 	ln -sf $(<F) $@
@@ -156,6 +167,8 @@ endef
 $(foreach k,$(KERNELS),$(eval $(call kernel,$k,$(B)/obj,ALL_CFLAGS)))
 $(foreach k,$(INFER_KERNELS),\
   $(eval $(call kernel,$k,$(B)/infer/obj,INFER_CFLAGS)))
+
+$(B)/infer/obj/infer/unicode.o: $(B)/obj/infer/unicode_tables.h
 
 $(B)/infer/obj/%.o: OPT = $(INFER_OPT)
 $(B)/infer/obj/%.o: src/%.c Makefile
@@ -219,8 +232,15 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
 
+# programs that run models, for the specs
+INFER_TESTS := $(patsubst tests/c/%.c,$(B)/%,$(wildcard tests/c/infer_*.c))
+
+$(B)/infer_%: tests/c/infer_%.c $(B)/librnnlua_infer.a
+	$(CC) -std=c99 -pedantic -Isrc $(filter-out -Wvla,$(WARN)) \
+	  $(CFLAGS_$(VARIANT)) -o $@ $< $(B)/librnnlua_infer.a -lm
+
 .PHONY: check
-check: all $(CTEST)
+check: all $(CTEST) $(INFER_TESTS)
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test

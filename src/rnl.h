@@ -729,7 +729,7 @@ RNL_API int rnl_vocab_scanned (const rnl_Scanner *s, int bytes,
 ** RNL_EFORMAT, naming up to ten of them, if the scanner has seen code points
 ** that are not in the list.
 */
-RNL_API int rnl_vocab_covers (rnl_Vocab *v, const rnl_Scanner *s);
+RNL_API int rnl_vocab_covers (const rnl_Vocab *v, const rnl_Scanner *s);
 
 /* From a list of 'k' code points, ascending; RNL_EFORMAT otherwise. */
 RNL_API int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k,
@@ -746,11 +746,11 @@ RNL_API int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte);
 ** Ids of 's' as an int32 tensor (M). Without 'bytes' a character that is not
 ** in the list is RNL_EFORMAT, naming up to ten of them and where the first is.
 */
-RNL_API int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
+RNL_API int rnl_vocab_encode (const rnl_Vocab *v, const char *s, size_t n,
                               rnl_Tensor **ids);
 
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
-RNL_API int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n,
+RNL_API int rnl_vocab_decode (const rnl_Vocab *v, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
 /*
@@ -816,7 +816,7 @@ RNL_API int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least,
                               int most, rnl_Words **out);
 
 /* Ids of 's' as an int32 tensor (M). */
-RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
+RNL_API int rnl_words_encode (const rnl_Words *w, const char *s, size_t n,
                               rnl_Tensor **ids);
 
 /*
@@ -824,7 +824,7 @@ RNL_API int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
 ** one after "<eos>", which is LF. '*out' as in rnl_utf8_normalise. Ids are
 ** checked.
 */
-RNL_API int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n,
+RNL_API int rnl_words_decode (const rnl_Words *w, const int32_t *id, size_t n,
                               char **out, size_t *nout);
 
 /*
@@ -863,11 +863,11 @@ RNL_API const int32_t *rnl_bpe_parts (const rnl_Bpe *b);   /* k pairs */
 RNL_API const char *rnl_bpe_at (const rnl_Bpe *b, int id, size_t *n);
 
 /* Ids of 's' as an int32 tensor (M). */
-RNL_API int rnl_bpe_encode (rnl_Bpe *b, const char *s, size_t n,
+RNL_API int rnl_bpe_encode (const rnl_Bpe *b, const char *s, size_t n,
                             rnl_Tensor **ids);
 
 /* Bytes of the ids; '*out' as in rnl_utf8_normalise. Ids are checked. */
-RNL_API int rnl_bpe_decode (rnl_Bpe *b, const int32_t *id, size_t n,
+RNL_API int rnl_bpe_decode (const rnl_Bpe *b, const int32_t *id, size_t n,
                             char **out, size_t *nout);
 
 /*

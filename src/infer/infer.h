@@ -272,8 +272,7 @@ void rnli_recurrent_begin (const rnli_Recurrent *r, int N, float *h, float *c);
 
 /*
 ** One step of N rows of x (N,D), or of ids (N) when there is a table, in one
-** direction. '*t' counts the steps of a ClockworkRNN. y (N,S) gets what comes
-** out. RNL_ENOMEM for work memory: then nothing has changed.
+** direction. '*t' counts the steps. y (N,S) gets what comes out. RNL_ENOMEM for work memory: then nothing has changed.
 */
 int rnli_recurrent_step (const rnl_Model *m, const rnli_Recurrent *r,
                          rnli_Work *w, int N, const float *x,
@@ -356,7 +355,7 @@ int rnli_streams_begin (rnl_State *s);
 /* Streams of a model that is stepped. */
 typedef struct rnli_Streams {
   size_t bytes;               /* of one block, which is: */
-  int64_t *t;                 /* steps of a ClockworkRNN */
+  int64_t *t;                 /* steps done */
   int64_t *seen;              /* place in 'recent' */
   float *h, *c;
   float *outputs;             /* (N, ld) */
@@ -376,8 +375,7 @@ struct rnl_State {
   int32_t *ids;               /* (N) */
   float *y;                   /* (N,S) */
   void *draw;                 /* work memory of a draw */
-  char held[4];               /* the beginning of a character */
-  int nheld;
+  rnli_Stream stream;         /* text of ids that follow each other */
 };
 
 /* RNL_ESTATE unless the model is of a kind. */

@@ -640,6 +640,7 @@ int rnli_recurrent_step (const rnl_Model *m, const rnli_Recurrent *r,
     else add_to(y, h + (size_t)l * n, n);
     rnli_work_back(w, mark);
   }
+  ++*t;
   return RNL_OK;
 }
 

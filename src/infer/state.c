@@ -91,8 +91,7 @@ int rnl_state_fork (rnl_State *s, rnl_State **out) {
   if (status != RNL_OK)
     return rnli_error(s->ctx, status, "not enough memory for another state");
   if (s->now.t) memcpy((*out)->now.t, s->now.t, s->now.bytes);
-  memcpy((*out)->held, s->held, sizeof s->held);
-  (*out)->nheld = s->nheld;
+  (*out)->stream = s->stream;
   return RNL_OK;
 }
 
@@ -103,9 +102,9 @@ typedef struct Saved {
   uint64_t print;     /* of the model */
   uint64_t bytes, digest;
   int32_t N, history;
-  int32_t level;      /* blocks of other kernels are laid out in other ways */
-  int32_t nheld;
-  char held[8];
+  int32_t lanes;      /* blocks of other kernels are laid out in other ways */
+  int32_t nheld, begins;
+  char held[8];       /* what a stream of text holds back */
 } Saved;
 
 static const char MAGIC[8] = "rnlstat1";
@@ -113,7 +112,7 @@ static const char MAGIC[8] = "rnlstat1";
 
 static uint64_t digest_of (const Saved *head, const char *block) {
   uint64_t d = rnli_mix(head->print, head->bytes), word;
-  d = rnli_mix(d, (uint64_t)head->nheld);
+  d = rnli_mix(d, (uint64_t)head->nheld << 32 | (uint64_t)head->begins);
   memcpy(&word, head->held, sizeof word);
   d = rnli_mix(d, word);
   for (size_t i = 0; i < head->bytes; i += sizeof word) {   /* a multiple */
@@ -126,10 +125,11 @@ static uint64_t digest_of (const Saved *head, const char *block) {
 
 static Saved head_of (const rnl_State *s) {
   Saved head = {.print = s->model->print, .bytes = s->now.bytes, .N = s->N,
-                .history = s->history, .level = s->model->k->lanes,
-                .nheld = s->nheld};
+                .history = s->history, .lanes = s->model->k->lanes,
+                .nheld = (int32_t)s->stream.nheld,
+                .begins = s->stream.begins};
   memcpy(head.magic, MAGIC, sizeof head.magic);
-  memcpy(head.held, s->held, sizeof s->held);
+  memcpy(head.held, s->stream.held, sizeof s->stream.held);
   return head;
 }
 
@@ -157,9 +157,9 @@ static const char *misfit (const rnl_State *s, const Saved *got,
   if (got->print != own.print) return "is the state of another model";
   if (got->N != own.N || got->history != own.history)
     return "has other streams or another history";
-  if (got->level != own.level || got->bytes != own.bytes)
+  if (got->lanes != own.lanes || got->bytes != own.bytes)
     return "was saved by other kernels; load the model with those";
-  if (got->nheld < 0 || got->nheld > (int)sizeof s->held ||
+  if (got->nheld < 0 || got->nheld > (int)sizeof s->stream.held ||
       got->digest != digest_of(got, block))
     return "is damaged";
   return NULL;
@@ -178,8 +178,9 @@ int rnl_state_restore (rnl_State *s, const void *from, size_t n) {
   if (wrong)
     return rnli_error(s->ctx, RNL_EFORMAT, "the saved state %s", wrong);
   if (head.bytes) memcpy(s->now.t, block, head.bytes);
-  memcpy(s->held, head.held, sizeof s->held);
-  s->nheld = head.nheld;
+  memcpy(s->stream.held, head.held, sizeof s->stream.held);
+  s->stream.nheld = (size_t)head.nheld;
+  s->stream.begins = head.begins != 0;
   return RNL_OK;
 }
 

@@ -40,7 +40,7 @@ static void begin (rnl_State *s) {
   rnli_Streams *z = &s->now;
   memset(z->t, 0, z->bytes);   /* 't' is where the block begins */
   rnli_recurrent_begin(&steps_of(s)->net, s->N, z->h, z->c);
-  s->nheld = 0;
+  s->stream = (rnli_Stream){.tok = s->model->tok};
 }
 
 

@@ -44,8 +44,9 @@ typedef struct Best {
 } Best;
 
 typedef struct Cutter {
-  rnl_Dict *d;
-  rnl_Dict *const *user;
+  rnl_Context *ctx;
+  const rnl_Dict *d;
+  const rnl_Dict *const *user;
   int nuser;
   rnl_CutMode mode;
   double log_total;
@@ -341,10 +342,10 @@ static int add_cut (Cutter *w, int32_t i, int32_t k, rnl_CutKind kind) {
   if (w->ncut == w->cut_room) {
     size_t room = w->cut_room ? w->cut_room * 2 : LEAST_CUTS;
     size_t bytes = rnli_mul(room, sizeof *w->cut);
-    rnl_Cut *cut = rnli_get(w->d->ctx, bytes);
-    if (!cut) return rnli_nomem(w->d->ctx, "words of a text", bytes);
+    rnl_Cut *cut = rnli_get(w->ctx, bytes);
+    if (!cut) return rnli_nomem(w->ctx, "words of a text", bytes);
     if (w->ncut) memcpy(cut, w->cut, w->ncut * sizeof *cut);
-    rnli_put(w->d->ctx, w->cut);
+    rnli_put(w->ctx, w->cut);
     w->cut = cut;
     w->cut_room = room;
   }
@@ -452,9 +453,9 @@ static int put_block (Cutter *w, int32_t end) {
 /* Room for a block of 'room' points. */
 static int make_room (Cutter *w, size_t room) {
   size_t bytes = rnli_mul(room + 1, sizeof *w->best + sizeof *w->point);
-  rnli_put(w->d->ctx, w->best);
-  w->best = room < INT32_MAX ? rnli_get(w->d->ctx, bytes) : NULL;
-  if (!w->best) return rnli_nomem(w->d->ctx, "a text without spaces", bytes);
+  rnli_put(w->ctx, w->best);
+  w->best = room < INT32_MAX ? rnli_get(w->ctx, bytes) : NULL;
+  if (!w->best) return rnli_nomem(w->ctx, "a text without spaces", bytes);
   w->point = (Point *)(void *)(w->best + room + 1);
   w->room = (int32_t)room;
   return RNL_OK;
@@ -478,25 +479,36 @@ static int cut_blocks (Cutter *w) {
 }
 
 
-int rnl_dict_cut (rnl_Dict *d, rnl_Dict *const *user, int nuser,
-                  rnl_CutMode mode, const char *s, size_t n, rnl_Cut **cuts,
-                  size_t *ncuts) {
-  Cutter w = {.d = d, .user = user, .nuser = nuser, .mode = mode,
+int rnli_dict_cut (const rnl_Dict *d, const rnl_Dict *const *user, int nuser,
+                   rnl_CutMode mode, rnl_Context *ctx, const char *s,
+                   size_t n, rnl_Cut **cuts, size_t *ncuts) {
+  Cutter w = {.ctx = ctx, .d = d, .user = user, .nuser = nuser, .mode = mode,
               .s = (const unsigned char *)s, .n = n,
               .log_total = log((double)(d->total ? d->total : 1))};
   *cuts = NULL;
   *ncuts = 0;
-  if (mode == RNL_CUT_GUESS && d->once == d->n) w.mode = RNL_CUT_BEST;
-  int status = w.mode == RNL_CUT_GUESS ? rnli_dict_spell(d) : RNL_OK;
-  if (status == RNL_OK) status = cut_blocks(&w);
-  rnli_put(d->ctx, w.best);
+  if (mode == RNL_CUT_GUESS && !d->spelling) w.mode = RNL_CUT_BEST;
+  int status = cut_blocks(&w);
+  rnli_put(ctx, w.best);
   if (status == RNL_OK) {
     *cuts = w.cut;
     *ncuts = w.ncut;
   } else {
-    rnli_put(d->ctx, w.cut);
+    rnli_put(ctx, w.cut);
   }
   return status;
+}
+
+
+int rnl_dict_cut (rnl_Dict *d, rnl_Dict *const *user, int nuser,
+                  rnl_CutMode mode, const char *s, size_t n, rnl_Cut **cuts,
+                  size_t *ncuts) {
+  int status = mode == RNL_CUT_GUESS ? rnli_dict_spell(d) : RNL_OK;
+  *cuts = NULL;
+  *ncuts = 0;
+  if (status != RNL_OK) return status;
+  return rnli_dict_cut(d, (const rnl_Dict *const *)user, nuser, mode, d->ctx,
+                       s, n, cuts, ncuts);
 }
 
 

@@ -22,10 +22,7 @@ enum { LEAST = 1 << 6 };
 
 #define MAX_TOTAL ((uint64_t)1 << 62)
 
-typedef struct Piece {
-  const char *s;
-  size_t n;
-} Piece;
+typedef rnli_Piece Piece;
 
 /* {== Making ============================================================= */
 

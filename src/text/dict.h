@@ -76,8 +76,17 @@ struct rnli_Spelling {
   uint16_t index[(RNLI_MAX_CODE + 1) / 256];
 };
 
-/* Makes d->spelling when it is NULL. */
+/* Makes d->spelling when it is NULL, unless all frequencies are 1. */
 int rnli_dict_spell (rnl_Dict *d);
+
+/*
+** As rnl_dict_cut, but that it only reads the dictionaries, so that threads may
+** share them; memory and messages are of 'ctx'. To guess, rnli_dict_spell must
+** have been called since words were set.
+*/
+int rnli_dict_cut (const rnl_Dict *d, const rnl_Dict *const *user, int nuser,
+                   rnl_CutMode mode, rnl_Context *ctx, const char *s,
+                   size_t n, rnl_Cut **cuts, size_t *ncuts);
 
 /* Is 'code' an ideograph, or another character that is cut like those? */
 int rnli_is_ideograph (int32_t code);

@@ -88,7 +88,7 @@ static void settle (const rnl_Dict *d, rnli_Spelling *s, size_t pages,
 
 
 int rnli_dict_spell (rnl_Dict *d) {
-  if (d->spelling) return RNL_OK;
+  if (d->spelling || d->once == d->n) return RNL_OK;
   rnli_Spelling *s = rnli_get(d->ctx, sizeof *s);
   if (!s) return rnli_nomem(d->ctx, "a model of new words", sizeof *s);
   memset(s, 0, sizeof *s);

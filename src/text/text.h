@@ -118,6 +118,26 @@ rnl_Context *rnli_scanner_context (const rnl_Scanner *s);
 /* Has the scanner seen 'code', 0..RNLI_MAX_CODE? */
 int rnli_scanner_has (const rnl_Scanner *s, int32_t code);
 
+rnl_Context *rnli_vocab_context (const rnl_Vocab *v);
+
+/* The id of 'code', 0..RNLI_MAX_CODE, or -1. */
+int32_t rnli_vocab_id (const rnl_Vocab *v, int32_t code);
+
+/* Some unknown symbols, each once: code points, or -1 - a broken byte. */
+enum { RNLI_SHOWN = 10 };      /* that a message names */
+
+typedef struct rnli_Unknown {
+  int32_t what[RNLI_SHOWN];
+  size_t where[RNLI_SHOWN];    /* bytes of the text before; SIZE_MAX: none */
+  int n;
+  int more;
+} rnli_Unknown;
+
+void rnli_unknown_note (rnli_Unknown *u, int32_t what, size_t where);
+
+/* RNL_EFORMAT: "characters not in the vocabulary: 'é' (U+00E9), ..." */
+int rnli_unknown_error (rnl_Context *ctx, const rnli_Unknown *u);
+
 /* Can 'code' stand in a message: is it no control, mark or unassigned? */
 int rnli_utf8_visible (int32_t code);
 
@@ -148,6 +168,12 @@ int rnli_hangul_parts (int32_t code, int32_t part[3]);
 ** Returns where the number ends, NULL when there is none.
 */
 const char *rnli_number (const char *s, locale_t c, double *x);
+
+/* A part of a text. */
+typedef struct rnli_Piece {
+  const char *s;
+  size_t n;
+} rnli_Piece;
 
 /* {== Lists of strings, inside the engine ================================ */
 
@@ -182,11 +208,26 @@ static inline int rnli_ids_room (rnli_Ids *ids, size_t more) {
   return RNL_OK;
 }
 
+/* }====================================================================== */
+
+/* {== Text and ids ======================================================= */
+
 /*
-** The ids as a tensor (M), unless 'status' tells of a failure; the return
-** value is that of both. They are let go of.
+** Threads may share what is only read here: memory and messages are of the
+** context of the ids, or of 'ctx'. Ids are put behind those that there are; on
+** failure some may have been. '*out' is as in rnl_utf8_normalise.
 */
-int rnli_ids_tensor (rnli_Ids *ids, int status, rnl_Tensor **out);
+int rnli_vocab_ids (const rnl_Vocab *v, const char *s, size_t n,
+                    rnli_Ids *ids);
+int rnli_vocab_text (const rnl_Vocab *v, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout);
+int rnli_words_ids (const rnl_Words *w, const char *s, size_t n,
+                    rnli_Ids *ids);
+int rnli_words_text (const rnl_Words *w, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout);
+int rnli_bpe_ids (const rnl_Bpe *b, const char *s, size_t n, rnli_Ids *ids);
+int rnli_bpe_text (const rnl_Bpe *b, rnl_Context *ctx, const int32_t *id,
+                   size_t n, char **out, size_t *nout);
 
 /* }====================================================================== */
 

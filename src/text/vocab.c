@@ -7,7 +7,6 @@
 ** one; only pages in use have memory: K code points take at most 4 K + 1 KiB
 ** for each of the pages they touch, 4.5 MiB beside the list in the worst case.
 */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +15,7 @@
 enum {
   PAGE = 256,
   NPAGE = (RNLI_MAX_CODE + 1) / PAGE,
-  NBYTE = 256,
-  NSHOWN = 10    /* unknown characters that a message names */
+  NBYTE = 256
 };
 
 /* One block holds the header, then code[k], the pages, index[NPAGE]. */
@@ -110,35 +108,6 @@ int rnl_vocab_new (rnl_Context *ctx, const int32_t *code, int k, int bytes,
 }
 
 
-int rnl_vocab_scanned (const rnl_Scanner *s, int bytes, rnl_Vocab **out) {
-  rnl_Context *ctx = rnli_scanner_context(s);
-  int k = rnl_scanner_codes(s, NULL);
-  size_t size = (size_t)k * sizeof(int32_t);
-  *out = NULL;
-  int32_t *code = rnli_get(ctx, size);
-  if (!code) return rnli_nomem(ctx, "a vocabulary", size);
-  rnl_scanner_codes(s, code);
-  int status = vocab_make(ctx, code, k, bytes, out);
-  rnli_put(ctx, code);
-  return status;
-}
-
-
-int rnl_vocab_fit (rnl_Context *ctx, const char *s, size_t n, int bytes,
-                   rnl_Vocab **out) {
-  rnl_Scanner *scan;
-  rnl_Scan text;
-  *out = NULL;
-  int status = rnl_scanner_new(ctx, &scan);
-  if (status != RNL_OK) return status;
-  rnl_scanner_feed(scan, s, n);
-  rnl_scanner_end(scan, &text);
-  status = rnl_vocab_scanned(scan, bytes, out);
-  rnl_scanner_free(scan);
-  return status;
-}
-
-
 void rnl_vocab_free (rnl_Vocab *v) {
   if (!v) return;
   rnl_Context *ctx = v->ctx;
@@ -162,6 +131,11 @@ const int32_t *rnl_vocab_code (const rnl_Vocab *v) {
 }
 
 
+rnl_Context *rnli_vocab_context (const rnl_Vocab *v) {
+  return v->ctx;
+}
+
+
 int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte) {
   return v->byte[byte];
 }
@@ -170,21 +144,15 @@ int32_t rnl_vocab_byte (const rnl_Vocab *v, unsigned char byte) {
 
 /* {== What is not in the vocabulary ====================================== */
 
-static const size_t NOWHERE = SIZE_MAX;
-
-/* Some unknown symbols, each once: code points, or -1 - a broken byte. */
-typedef struct Unknown {
-  int32_t what[NSHOWN];
-  size_t where[NSHOWN];   /* or NOWHERE */
-  int n;
-  int more;
-} Unknown;
+int32_t rnli_vocab_id (const rnl_Vocab *v, int32_t code) {
+  return id_of(v, code);
+}
 
 
-static void note (Unknown *u, int32_t what, size_t where) {
+void rnli_unknown_note (rnli_Unknown *u, int32_t what, size_t where) {
   for (int i = 0; i < u->n; i++)
     if (u->what[i] == what) return;
-  if (u->n == NSHOWN) {
+  if (u->n == RNLI_SHOWN) {
     u->more = 1;
     return;
   }
@@ -209,44 +177,35 @@ static void symbol_text (int32_t what, char *buf, size_t size) {
 }
 
 
-/* "characters not in the vocabulary: 'é' (U+00E9) at byte 12, ..." */
-static int unknown_error (rnl_Vocab *v, const Unknown *u) {
+int rnli_unknown_error (rnl_Context *ctx, const rnli_Unknown *u) {
   char text[480];
   size_t n = 0;
   for (int i = 0; i < u->n; i++) {
     char symbol[32], place[32] = "";
     symbol_text(u->what[i], symbol, sizeof symbol);
-    if (u->where[i] != NOWHERE)
+    if (u->where[i] != SIZE_MAX)
       snprintf(place, sizeof place, " at byte %zu",
-               u->where[i] + (size_t)v->ctx->base);
+               u->where[i] + (size_t)ctx->base);
     n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s",
                           i ? ", " : "", symbol, place);
     if (n >= sizeof text) break;
   }
-  return rnli_error(v->ctx, RNL_EFORMAT,
-                    "characters not in the vocabulary: %s%s", text,
-                    u->more ? ", ..." : "");
+  return rnli_error(ctx, RNL_EFORMAT, "characters not in the vocabulary: %s%s",
+                    text, u->more ? ", ..." : "");
 }
 
 
-static int list_unknown (rnl_Vocab *v, const unsigned char *s, size_t n) {
-  Unknown u = {.n = 0};
+static int list_unknown (const rnl_Vocab *v, rnl_Context *ctx,
+                         const unsigned char *s, size_t n) {
+  rnli_Unknown u = {.n = 0};
   for (size_t i = 0; i < n && !u.more;) {
     int32_t code;
     int len = rnli_utf8_scan(s + i, n - i, &code);
-    if (len < 0) note(&u, -1 - (int32_t)s[i], i);
-    else if (id_of(v, code) < 0) note(&u, code, i);
+    if (len < 0) rnli_unknown_note(&u, -1 - (int32_t)s[i], i);
+    else if (id_of(v, code) < 0) rnli_unknown_note(&u, code, i);
     i += (size_t)(len > 0 ? len : -len);
   }
-  return unknown_error(v, &u);
-}
-
-
-int rnl_vocab_covers (rnl_Vocab *v, const rnl_Scanner *s) {
-  Unknown u = {.n = 0};
-  for (int32_t c = 0; c <= RNLI_MAX_CODE && !u.more; c++)
-    if (rnli_scanner_has(s, c) && id_of(v, c) < 0) note(&u, c, NOWHERE);
-  return u.n ? unknown_error(v, &u) : RNL_OK;
+  return rnli_unknown_error(ctx, &u);
 }
 
 /* }====================================================================== */
@@ -299,20 +258,17 @@ static void write_ids (const rnl_Vocab *v, const unsigned char *s, size_t n,
 }
 
 
-int rnl_vocab_encode (rnl_Vocab *v, const char *s, size_t n,
-                      rnl_Tensor **ids) {
+int rnli_vocab_ids (const rnl_Vocab *v, const char *s, size_t n,
+                    rnli_Ids *ids) {
   const unsigned char *p = (const unsigned char *)s;
   int known;
-  *ids = NULL;
   size_t count = count_ids(v, p, n, &known);
-  if (!known && !v->bytes) return list_unknown(v, p, n);
-  if (count > INT_MAX)
-    return rnli_error(v->ctx, RNL_ESHAPE, "the text has %zu tokens, a tensor "
-                      "holds at most %d", count, INT_MAX);
-  int dim[1] = {(int)count};
-  int status = rnli_tensor_raw(v->ctx, RNL_I32, 1, dim, 0, ids);
-  if (status == RNL_OK) write_ids(v, p, n, (*ids)->data);
-  return status;
+  if (!known && !v->bytes) return list_unknown(v, ids->ctx, p, n);
+  int status = rnli_ids_room(ids, count);
+  if (status != RNL_OK) return status;
+  write_ids(v, p, n, ids->id + ids->n);
+  ids->n += count;
+  return RNL_OK;
 }
 
 /* }====================================================================== */
@@ -327,22 +283,22 @@ static int id_bytes (const rnl_Vocab *v, int32_t id, char buf[4]) {
 }
 
 
-int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n, char **out,
-                      size_t *nout) {
+int rnli_vocab_text (const rnl_Vocab *v, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout) {
   char buf[4];
   size_t size = 0;
   *out = NULL;
   *nout = 0;
   for (size_t i = 0; i < n; i++) {
-    int base = v->ctx->base;
+    int base = ctx->base;
     if (id[i] < 0 || id[i] >= rnl_vocab_size(v))
-      return rnli_error(v->ctx, RNL_EARG, "decode: id %lld at position %zu is "
+      return rnli_error(ctx, RNL_EARG, "decode: id %lld at position %zu is "
                         "not in %d..%d", (long long)id[i] + base,
                         i + (size_t)base, base, rnl_vocab_size(v) - 1 + base);
     size += (size_t)id_bytes(v, id[i], buf);
   }
-  char *s = rnli_get(v->ctx, rnli_add(size, 1));
-  if (!s) return rnli_nomem(v->ctx, "text", size);
+  char *s = rnli_get(ctx, rnli_add(size, 1));
+  if (!s) return rnli_nomem(ctx, "text", size);
   char *end = s;
   for (size_t i = 0; i < n; i++) {
     int len = id_bytes(v, id[i], buf);
@@ -353,6 +309,12 @@ int rnl_vocab_decode (rnl_Vocab *v, const int32_t *id, size_t n, char **out,
   *out = s;
   *nout = size;
   return RNL_OK;
+}
+
+
+int rnl_vocab_decode (const rnl_Vocab *v, const int32_t *id, size_t n,
+                      char **out, size_t *nout) {
+  return rnli_vocab_text(v, v->ctx, id, n, out, nout);
 }
 
 /* }====================================================================== */

@@ -7,7 +7,6 @@
 ** lies in memory, so that no text can be made whose words collide; nothing
 ** that is seen depends on the seed.
 */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +19,7 @@ enum {
   LEAST_SLOTS = 1 << 10
 };
 
-typedef struct Piece {
-  const char *s;
-  size_t n;
-} Piece;
+typedef rnli_Piece Piece;
 
 /*
 ** What a list is of. 'next' takes the next word of 'rest'; it returns 0 if
@@ -504,21 +500,6 @@ int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least, int most,
 
 /* {== Text and ids ======================================================= */
 
-int rnli_ids_tensor (rnli_Ids *ids, int status, rnl_Tensor **out) {
-  *out = NULL;
-  if (status == RNL_OK && ids->n > INT_MAX)
-    status = rnli_error(ids->ctx, RNL_ESHAPE, "the text has %zu tokens, a "
-                        "tensor holds at most %d", ids->n, INT_MAX);
-  int dim[1] = {(int)ids->n};
-  if (status == RNL_OK)
-    status = rnli_tensor_raw(ids->ctx, RNL_I32, 1, dim, 0, out);
-  if (status == RNL_OK && ids->n)
-    memcpy((*out)->data, ids->id, ids->n * sizeof *ids->id);
-  rnli_put(ids->ctx, ids->id);
-  return status;
-}
-
-
 /* Appends the id of a word, or those of its bytes. */
 static int add_ids (const rnl_Words *w, Piece p, rnli_Ids *ids) {
   int32_t id = is_end(w, p) ? LINE_END : rnli_words_find(w, p.s, p.n);
@@ -532,14 +513,13 @@ static int add_ids (const rnl_Words *w, Piece p, rnli_Ids *ids) {
 }
 
 
-int rnl_words_encode (rnl_Words *w, const char *s, size_t n,
-                      rnl_Tensor **ids) {
+int rnli_words_ids (const rnl_Words *w, const char *s, size_t n,
+                    rnli_Ids *ids) {
   Piece rest = {s, n}, word;
-  rnli_Ids list = {.ctx = w->ctx};
   int status = RNL_OK;
   while (status == RNL_OK && w->kind->next(&rest, &word))
-    status = add_ids(w, word, &list);
-  return rnli_ids_tensor(&list, status, ids);
+    status = add_ids(w, word, ids);
+  return status;
 }
 
 
@@ -562,27 +542,33 @@ static size_t put_word (const rnl_Words *w, const int32_t *id, size_t i,
 }
 
 
-int rnl_words_decode (rnl_Words *w, const int32_t *id, size_t n, char **out,
-                      size_t *nout) {
+int rnli_words_text (const rnl_Words *w, rnl_Context *ctx, const int32_t *id,
+                     size_t n, char **out, size_t *nout) {
   size_t size = 0;
-  int base = w->ctx->base, most = w->n + w->kind->bytes;
+  int base = ctx->base, most = w->n + w->kind->bytes;
   *out = NULL;
   *nout = 0;
   for (size_t i = 0; i < n; i++) {
     if (id[i] < 0 || id[i] >= most)
-      return rnli_error(w->ctx, RNL_EARG, "decode: id %lld at position %zu is "
+      return rnli_error(ctx, RNL_EARG, "decode: id %lld at position %zu is "
                         "not in %d..%d", (long long)id[i] + base,
                         i + (size_t)base, base, most - 1 + base);
     size += put_word(w, id, i, NULL);
   }
-  char *s = rnli_get(w->ctx, rnli_add(size, 1));
-  if (!s) return rnli_nomem(w->ctx, "text", size);
+  char *s = rnli_get(ctx, rnli_add(size, 1));
+  if (!s) return rnli_nomem(ctx, "text", size);
   char *end = s;
   for (size_t i = 0; i < n; i++) end += put_word(w, id, i, end);
   *end = '\0';
   *out = s;
   *nout = size;
   return RNL_OK;
+}
+
+
+int rnl_words_decode (const rnl_Words *w, const int32_t *id, size_t n,
+                      char **out, size_t *nout) {
+  return rnli_words_text(w, w->ctx, id, n, out, nout);
 }
 
 /* }====================================================================== */
