@@ -350,8 +350,7 @@ int rnli_json_read (rnl_Context *ctx, const char *what, const char *s,
 
 
 const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key) {
-  if (v->kind != RNLI_OBJECT) return NULL;
-  const rnli_Json *m = v->first;
+  const rnli_Json *m = v && v->kind == RNLI_OBJECT ? v->first : NULL;
   while (m && strcmp(m->key, key) != 0) m = m->next;
   return m;
 }

@@ -47,7 +47,7 @@ int rnli_json_read (rnl_Context *ctx, const char *what, const char *s,
 */
 double rnli_decimal (const char *s, size_t n);
 
-/* The member of an object, or NULL: there is none, or 'v' is no object. */
+/* The member of an object; NULL: there is none, 'v' is no object or NULL. */
 const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key);
 
 #endif
