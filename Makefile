@@ -31,6 +31,7 @@ CFLAGS_release = $(OPT)
 CFLAGS_asan    = -O1 -g -fsanitize=address,undefined \
                  -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
                  -DRNLI_SANITIZE -DRNLI_POISON -DLUA_USE_APICHECK
+CFLAGS_tsan    = -O1 -g -fsanitize=thread -DRNLI_SANITIZE
 CFLAGS_debug   = -O0 -g -DRNLI_POISON -DLUA_USE_APICHECK
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LUA_PKG) $(EDIT_PKG) \
@@ -205,6 +206,12 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $(filter %.c %.o,$^) \
 	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
+
+# as a host links it: without the engine
+$(B)/test_infer: tests/c/test_infer.c tests/c/models.h tests/c/harness.h \
+                 $(B)/librnnlua_infer.a
+	$(CC) $(BASE_CFLAGS) -pthread -Itests/c -o $@ $< \
+	  $(B)/librnnlua_infer.a -lm
 
 # programs that run models, for the specs
 INFER_TESTS := $(patsubst tests/c/%.c,$(B)/%,$(wildcard tests/c/infer_*.c))
