@@ -55,11 +55,11 @@ typedef struct rnli_Work {
 */
 void *rnli_work (rnli_Work *w, size_t n, size_t each);
 
-/* Gives all parts back; several blocks become one for the next time. */
+/* Gives all parts back. */
 void rnli_work_reset (rnli_Work *w);
 void rnli_work_free (rnli_Work *w);
 
-/* Gives back what was taken since a mark. */
+/* Gives back what was taken since a mark; blocks of that become one. */
 typedef struct rnli_Mark {
   void *block;
   size_t used;
@@ -372,7 +372,7 @@ typedef struct rnli_Tags {
 ** A number of an object, 'def' if it is not there, NaN if it is no number; and
 ** whether what is said of n labels beside their names is such as is learnt.
 */
-double rnli_number_in (const rnli_Json *o, const char *name, double def);
+double rnli_member (const rnli_Json *o, const char *name, double def);
 int rnli_counts (const rnli_Json *o, int n);
 
 /* The tags under a key of the metadata; prefixes: those beside "O", "BIES". */
@@ -569,7 +569,8 @@ struct rnli_Kind {
 
 extern const rnli_Kind rnli_kind_lm, rnli_kind_net, rnli_kind_tagger,
                        rnli_kind_segmenter, rnli_kind_classifier,
-                       rnli_kind_seriesclassifier;
+                       rnli_kind_seriesclassifier, rnli_kind_seq2seq,
+                       rnli_kind_forecaster, rnli_kind_autoencoder;
 
 /* A model of tensors that are there; 'why' has room for RNL_MAX_ERROR. */
 int rnli_model_make (const rnli_Provider *tensors, void *from,

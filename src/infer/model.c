@@ -7,7 +7,8 @@
 
 static const rnli_Kind *const kinds[] = {
   &rnli_kind_lm, &rnli_kind_net, &rnli_kind_tagger, &rnli_kind_segmenter,
-  &rnli_kind_classifier, &rnli_kind_seriesclassifier, NULL
+  &rnli_kind_classifier, &rnli_kind_seriesclassifier, &rnli_kind_seq2seq,
+  &rnli_kind_forecaster, &rnli_kind_autoencoder, NULL
 };
 
 /* {== Tensors of a file ================================================== */

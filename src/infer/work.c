@@ -1,7 +1,7 @@
 /*
-** work.c - work memory of states: a stack of blocks. When all of it is given
-** back, several blocks are let go, and one as large as all of them is taken the
-** next time: so the same work twice takes no memory the third time.
+** work.c - work memory of states: a stack of blocks. When some are given back,
+** one as large as all of them takes their place: so the same work twice takes
+** no memory the third time.
 */
 #include "infer/infer.h"
 
@@ -16,22 +16,28 @@ enum { HEAD = 64, LEAST = 4096 };
 _Static_assert(sizeof(Head) <= HEAD, "block head fits");
 
 
-static int grow (rnli_Work *w, size_t bytes) {
-  size_t size = rnli_add(bytes > LEAST ? bytes : LEAST, HEAD);
+/* Another block, if memory is not refused. */
+static int grow (rnli_Work *w, size_t size) {
   char *block = rnli_get(w->ctx, size);
-  if (!block) return rnli_nomem(w->ctx, "work memory", size);
+  if (!block) return 0;
   *(Head *)(void *)block = (Head){w->block, w->used, w->size};
   w->block = block;
   w->used = HEAD;
   w->size = size;
-  return RNL_OK;
+  return 1;
 }
 
 
 void *rnli_work (rnli_Work *w, size_t n, size_t each) {
   size_t bytes = rnli_add(rnli_mul(n, each), 64);
   if (bytes != SIZE_MAX) bytes &= ~(size_t)63;
-  if (bytes > w->size - w->used && grow(w, bytes) != RNL_OK) return NULL;
+  if (bytes > w->size - w->used) {
+    size_t size = rnli_add(bytes > LEAST ? bytes : LEAST, HEAD);
+    if (!grow(w, size)) {
+      rnli_nomem(w->ctx, "work memory", size);
+      return NULL;
+    }
+  }
   char *p = (char *)w->block + w->used;
   w->used += bytes;
   return p;
@@ -51,26 +57,28 @@ rnli_Mark rnli_work_mark (const rnli_Work *w) {
 }
 
 
-/* Blocks that came after the mark stay until all is given back. */
 void rnli_work_back (rnli_Work *w, rnli_Mark mark) {
-  if (w->block == mark.block) w->used = mark.used;
+  size_t all = 0;
+  if (w->block == mark.block) {
+    w->used = mark.used;
+    return;
+  }
+  if (((Head *)w->block)->before == mark.block) {
+    w->used = HEAD;
+    return;
+  }
+  while (w->block != mark.block) {
+    all = rnli_add(all, w->size);
+    drop(w);
+  }
+  w->used = mark.used;
+  rnl_trim(w->ctx);
+  grow(w, all);   /* or it is taken once it is needed */
 }
 
 
 void rnli_work_reset (rnli_Work *w) {
-  size_t all = 0;
-  if (!w->block) return;
-  Head *head = w->block;
-  if (!head->before) {
-    w->used = HEAD;
-    return;
-  }
-  while (w->block) {
-    all = rnli_add(all, w->size);
-    drop(w);
-  }
-  rnl_trim(w->ctx);
-  if (grow(w, all) != RNL_OK) w->ctx->err[0] = '\0';   /* it was no error */
+  rnli_work_back(w, (rnli_Mark){NULL, 0});
 }
 
 
