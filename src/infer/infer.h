@@ -349,7 +349,7 @@ int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
 /* The id of a name; that of "<unk>", which is 0, if it is not there. */
 int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n);
 
-/* Labels under a key of the metadata: some names in the order of their bytes. */
+/* Labels under a key of the metadata: names in the order of their bytes. */
 int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
                  int *n);
 
