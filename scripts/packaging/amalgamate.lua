@@ -58,10 +58,9 @@ local function own_names(text)
     add(name)
   end
   for body in code:gmatch "\nenum {(.-)}" do
-    for name in body:gmatch "([%u%d_]+)%s*[=,\n}]" do
-      if name:find "%a" then add(name) end
+    for name in (body .. ","):gmatch "%f[%w_](%u[%u%d_]*)%s*[=,]" do
+      add(name)
     end
-    add(body:match "([%u%d_]+)%s*$")
   end
   return list
 end
@@ -112,13 +111,22 @@ function expand(text)
   end))
 end
 
----A source, its own names made different from those of others.
-local function source(path)
-  local text = read(path)
+---The text with some names changed, but for those of fields and in strings.
+local function renamed(text, names, stem)
+  return (text:gsub("()(%f[%w_][%a_][%w_]*)", function(at, name)
+    if not names[name] then return nil end
+    local before = text:sub(math.max(1, at - 2), at - 1)
+    if before:find "%.$" or before == "->" or before:find '["/]$' then
+      return nil
+    end
+    return name .. "_" .. stem .. "_c"
+  end))
+end
+
+---A source; those of its own names that others have too are changed.
+local function source(path, shared)
+  local text, headers = read(path), {}
   local stem = path:match "([^/]+)%.c$"
-  local before, after = {}, {}
-  -- headers first: names of their own must not be changed
-  local headers = {}
   text = text:gsub("([^\n]*)\n", function(line)
     local name = line:match '^#include "([^"]+)"'
     if name and name:find "%.h$" and guarded(read(name)) or
@@ -128,21 +136,26 @@ local function source(path)
     end
     return line .. "\n"
   end)
-  for _, name in ipairs(own_names(text)) do
-    before[#before + 1] = ("#define %s %s_%s\n"):format(name, name, stem)
-    after[#after + 1] = "#undef " .. name .. "\n"
-  end
-  for _, name in ipairs(macros_of(text)) do
+  local body, after = expand(renamed(text, shared, stem)), {}
+  for _, name in ipairs(macros_of(body)) do
     after[#after + 1] = "#undef " .. name .. "\n"
   end
   return table.concat {
     ("/* {== %s %s */\n\n"):format(path, ("="):rep(math.max(1, 66 - #path))),
-    table.concat(headers), table.concat(before), expand(text),
-    table.concat(after), "\n/* }== */\n\n"}
+    table.concat(headers), body, table.concat(after), "\n/* }== */\n\n"}
+end
+
+---Names that several sources have for themselves.
+local shared, times = {}, {}
+for i = 2, #arg do
+  for _, name in ipairs(own_names(read(arg[i]))) do
+    times[name] = (times[name] or 0) + 1
+    shared[name] = times[name] > 1 or nil
+  end
 end
 
 local parts = {}
-for i = 2, #arg do parts[#parts + 1] = source(arg[i]) end
+for i = 2, #arg do parts[#parts + 1] = source(arg[i], shared) end
 local version = read(PUBLIC):match '#define RNL_VERSION "([^"]+)"'
 io.write(([[
 /*

@@ -335,7 +335,7 @@ static int judge_forecasts (Watch *v, const double *times, double *score) {
 /* {== Scores and flags =================================================== */
 
 /* Scores of rows from 'first' on, averaged with those before. */
-static void smooth (const rnli_Normal *normal, double *score, int first,
+static void smooth_row (const rnli_Normal *normal, double *score, int first,
                     int T) {
   double s = first < T ? score[first] : 0;
   for (int t = first; t < T; t++) {
@@ -419,7 +419,7 @@ int rnl_state_judge (rnl_State *s, const double *values, const double *times,
   rnli_work_reset(&s->work);
   if (status != RNL_OK) return status;
   for (int t = 0; t < v.span; t++) score[t] = (double)NAN;
-  smooth(v.normal, score, v.span, T);
+  smooth_row(v.normal, score, v.span, T);
   if (flag) set_flags(v.normal, score, v.span, T, flag);
   return RNL_OK;
 }
