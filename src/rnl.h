@@ -553,7 +553,10 @@ typedef struct rnl_File rnl_File;
 */
 RNL_API int rnl_file_load (rnl_Context *ctx, const char *path, rnl_File **out);
 
-/* Reads the 'n' bytes at 'data', which are a whole file: a copy is made. */
+/*
+** The same of the 'n' bytes at 'data', which are a whole file and not needed
+** afterwards. Errors name it "memory".
+*/
 RNL_API int rnl_file_read (rnl_Context *ctx, const void *data, size_t n,
                            rnl_File **out);
 RNL_API void rnl_file_free (rnl_File *file);

@@ -204,6 +204,7 @@ typedef struct rnl_Sizes {
   int ids;               /* V: tokens that are read */
   int outputs;           /* U: scores, or numbers, that come of a step */
   int labels;            /* of taggers and classifiers */
+  int columns;           /* of a tagger beside the words; of series */
   size_t step_bytes;     /* of weights that a step reads */
   size_t bytes;          /* of memory that the model takes */
 } rnl_Sizes;
@@ -212,6 +213,12 @@ RNL_API void rnl_model_sizes (const rnl_Model *model, rnl_Sizes *out);
 
 /* The name of a label, or of a tag; NULL beyond the last. */
 RNL_API const char *rnl_model_label (const rnl_Model *model, int i);
+
+/*
+** The name of a column: of a tagger, which one of the training data it was, as
+** scripts/tag.lua counts them; of series, that of the channel.
+*/
+RNL_API const char *rnl_model_column (const rnl_Model *model, int i);
 
 /* }====================================================================== */
 
@@ -320,6 +327,197 @@ RNL_API int rnl_state_prime (rnl_State *s, const char *text, size_t n);
 */
 RNL_API int rnl_state_text (rnl_State *s, const int32_t *ids, size_t T,
                             const char **text, size_t *n);
+
+/* }====================================================================== */
+
+/* {== Labels: taggers, segmenters, classifiers =========================== */
+
+/*
+** Tags n words of a sentence (n >= 0), UTF-8 without NUL and not empty:
+** tags[i] is the number of a label (rnl_model_label) as the training data have
+** them, all of them decided together. columns[c][i] is what stands in column c
+** beside word i; NULL if the model has none (rnl_Sizes tells how many). Of more
+** than 2000 words so many are read at a time. RNL_ESTATE: the model is no
+** "tagger"; RNL_EARG: a word is empty, or columns are missing; RNL_EDIVERGED:
+** scores are not finite.
+*/
+RNL_API int rnl_state_tag (rnl_State *s, const char *const *words, int n,
+                           const char *const *const *columns, int32_t *tags);
+
+/* A part of a text: bytes from .. to - 1. */
+typedef struct rnl_Span {
+  size_t from, to;
+} rnl_Span;
+
+/*
+** Cuts text into words, kind "segmenter": any bytes will do, those that are no
+** UTF-8 are characters of their own. White space (ASCII's and U+3000) is in no
+** word. The spans are in memory of the state until the next call.
+*/
+RNL_API int rnl_state_segment (rnl_State *s, const char *text, size_t n,
+                               const rnl_Span **spans, size_t *count);
+
+/*
+** Words of the user that a segmenter never cuts, from now on, in the place of
+** those before; rnl_state_reset keeps them. They stand in lines "WORD FREQUENCY
+** TAG", of which only the word must be there: of words that overlap the more
+** frequent ones are more likely to be taken. n 0: none. RNL_EFORMAT, with the
+** number of the line, for what is no such line; then those before stay.
+*/
+RNL_API int rnl_state_user_words (rnl_State *s, const char *lines, size_t n);
+
+/*
+** The probability of each label for a text, kind "classifier": p (labels). The
+** text is of bytes as rnl_state_segment takes them. RNL_EARG for a text without
+** a word: nothing, or white space alone; RNL_EDIVERGED: scores are not finite.
+*/
+RNL_API int rnl_state_classify (rnl_State *s, const char *text, size_t n,
+                                float *p);
+
+/*
+** The same for a series of T > 0 steps, kind "seriesclassifier": values
+** (T, columns) in the unit of the data that the model was trained on; NaN
+** stands for one that is missing. RNL_EARG for one that is infinite.
+*/
+RNL_API int rnl_state_classify_series (rnl_State *s, const double *values,
+                                       int T, float *p);
+
+/* }====================================================================== */
+
+/* {== Translations: kind "seq2seq" ======================================= */
+
+/*
+** How what a model makes of a text is searched; begin with RNL_TRANSLATE. Each
+** step keeps the 'width' likeliest of all continuations, among which those that
+** have ended stay. Of these the best have the highest
+**   score = log p / norm + beta sum over the source of log min(attention, 1)
+** As rnn.translate of the Lua program, with the same results.
+*/
+typedef struct rnl_Translate {
+  size_t size;             /* sizeof(rnl_Translate) */
+  int width;               /* 1 or more; 1 takes the likeliest token each time */
+  int n;                   /* results that are wanted, 1 to 'width' */
+  const char *normalise;   /* norm of n tokens and their end: "gnmt",
+                              ((5 + n) / 6)^alpha; or "length", n^alpha */
+  double alpha, beta;      /* 0 or more */
+  int min_length;          /* tokens at least, where there is room */
+  double ratio;            /* tokens at most for each one of the source, */
+  int length;              /* and so many more */
+  int copy;                /* "<unk>" becomes the token of the source that has
+                              most attention */
+  int attention;           /* results tell it */
+} rnl_Translate;
+
+#define RNL_TRANSLATE {sizeof(rnl_Translate), 5, 1, "gnmt", 0.6, 0, 0, 2, 10, \
+                       0, 0}
+
+typedef struct rnl_Translation {
+  const char *text;        /* of n bytes, with a NUL behind it: the tokens, words
+                              with a space between them */
+  size_t n;
+  const char *const *tokens;   /* (ntokens) */
+  int ntokens;
+  double logp;             /* of all, with their end */
+  double score;
+  int full;                /* it had to end, being as long as it may be */
+  const float *attention;  /* (ntokens + 1, S): of each token and the end, to
+                              those of the source and its end; or NULL */
+} rnl_Translation;
+
+/*
+** The best translations of a text, which is cut into tokens as those of the
+** training were: words between white space, characters, or the letters of
+** Hangul. '*out' are '*nout', the best first; none for a text without tokens.
+** They are in memory of the state until the next call. 'o' may be NULL.
+** RNL_EARG for options that make no sense, or ask for attention where the model
+** has none; RNL_EDIVERGED: scores are not finite. Takes memory, and time, that
+** grow with width and with the square of the length.
+*/
+RNL_API int rnl_state_translate (rnl_State *s, const rnl_Translate *o,
+                                 const char *text, size_t n,
+                                 const rnl_Translation **out, int *nout);
+
+/* The same of a list of tokens, which may be empty. */
+RNL_API int rnl_state_translate_tokens (rnl_State *s, const rnl_Translate *o,
+                                        const char *const *tokens, int n,
+                                        const rnl_Translation **out,
+                                        int *nout);
+
+/* }====================================================================== */
+
+/* {== Series: kinds "forecaster" and "autoencoder" ======================= */
+
+/* What a model knows of series; an autoencoder of targets and rows alone. */
+typedef struct rnl_Outlook {
+  int targets, inputs, known;   /* columns of a row, in this order: what is
+                                   forecast; what is known up to now; what is
+                                   known ahead (rnl_model_column names them) */
+  int times;                    /* 1: it reads a calendar, too */
+  int rows;                     /* that a forecast reads, the last ones; or of
+                                   a window that is made anew */
+  int horizon;                  /* steps that it was trained to forecast */
+  int series;                   /* that were learnt (rnl_model_label) */
+  int quantiles;                /* Q that it tells of each forecast, or 0 */
+  const double *quantile;       /* (Q) growing, above 0 and below 1 */
+  int judges;                   /* 1: it knows what is normal */
+} rnl_Outlook;
+
+/* RNL_ESTATE for a model of another kind. */
+RNL_API int rnl_model_outlook (const rnl_Model *model, rnl_Outlook *out);
+
+/*
+** A series, and what is asked of it; begin with RNL_SERIES. All numbers are in
+** the unit of the data, and finite. With C columns, K of them known ahead:
+*/
+typedef struct rnl_Series {
+  size_t size;             /* sizeof(rnl_Series) */
+  const char *name;        /* which one that was learnt; NULL: the only one */
+  const double *values;    /* (T,C) rows in the order of time */
+  int T;                   /* only the last ones that a forecast reads count */
+  const double *ahead;     /* (H,K) what is known of the steps to come; NULL
+                              without such columns */
+  const double *times;     /* (T + H) seconds since 1970-01-01 00:00 of all
+                              these rows; NULL without a calendar */
+  int horizon;             /* H; 0: as many as it was trained to forecast */
+  int paths;               /* that are drawn for quantiles of a recursive model;
+                              0: 100; 1: none, there is a forecast alone */
+  rnl_Rng *rng;            /* draws them; NULL: one of seed 1, each time */
+} rnl_Series;
+
+#define RNL_SERIES {sizeof(rnl_Series), NULL, NULL, 0, NULL, NULL, 0, 0, NULL}
+
+/*
+** What follows a series: y (H,D) of the D targets, and 'quantiles' (H,D,Q),
+** unless it is NULL. What lies beyond the horizon of a model that is not
+** recursive is forecast from the forecasts before it, as if they were true;
+** inputs stay as they are in the last row. All as the Lua program forecasts
+** one series; of a recursive model with quantiles the forecast is the median of
+** the paths. RNL_ESHAPE: too few rows; RNL_EARG: what is missing or no number;
+** RNL_EDIVERGED: forecasts that are not finite, y is undefined then.
+*/
+RNL_API int rnl_state_forecast (rnl_State *s, const rnl_Series *series,
+                                double *y, double *quantiles);
+
+/*
+** What an autoencoder makes of a window (rows, targets), both in the unit of
+** the data: close to it for windows such as it was trained on. RNL_EARG for
+** numbers that are not finite; RNL_EDIVERGED.
+*/
+RNL_API int rnl_state_rebuild (rnl_State *s, const double *window,
+                               double *out);
+
+/*
+** How unusual the T rows (T,C) of a series are, by the detector.safetensors of
+** scripts/anomaly.lua: scores (T), which the model's 'smooth' has averaged, NaN
+** for the first 'rows' of them; and flags (T), 1 for those above its threshold
+** and between two that are near, or NULL. 'times' (T) for a calendar, or NULL.
+** All as the Lua program judges. RNL_ESTATE for a model that does not know what
+** is normal (rnl_Outlook); RNL_ESHAPE: too few rows; RNL_EARG for numbers that
+** are not finite.
+*/
+RNL_API int rnl_state_judge (rnl_State *s, const double *values,
+                             const double *times, int T, double *scores,
+                             unsigned char *flags);
 
 /* }====================================================================== */
 

@@ -272,6 +272,7 @@ static int open_core (lua_State *L) {
   lua_pushstring(L, rnl_version());
   lua_setfield(L, -2, "version");
   rnnlua_open_tensor(L);
+  rnnlua_open_bytes(L);
   rnnlua_open_op(L);
   rnnlua_open_tape(L);
   rnnlua_open_optim(L);

@@ -43,21 +43,28 @@ int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
 }
 
 
-int rnli_linear (rnli_Loader *l, const char *path, int in, int out,
-                 rnli_Dense *d) {
-  const rnli_Json *layer = rnli_layer(l, path);
-  int D = rnli_size(layer, 0), F = rnli_size(layer, 1), dim[2] = {F, D};
+int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
+                     int bias, rnli_Dense *d) {
+  int dim[2] = {out, in};
   float *w = NULL, *b = NULL;
-  if (!rnli_is_class(layer, "Linear") || D < 0 || F < 0 ||
-      (in >= 0 && D != in) || (out >= 0 && F != out))
-    return rnli_misfit(l, "has no fitting Linear '%s'", path);
   int status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
+  if (status == RNL_OK && bias)
     status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, D, F, d);
+  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, in, out, d);
   rnli_put(l->ctx, w);
   rnli_put(l->ctx, b);
   return status;
+}
+
+
+int rnli_linear (rnli_Loader *l, const char *path, int in, int out,
+                 rnli_Dense *d) {
+  const rnli_Json *layer = rnli_layer(l, path);
+  int D = rnli_size(layer, 0), F = rnli_size(layer, 1);
+  if (!rnli_is_class(layer, "Linear") || D < 0 || F < 0 ||
+      (in >= 0 && D != in) || (out >= 0 && F != out))
+    return rnli_misfit(l, "has no fitting Linear '%s'", path);
+  return rnli_dense_load(l, path, D, F, rnli_flag_of(layer, "bias", 1), d);
 }
 
 

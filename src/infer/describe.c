@@ -24,7 +24,9 @@ int rnli_misfit_of (rnli_Loader *l, const char *what) {
 
 /* {== Memory ============================================================= */
 
-enum { HEAD = 64 };   /* of a block: the one before it */
+enum { HEAD = 64 };   /* of a block */
+
+_Static_assert(sizeof(rnli_Kept) <= HEAD, "block head fits");
 
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
   size_t bytes = rnli_add(rnli_mul(n, each), HEAD);
@@ -33,9 +35,20 @@ void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
     rnli_nomem(l->ctx, "a model", bytes);
     return NULL;
   }
-  *(void **)(void *)block = l->model->kept;
-  l->model->kept = block;
+  *(rnli_Kept *)(void *)block = (rnli_Kept){l->model->kept, NULL, NULL};
+  l->model->kept = (rnli_Kept *)(void *)block;
   return block + HEAD;
+}
+
+
+int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
+  if (!rnli_keep(l, 0, 0)) {
+    let_go(thing);
+    return RNL_ENOMEM;
+  }
+  l->model->kept->thing = thing;
+  l->model->kept->let_go = let_go;
+  return RNL_OK;
 }
 
 /* }====================================================================== */
@@ -94,7 +107,7 @@ static const Class classes[] = {
   {"ClockworkRNN", " periods nonlinearity bias batch_first "},
   {"Conv1d", " stride padding dilation bias causal "},
   {"Pool", " kind "},
-  {"AttentionPool", " size "},
+  {"AttentionPool", " hidden "},
   {"Attention", " kind size "},
   {"MultiheadAttention", " bias dropout kdim vdim causal weights "},
   {"MLP", " activation dropout bias "},
@@ -189,11 +202,16 @@ static const rnli_Json *option (const rnli_Json *layer, const char *name) {
 }
 
 
-double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
-  const rnli_Json *x = option(layer, name);
+double rnli_member (const rnli_Json *o, const char *name, double def) {
+  const rnli_Json *x = rnli_json_get(o, name);
   if (!x) return def;
   if (x->kind == RNLI_INT) return (double)x->i;
   return x->kind == RNLI_DOUBLE ? x->x : (double)NAN;
+}
+
+
+double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
+  return rnli_member(rnli_json_get(layer, "options"), name, def);
 }
 
 

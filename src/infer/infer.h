@@ -14,14 +14,16 @@
 #include "io/header.h"
 #include "io/json.h"
 #include "kernels/unit.h"
+#include "text/text.h"
 #include "text/tokenizer.h"
+#include "text/units.h"
 
 typedef struct rnli_Kind rnli_Kind;
 
 struct rnl_Model {
   rnl_Context *ctx;           /* of its memory, while it is made and freed */
   atomic_int refs;
-  void *kept;                 /* its blocks */
+  struct rnli_Kept *kept;
   rnl_Alloc alloc;            /* for states */
   void *ud;
   rnli_Level level;
@@ -33,6 +35,7 @@ struct rnl_Model {
   rnl_Meta *meta;
   int nmeta;
   const char *const *label;
+  const char *const *column;
   rnl_Sizes sizes;
   uint64_t print;             /* of its weights: whose a saved state is */
 };
@@ -52,11 +55,11 @@ typedef struct rnli_Work {
 */
 void *rnli_work (rnli_Work *w, size_t n, size_t each);
 
-/* Gives all parts back; several blocks become one for the next time. */
+/* Gives all parts back. */
 void rnli_work_reset (rnli_Work *w);
 void rnli_work_free (rnli_Work *w);
 
-/* Gives back what was taken since a mark. */
+/* Gives back what was taken since a mark; blocks of that become one. */
 typedef struct rnli_Mark {
   void *block;
   size_t used;
@@ -93,6 +96,16 @@ typedef struct rnli_Loader {
 
 /* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
+
+/* What a model keeps: a block, or a thing that it lets go of. */
+typedef struct rnli_Kept {
+  struct rnli_Kept *before;
+  void *thing;
+  void (*let_go) (void *thing);   /* or NULL */
+} rnli_Kept;
+
+/* The model has a thing; it is let go of at once when memory is refused. */
+int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *thing));
 
 /* RNL_EFORMAT with "NAME: text". */
 int rnli_misfit (rnli_Loader *l, const char *fmt, ...) RNLI_PRINTF(2, 3);
@@ -178,6 +191,10 @@ int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
 /* Packs w (out,in) and b (out), or NULL. */
 int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
                      int out, rnli_Dense *d);
+
+/* The tensors "weight" (out,in) and maybe "bias" (out) at a path. */
+int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
+                     int bias, rnli_Dense *d);
 
 /* The layer "Linear" at a path, with 'in' and 'out' as wanted, -1: any. */
 int rnli_linear (rnli_Loader *l, const char *path, int in, int out,
@@ -320,6 +337,227 @@ void rnli_log_softmax (float *x, size_t n);
 
 /* }====================================================================== */
 
+/* {== Names ============================================================== */
+
+/*
+** A vocabulary under a key of the metadata: a list of names, of which none is
+** there twice. The first ones are 'symbols' of "<unk>", "<s>" and "</s>".
+*/
+int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
+                     const rnl_Words **out);
+
+/* The id of a name; that of "<unk>", which is 0, if it is not there. */
+int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n);
+
+/* Labels under a key of the metadata: some names in the order of their bytes. */
+int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
+                 int *n);
+
+/* The strings of a list in memory of the model; RNL_EFORMAT if it is none. */
+int rnli_strings (rnli_Loader *l, const rnli_Json *list, const char *what,
+                  const char *const **out, int *n);
+
+/*
+** Tags, of which some name parts of spans: "O", or a prefix, "B-PER", "I-PER",
+** "E-PER" or "S-PER", and a type.
+*/
+typedef struct rnli_Tags {
+  int n;
+  const char *const *name;
+  const char *prefix;         /* (n); 0: it names no part of a span */
+  const int32_t *type;        /* (n) numbers of types, 0 without one */
+} rnli_Tags;
+
+/*
+** A number of an object, 'def' if it is not there, NaN if it is no number; and
+** whether what is said of n labels beside their names is such as is learnt.
+*/
+double rnli_member (const rnli_Json *o, const char *name, double def);
+int rnli_counts (const rnli_Json *o, int n);
+
+/* The tags under a key of the metadata; prefixes: those beside "O", "BIES". */
+int rnli_tags (rnli_Loader *l, const char *key, const char *prefixes,
+               rnli_Tags *tags);
+
+/* Is there one with a prefix? With 0: one that has none. */
+int rnli_tags_have (const rnli_Tags *tags, char prefix);
+
+/*
+** The labels that tags of a model become, given back in BIO (IOB2) if it is
+** 'bio': first[i] for a tag that begins a span, else rest[i].
+*/
+typedef struct rnli_TagLabels {
+  const int32_t *first, *rest;
+} rnli_TagLabels;
+
+int rnli_tag_labels (rnli_Loader *l, const rnli_Tags *tags, int bio,
+                     rnli_TagLabels *labels);
+
+/* The labels of T tags, in their place. */
+void rnli_tags_label (const rnli_Tags *tags, const rnli_TagLabels *labels,
+                      int T, int32_t *tag);
+
+/* }====================================================================== */
+
+/* {== Layers between recurrent ones and labels =========================== */
+
+/* "Conv1d" of which T steps make (T - 1) / stride + 1. */
+typedef struct rnli_Conv {
+  int D, F, kernel, stride, dilation;
+  int left;                   /* steps before the first that it sees */
+  rnli_Dense dense;           /* of 'kernel' steps side by side */
+} rnli_Conv;
+
+int rnli_conv (rnli_Loader *l, const char *path, int D, rnli_Conv *c);
+
+static inline int rnli_conv_steps (const rnli_Conv *c, int T) {
+  return (T - 1) / c->stride + 1;
+}
+
+/* x (T,D), T > 0 -> y (rnli_conv_steps, F) */
+int rnli_conv_run (const rnl_Model *m, const rnli_Conv *c, rnli_Work *w,
+                   const float *x, int T, float *y);
+
+/* "Pool" or "AttentionPool": steps (T,F), T > 0, as one vector (F). */
+enum { RNLI_POOL_MEAN, RNLI_POOL_MAX, RNLI_POOL_LAST, RNLI_POOL_ATTENTION };
+
+typedef struct rnli_Pooling {
+  int F;
+  int kind;
+  rnli_Dense dense;           /* of attention */
+  const float *context;
+} rnli_Pooling;
+
+int rnli_pooling (rnli_Loader *l, const char *path, int F, rnli_Pooling *p);
+int rnli_pooling_run (const rnl_Model *m, const rnli_Pooling *p, rnli_Work *w,
+                      const float *x, int T, float *y);
+
+/*
+** A recurrent layer that reads in both directions, and a pool of its states
+** and what it read, side by side; or without a pool its last states: steps
+** (T,D), T > 0, as one vector (F).
+*/
+typedef struct rnli_Reader {
+  int D, F;
+  rnli_Recurrent net;
+  int pools;
+  rnli_Pooling pool;
+} rnli_Reader;
+
+int rnli_reader (rnli_Loader *l, const char *net, const char *pool, int D,
+                 rnli_Reader *r);
+int rnli_reader_run (const rnl_Model *m, const rnli_Reader *r, rnli_Work *w,
+                     const float *x, int T, float *y);
+
+/* Runs a layer over T steps of one row from its first state on. */
+int rnli_run_once (const rnl_Model *m, const rnli_Recurrent *r, rnli_Work *w,
+                   int T, const float *x, float *y, float **h);
+
+/* "Linear" or "MLP": x (rows,in) -> y (rows,out). */
+typedef struct rnli_Mlp {
+  int n;
+  int widest;
+  int activation;
+  rnli_Dense *dense;          /* (n) */
+} rnli_Mlp;
+
+int rnli_mlp (rnli_Loader *l, const char *path, int in, int out, rnli_Mlp *mlp);
+int rnli_mlp_run (const rnl_Model *m, const rnli_Mlp *mlp, rnli_Work *w,
+                  const float *x, int rows, float *y);
+
+/* Is what there may be at a path a "Dropout", which does nothing here? */
+int rnli_dropout (rnli_Loader *l, const char *path);
+
+/* RNL_EDIVERGED unless all numbers are finite. */
+int rnli_finite (rnl_State *s, const float *x, size_t n);
+
+/* Scores to probabilities, in place; RNL_EDIVERGED. */
+int rnli_softmax (rnl_State *s, float *x, size_t n);
+
+/* "CRF" of K tags; -inf where a step is forbidden. */
+typedef struct rnli_Crf {
+  int K;
+  float *into;                /* (K,K): to, from */
+  float *start, *end;         /* (K) */
+} rnli_Crf;
+
+/* 'scheme': "BIOES", "BMES", or NULL: the one that it must keep to. */
+int rnli_crf (rnli_Loader *l, const char *path, const rnli_Tags *tags,
+              const char *scheme, rnli_Crf *crf);
+
+/* The best tags by scores (T,K), -inf for those that may not be. */
+int rnli_crf_decode (const rnli_Crf *crf, rnli_Work *w, const float *score,
+                     int T, int32_t *tag);
+
+/* }====================================================================== */
+
+/* {== Words ============================================================== */
+
+/* The id of a word: case folded, digits as 0. */
+int rnli_word_id (rnl_State *s, const rnl_Words *v, const char *word, size_t n,
+                  int32_t *id);
+
+/*
+** What the characters of a word say: "char_embed" and "char_rnn" or
+** "char_cnn". F 0: the model reads none.
+*/
+typedef struct rnli_Spelt {
+  int F;
+  const rnl_Words *chars;
+  rnli_Table embed;
+  int convolves;
+  rnli_Conv conv;
+  rnli_Recurrent net;
+} rnli_Spelt;
+
+int rnli_spelt (rnli_Loader *l, rnli_Spelt *p);
+
+/* y (F) of a word of a byte or more. */
+int rnli_spelt_run (rnl_State *s, const rnli_Spelt *p, const char *word,
+                    size_t n, float *y);
+
+/* }====================================================================== */
+
+/* {== Taggers ============================================================ */
+
+typedef struct rnli_Column {
+  const rnl_Words *words;
+  rnli_Table embed;
+} rnli_Column;
+
+/* What tags words, or characters. */
+typedef struct rnli_Tagger {
+  const rnl_Words *words;
+  rnli_Table embed;
+  rnli_Spelt spelt;
+  int ncolumns;
+  rnli_Column *column;
+  rnli_Recurrent net;
+  rnli_Dense out;
+  int has_crf;
+  rnli_Crf crf;
+  rnli_Tags tags;
+  rnli_TagLabels labels;
+} rnli_Tagger;
+
+/* 'scheme' "BMES", or NULL for that of its tags. */
+int rnli_tagger (rnli_Loader *l, const char *scheme, rnli_Tagger **out);
+
+/* Some words to be tagged; ids are (T). */
+typedef struct rnli_Sentence {
+  int T;
+  const rnli_Piece *word;     /* as they are spelt; if they are read */
+  int32_t *id;
+  int32_t *const *column;     /* (ncolumns) ids of each */
+  const signed char *fixed;   /* the tag that one must have, -1: any; or NULL */
+} rnli_Sentence;
+
+/* The best tags (T). */
+int rnli_tagger_run (rnl_State *s, const rnli_Tagger *t,
+                     const rnli_Sentence *words, int32_t *tag);
+
+/* }====================================================================== */
+
 /* {== Kinds ============================================================== */
 
 /* What knows how to load a kind of model, and to make its states. */
@@ -329,7 +567,10 @@ struct rnli_Kind {
   int (*begin) (rnl_State *s);       /* its streams, or NULL: it has none */
 };
 
-extern const rnli_Kind rnli_kind_lm, rnli_kind_net;
+extern const rnli_Kind rnli_kind_lm, rnli_kind_net, rnli_kind_tagger,
+                       rnli_kind_segmenter, rnli_kind_classifier,
+                       rnli_kind_seriesclassifier, rnli_kind_seq2seq,
+                       rnli_kind_forecaster, rnli_kind_autoencoder;
 
 /* A model of tensors that are there; 'why' has room for RNL_MAX_ERROR. */
 int rnli_model_make (const rnli_Provider *tensors, void *from,
@@ -376,7 +617,11 @@ struct rnl_State {
   float *y;                   /* (N,S) */
   void *draw;                 /* work memory of a draw */
   rnli_Stream stream;         /* text of ids that follow each other */
+  rnl_Dict *user;             /* words that a segmenter never cuts, or NULL */
 };
+
+/* Gives another state the user words of this one. */
+int rnli_user_copy (const rnl_State *s, rnl_State *to);
 
 /* RNL_ESTATE unless the model is of a kind. */
 int rnli_expect_kind (rnl_State *s, const rnli_Kind *kind);

@@ -6,7 +6,9 @@
 #include "infer/infer.h"
 
 static const rnli_Kind *const kinds[] = {
-  &rnli_kind_lm, &rnli_kind_net, NULL
+  &rnli_kind_lm, &rnli_kind_net, &rnli_kind_tagger, &rnli_kind_segmenter,
+  &rnli_kind_classifier, &rnli_kind_seriesclassifier, &rnli_kind_seq2seq,
+  &rnli_kind_forecaster, &rnli_kind_autoencoder, NULL
 };
 
 /* {== Tensors of a file ================================================== */
@@ -117,9 +119,10 @@ static void destroy (rnl_Model *m) {
   rnl_Context *ctx = m->ctx;
   rnli_tokenizer_free(m->tok);
   while (m->kept) {
-    void *next = *(void **)m->kept;
+    rnli_Kept *before = m->kept->before;
+    if (m->kept->let_go) m->kept->let_go(m->kept->thing);
     rnli_put(ctx, m->kept);
-    m->kept = next;
+    m->kept = before;
   }
   rnli_put(ctx, m);
   rnl_context_release(ctx);
@@ -245,6 +248,11 @@ void rnl_model_sizes (const rnl_Model *m, rnl_Sizes *out) {
 
 const char *rnl_model_label (const rnl_Model *m, int i) {
   return i >= 0 && i < m->sizes.labels ? m->label[i] : NULL;
+}
+
+
+const char *rnl_model_column (const rnl_Model *m, int i) {
+  return i >= 0 && i < m->sizes.columns ? m->column[i] : NULL;
 }
 
 /* }====================================================================== */

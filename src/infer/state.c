@@ -62,6 +62,7 @@ void rnl_state_free (rnl_State *s) {
   if (!s) return;
   rnl_Context *ctx = s->ctx;
   rnl_model_release(s->model);
+  rnl_dict_free(s->user);
   rnli_work_free(&s->text);
   rnli_work_free(&s->work);
   rnli_work_free(&s->lasting);
@@ -88,8 +89,12 @@ int rnl_state_fork (rnl_State *s, rnl_State **out) {
                          .history = s->history, .alloc = s->ctx->alloc,
                          .ud = s->ctx->ud};
   int status = rnl_state_new(s->model, &o, out);
-  if (status != RNL_OK)
+  if (status == RNL_OK) status = rnli_user_copy(s, *out);
+  if (status != RNL_OK) {
+    rnl_state_free(*out);
+    *out = NULL;
     return rnli_error(s->ctx, status, "not enough memory for another state");
+  }
   if (s->now.t) memcpy((*out)->now.t, s->now.t, s->now.bytes);
   (*out)->stream = s->stream;
   return RNL_OK;

@@ -1,7 +1,7 @@
 /*
-** work.c - work memory of states: a stack of blocks. When all of it is given
-** back, several blocks are let go, and one as large as all of them is taken the
-** next time: so the same work twice takes no memory the third time.
+** work.c - work memory of states: a stack of blocks. When some are given back,
+** one as large as all of them takes their place: so the same work twice takes
+** no memory the third time.
 */
 #include "infer/infer.h"
 
@@ -16,7 +16,7 @@ enum { HEAD = 64, LEAST = 4096 };
 _Static_assert(sizeof(Head) <= HEAD, "block head fits");
 
 
-/* A block that begins with its head; 0 when memory is refused. */
+/* Another block, if memory is not refused. */
 static int grow (rnli_Work *w, size_t size) {
   char *block = rnli_get(w->ctx, size);
   if (!block) return 0;
@@ -57,26 +57,28 @@ rnli_Mark rnli_work_mark (const rnli_Work *w) {
 }
 
 
-/* Blocks that came after the mark stay until all is given back. */
 void rnli_work_back (rnli_Work *w, rnli_Mark mark) {
-  if (w->block == mark.block) w->used = mark.used;
+  size_t all = 0;
+  if (w->block == mark.block) {
+    w->used = mark.used;
+    return;
+  }
+  if (((Head *)w->block)->before == mark.block) {
+    w->used = HEAD;
+    return;
+  }
+  while (w->block != mark.block) {
+    all = rnli_add(all, w->size);
+    drop(w);
+  }
+  w->used = mark.used;
+  rnl_trim(w->ctx);
+  grow(w, all);   /* or it is taken once it is needed */
 }
 
 
 void rnli_work_reset (rnli_Work *w) {
-  size_t all = 0;
-  if (!w->block) return;
-  Head *head = w->block;
-  if (!head->before) {
-    w->used = HEAD;
-    return;
-  }
-  while (w->block) {
-    all = rnli_add(all, w->size);
-    drop(w);
-  }
-  rnl_trim(w->ctx);
-  grow(w, all);   /* if not now, then when it is needed */
+  rnli_work_back(w, (rnli_Mark){NULL, 0});
 }
 
 

@@ -43,7 +43,7 @@ typedef struct rnli_Source {
 
 /*
 ** Opens the file at 'path' of at most 'most' bytes (0: RNLI_MAX_FILE), or what
-** lies in memory. Path, data and name are borrowed until rnli_source_close.
+** lies in memory. Path, data and name are borrowed until rnli_source_shut.
 ** RNL_EIO; RNL_EFORMAT for what is no sound file, with the name and the reason;
 ** RNL_ENOMEM. Memory: 64 KiB and at most 14 times the header's size, of which
 ** only 3 grow with it beyond 48 MiB.

@@ -47,6 +47,11 @@ int rnli_json_read (rnl_Context *ctx, const char *what, const char *s,
 */
 double rnli_decimal (const char *s, size_t n);
 
+/* What RNLI_INT or RNLI_DOUBLE is. */
+static inline double rnli_json_number (const rnli_Json *v) {
+  return v->kind == RNLI_INT ? (double)v->i : v->x;
+}
+
 /* The member of an object; NULL: there is none, 'v' is no object or NULL. */
 const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key);
 

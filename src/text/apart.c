@@ -9,10 +9,8 @@
 ** word of its own. Bytes that are no UTF-8 are apart from all else. White space
 ** that is not ASCII becomes a space, for words end at ASCII alone elsewhere.
 */
-#include <string.h>
-
 #include "text/dict.h"
-#include "text/text.h"
+#include "text/units.h"
 
 typedef struct Point {
   int32_t code;      /* -1: no UTF-8, or none */
@@ -76,64 +74,65 @@ static int parts (const Point *before, const Point *a, const Point *b,
 }
 
 
-typedef struct Out {
-  rnl_Context *ctx;
-  char *p;
-  size_t n, room;
-} Out;
+/* A place in a text, and what is around it. */
+typedef struct Walk {
+  const char *s;
+  size_t n;
+  Point before, a, b;   /* b comes next; NONE: it is the end */
+  int joined;
+} Walk;
 
 
-static int put (Out *o, const char *s, size_t n) {
-  char *p = rnli_grow(o->ctx, o->p, o->n, rnli_add(o->n, n), 1, &o->room,
-                      "text");
-  if (!p) return RNL_ENOMEM;
-  o->p = p;
-  memcpy(p + o->n, s, n);
-  o->n += n;
-  return RNL_OK;
+static Walk begin (const char *s, size_t n) {
+  Point none = {-1, NONE, 0, 0};
+  return (Walk){s, n, none, none, point_at(s, n, 0), 0};
 }
 
 
-static int put_point (Out *o, const char *s, const Point *p) {
-  if (p->class == RNLI_SPACE && p->len > 1) return put(o, " ", 1);
-  return put(o, s + p->at, p->len);
-}
-
-
-/* Copies 's' with spaces where words end. */
-static int copy_apart (Out *o, const char *s, size_t n) {
-  Point before = {-1, NONE, 0, 0}, a = before, b = point_at(s, n, 0);
-  int status = RNL_OK, joined = 0;
-  while (status == RNL_OK && b.class != NONE) {
-    Point after = point_at(s, n, b.at + b.len);
-    int gap = a.class == NONE || a.class == RNLI_SPACE ||
-              b.class == RNLI_SPACE;
-    int part = !gap && parts(&before, &a, &b, &after, joined);
-    if (part) status = put(o, " ", 1);
-    if (status == RNL_OK) status = put_point(o, s, &b);
-    joined = b.code == 0x200D;
-    if (b.class != RNLI_JOINER || gap || a.class == NONE) {
-      before = part ? (Point){-1, NONE, 0, 0} : a;
-      a = b;
-    }
-    b = after;
+/* Passes over w->b; does a word end before it, where no white space is? */
+static int step (Walk *w) {
+  Point b = w->b, after = point_at(w->s, w->n, b.at + b.len);
+  int gap = w->a.class == NONE || w->a.class == RNLI_SPACE ||
+            b.class == RNLI_SPACE;
+  int part = !gap && parts(&w->before, &w->a, &b, &after, w->joined);
+  w->joined = b.code == 0x200D;
+  if (b.class != RNLI_JOINER || gap || w->a.class == NONE) {
+    w->before = part ? (Point){-1, NONE, 0, 0} : w->a;
+    w->a = b;
   }
-  return status;
+  w->b = after;
+  return part;
 }
 
 
 int rnl_text_apart (rnl_Context *ctx, const char *s, size_t n, char **out,
                     size_t *nout) {
-  Out o = {.ctx = ctx};
-  *out = NULL;
-  *nout = 0;
-  int status = copy_apart(&o, s, n);
-  if (status == RNL_OK) status = put(&o, "", 1);
-  if (status != RNL_OK) {
-    rnli_put(ctx, o.p);
-    return status;
+  rnli_Text t = {.ctx = ctx};
+  Walk w = begin(s, n);
+  int status = RNL_OK;
+  while (status == RNL_OK && w.b.class != NONE) {
+    Point p = w.b;
+    int wide = p.class == RNLI_SPACE && p.len > 1;
+    if (step(&w)) status = rnli_text_add(&t, " ", 1);
+    if (status == RNL_OK)
+      status = rnli_text_add(&t, wide ? " " : s + p.at, wide ? 1 : p.len);
   }
-  *out = o.p;
-  *nout = o.n - 1;
-  return RNL_OK;
+  return rnli_text_end(&t, status, out, nout);
+}
+
+
+int rnli_units_tokens (const char *s, size_t n, rnli_Spans *out) {
+  Walk w = begin(s, n);
+  size_t from = 0;
+  int status = RNL_OK;
+  while (status == RNL_OK && w.b.class != NONE) {
+    Point p = w.b;
+    int space = p.class == RNLI_SPACE, part = step(&w);
+    if ((part || space) && p.at > from)
+      status = rnli_spans_add(out, from, p.at - from);
+    if (part) from = p.at;
+    if (space) from = p.at + p.len;
+  }
+  if (status != RNL_OK || from == n) return status;
+  return rnli_spans_add(out, from, n - from);
 }

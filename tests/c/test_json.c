@@ -95,6 +95,7 @@ static void test_known (void) {
   CHECK(a && a == v->first && a->kind == RNLI_LIST && a->n == 6);
   const rnli_Json *m = a->first;
   CHECK(m->kind == RNLI_INT && m->i == 1 && !m->key);
+  CHECK(rnli_json_number(m) == 1 && rnli_json_number(m->next) == -2.5e-3);
   m = m->next;
   CHECK(m->kind == RNLI_DOUBLE && m->x == -2.5e-3);
   m = m->next;

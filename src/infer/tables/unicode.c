@@ -104,7 +104,8 @@ static size_t put_step (const char *type, const char *name, size_t n,
     size_t k = 0;
     while (k < blocks && memcmp(tables.of + k * width, tables.of + i, bytes))
       k++;
-    if (k == blocks) memmove(tables.of + blocks++ * width, tables.of + i, bytes);
+    if (k == blocks)
+      memmove(tables.of + blocks++ * width, tables.of + i, bytes);
     index[i / width] = (uint16_t)k;
   }
   put_list(type, name, blocks * width, value_of);

@@ -1,0 +1,195 @@
+/*
+** autoencoder.c - the kind "autoencoder": its description, its layers, and
+** windows through them.
+*/
+#include <math.h>
+
+#include "infer/autoencoder.h"
+
+enum { MOST = 1 << 20 };
+
+/* {== Loading ============================================================ */
+
+static int damaged (rnli_Loader *l) {
+  return rnli_misfit(l, "its description is damaged");
+}
+
+
+/* A size of a description, from 1 on; -1: there is none. */
+static int size_of (const rnli_Json *o, const char *key) {
+  const rnli_Json *x = rnli_json_get(o, key);
+  return x && x->kind == RNLI_INT && x->i >= 1 && x->i <= MOST ? (int)x->i
+                                                               : -1;
+}
+
+
+/* The names of the targets, if it has as many. */
+static int read_columns (rnli_Loader *l, const rnli_Json *roles, int D) {
+  const rnli_Json *list = rnli_json_get(roles, "target");
+  if (!list || list->kind != RNLI_LIST || list->n != (uint32_t)D)
+    return damaged(l);
+  return rnli_strings(l, list, "columns", &l->model->column,
+                      &l->model->sizes.columns);
+}
+
+
+static int read_description (rnli_Loader *l, const rnli_Json *o,
+                             rnli_Autoencoder *a) {
+  const rnli_Json *roles = rnli_json_get(o, "roles");
+  const rnli_Json *absolute = rnli_json_get(o, "absolute");
+  a->D = size_of(o, "D");
+  a->W = size_of(o, "window");
+  a->C = size_of(o, "code");
+  if (a->D < 0 || a->W < 0 || a->C < 0 || !roles || !absolute ||
+      absolute->kind != RNLI_BOOL)
+    return damaged(l);
+  a->absolute = absolute->i != 0;
+  int status = read_columns(l, roles, a->D);
+  return status == RNL_OK ? rnli_scaler(l, rnli_json_get(o, "scaler"), a->D,
+                                        &a->scaler) : status;
+}
+
+
+static int describe (rnli_Loader *l, rnli_Autoencoder *a) {
+  rnli_Json *o;
+  int status = rnli_meta_json(l, "autoencoder", &o);
+  if (status == RNL_OK) status = read_description(l, o, a);
+  rnli_put(l->ctx, o);
+  return status;
+}
+
+
+/* A recurrent layer that reads D numbers, in one direction. */
+static int load_net (rnli_Loader *l, const char *path, int D,
+                     rnli_Recurrent *r) {
+  int is_one = rnli_is_class(rnli_layer(l, path), "LSTM|GRU|RNN");
+  int status = is_one ? rnli_recurrent(l, path, D, NULL, r) : RNL_EFORMAT;
+  if (is_one && (status != RNL_OK || (r->dirs == 1 && r->S == r->H)))
+    return status;
+  return rnli_misfit(l, "its layer '%s' does not fit its description", path);
+}
+
+
+static int load_layers (rnli_Loader *l, rnli_Autoencoder *a) {
+  int status = load_net(l, "rnn", a->D, &a->net);
+  if (status == RNL_OK) status = load_net(l, "decoder", a->C, &a->decoder);
+  if (status == RNL_OK && a->decoder.H != a->net.H)
+    status = rnli_misfit(l, "its layers do not fit its description");
+  if (status == RNL_OK)
+    status = rnli_linear(l, "squeeze", a->net.H, a->C, &a->squeeze);
+  return status == RNL_OK ? rnli_linear(l, "out", a->net.H, a->D, &a->out)
+                          : status;
+}
+
+
+static int load (rnli_Loader *l) {
+  rnli_Autoencoder *a = rnli_keep(l, 1, sizeof *a);
+  if (!a) return RNL_ENOMEM;
+  *a = (rnli_Autoencoder){.D = 0};
+  l->model->made = a;
+  int status = describe(l, a);
+  if (status == RNL_OK) status = load_layers(l, a);
+  if (status == RNL_OK) status = rnli_normal(l, a->D, &a->normal);
+  if (status == RNL_OK) l->model->sizes.outputs = a->D;
+  return status;
+}
+
+/* }====================================================================== */
+
+
+const rnli_Kind rnli_kind_autoencoder = {"autoencoder", load, NULL};
+
+/* {== Windows and back =================================================== */
+
+/* One row through T steps from the first state on. */
+static int run_net (rnl_State *s, const rnli_Recurrent *r, int T,
+                    const float *x, float *y) {
+  size_t n = (size_t)r->L * (size_t)r->H;
+  float *h = rnli_floats(&s->work, n, 1);
+  float *c = rnli_floats(&s->work, r->cells ? n : 0, 1);
+  int64_t t = 0;
+  if (!h || !c) return RNL_ENOMEM;
+  rnli_recurrent_begin(r, 1, h, c);
+  return rnli_recurrent_run(s->model, r, &s->work, T, x, h, c, &t, y);
+}
+
+
+/* The window as it is read: scaled, relative to its mean, the last row first. */
+static int prepare (rnl_State *s, const double *window, float *x,
+                    float *mean) {
+  const rnli_Autoencoder *a = s->model->made;
+  size_t D = (size_t)a->D, W = (size_t)a->W;
+  double *row = rnli_work(&s->work, D, sizeof *row);
+  double *sum = rnli_work(&s->work, D, sizeof *sum);
+  if (!row || !sum) return RNL_ENOMEM;
+  memset(sum, 0, D * sizeof *sum);
+  for (size_t t = 0; t < W; t++) {
+    memcpy(row, window + t * D, D * sizeof *row);
+    rnli_scale(&a->scaler, row, 1, D);
+    for (size_t d = 0; d < D; d++) {
+      float z = (float)row[d];
+      x[(W - 1 - t) * D + d] = z;
+      sum[d] += (double)z;
+    }
+  }
+  for (size_t d = 0; d < D; d++)
+    mean[d] = a->absolute ? 0 : (float)(sum[d] / a->W);
+  for (size_t i = 0; i < W * D; i++) x[i] -= mean[i % D];
+  return RNL_OK;
+}
+
+
+/* What is made (W,D) of a window whose last row is first. */
+static int run (rnl_State *s, const float *x, float *y) {
+  const rnli_Autoencoder *a = s->model->made;
+  size_t W = (size_t)a->W, H = (size_t)a->net.H, C = (size_t)a->C;
+  float *h = rnli_floats(&s->work, W, H), *code = rnli_floats(&s->work, W, C);
+  if (!h || !code) return RNL_ENOMEM;
+  int status = run_net(s, &a->net, a->W, x, h);
+  if (status == RNL_OK)
+    status = rnli_dense(s->model, &a->squeeze, &s->work, h + (W - 1) * H, 1,
+                        code, C);
+  for (size_t t = 1; status == RNL_OK && t < W; t++)
+    memcpy(code + t * C, code, C * sizeof *code);
+  if (status == RNL_OK) status = run_net(s, &a->decoder, a->W, code, h);
+  return status == RNL_OK ? rnli_dense(s->model, &a->out, &s->work, h, a->W, y,
+                                       (size_t)a->D) : status;
+}
+
+
+int rnli_rebuild (rnl_State *s, const double *window, double *out) {
+  const rnli_Autoencoder *a = s->model->made;
+  rnli_Mark mark = rnli_work_mark(&s->work);
+  size_t D = (size_t)a->D, n = (size_t)a->W * D;
+  float *x = rnli_floats(&s->work, n, 1), *y = rnli_floats(&s->work, n, 1);
+  float *mean = rnli_floats(&s->work, D, 1);
+  if (!x || !y || !mean) return RNL_ENOMEM;
+  int status = prepare(s, window, x, mean);
+  if (status == RNL_OK) status = run(s, x, y);
+  for (size_t i = 0; status == RNL_OK && i < n; i++)
+    out[i] = (double)(a->absolute ? y[i] : y[i] + mean[i % D]);
+  if (status == RNL_OK) rnli_unscale(&a->scaler, out, (size_t)a->W, D);
+  rnli_work_back(&s->work, mark);
+  return status;
+}
+
+
+int rnl_state_rebuild (rnl_State *s, const double *window, double *out) {
+  const rnli_Autoencoder *a = s->model->made;
+  int status = rnli_expect_kind(s, &rnli_kind_autoencoder);
+  for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
+    if (!isfinite(window[i]))
+      status = rnli_error(s->ctx, RNL_EARG, "rebuild: column %d of row %d is "
+                          "no number", (int)(i % (size_t)a->D) + s->ctx->base,
+                          (int)(i / (size_t)a->D) + s->ctx->base);
+  if (status == RNL_OK) status = rnli_rebuild(s, window, out);
+  for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
+    if (!isfinite(out[i]))
+      status = rnli_error(s->ctx, RNL_EDIVERGED, "rebuild: what the model "
+                          "makes is not finite: it has diverged or is "
+                          "damaged");
+  rnli_work_reset(&s->work);
+  return status;
+}
+
+/* }====================================================================== */

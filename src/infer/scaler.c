@@ -1,0 +1,106 @@
+/*
+** scaler.c - scalers of a model, from its description, forth and back.
+*/
+#include <math.h>
+
+#include "infer/scaler.h"
+
+/* {== Loading ============================================================ */
+
+/* The kind of a step's name; 0 when it is none. */
+static int kind_of (const rnli_Json *name, rnli_ScalerKind *kind) {
+  static const struct {
+    const char *name;
+    rnli_ScalerKind kind;
+  } kinds[] = {{"standard", RNLI_SHIFTED}, {"minmax", RNLI_SHIFTED},
+               {"log", RNLI_LOG}, {"log1p", RNLI_LOG1P}};
+  for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++) {
+    if (name->kind != RNLI_STRING || strcmp(name->s, kinds[i].name) != 0)
+      continue;
+    *kind = kinds[i].kind;
+    return 1;
+  }
+  return 0;
+}
+
+
+/* A list of n finite numbers above 'least'. */
+static int read_numbers (const rnli_Json *list, size_t n, double least,
+                         double *to) {
+  if (!list || list->kind != RNLI_LIST || list->n != n) return 0;
+  for (const rnli_Json *x = list->first; x; x = x->next, to++) {
+    if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
+    *to = rnli_json_number(x);
+    if (!(*to > least) || !isfinite(*to)) return 0;
+  }
+  return 1;
+}
+
+
+static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
+                      rnli_ScalerStep *step) {
+  *step = (rnli_ScalerStep){.kind = RNLI_LOG};
+  int sound = kind_of(rnli_json_get(state, "kind"), &step->kind);
+  if (sound && step->kind == RNLI_SHIFTED) {
+    size_t n = (size_t)D;
+    double *x = rnli_keep(l, 2 * n, sizeof *x);
+    if (!x) return RNL_ENOMEM;
+    sound = read_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
+            read_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
+    step->shift = x;
+    step->scale = x + n;
+  }
+  if (sound) return RNL_OK;
+  return rnli_misfit(l, "step %d of its scaler is damaged", i + 1);
+}
+
+
+int rnli_scaler (rnli_Loader *l, const rnli_Json *state, int D,
+                 rnli_Scaler *s) {
+  *s = (rnli_Scaler){.D = D};
+  int sound = state && (state->kind == RNLI_LIST ||
+                        (state->kind == RNLI_OBJECT && state->n == 0));
+  if (!sound) return rnli_misfit(l, "its scaler is damaged");
+  rnli_ScalerStep *step = rnli_keep(l, state->n, sizeof *step);
+  if (!step) return RNL_ENOMEM;
+  s->step = step;
+  int status = RNL_OK;
+  for (const rnli_Json *x = state->first; status == RNL_OK && x; x = x->next) {
+    status = read_step(l, x, D, s->n, &step[s->n]);
+    s->n++;
+  }
+  return status;
+}
+
+/* }====================================================================== */
+
+/* {== Running ============================================================ */
+
+static double forth (const rnli_ScalerStep *step, int k, double x) {
+  if (step->kind == RNLI_LOG) return log(x);
+  if (step->kind == RNLI_LOG1P) return log(x + 1);
+  return (x - step->shift[k]) / step->scale[k];
+}
+
+
+static double back (const rnli_ScalerStep *step, int k, double x) {
+  if (step->kind == RNLI_LOG) return exp(x);
+  if (step->kind == RNLI_LOG1P) return exp(x) - 1;
+  return x * step->scale[k] + step->shift[k];
+}
+
+
+void rnli_scale (const rnli_Scaler *s, double *x, size_t T, size_t ld) {
+  for (size_t t = 0; t < T; t++, x += ld)
+    for (int i = 0; i < s->n; i++)
+      for (int k = 0; k < s->D; k++) x[k] = forth(&s->step[i], k, x[k]);
+}
+
+
+void rnli_unscale (const rnli_Scaler *s, double *x, size_t T, size_t ld) {
+  for (size_t t = 0; t < T; t++, x += ld)
+    for (int i = s->n - 1; i >= 0; i--)
+      for (int k = 0; k < s->D; k++) x[k] = back(&s->step[i], k, x[k]);
+}
+
+/* }====================================================================== */

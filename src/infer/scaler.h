@@ -1,0 +1,44 @@
+/*
+** scaler.h - what makes the numbers of a series fit for a network, as
+** lua/rnn/data/scaler.lua has learnt it, and undoes it. Models keep scalers
+** without differences: a row goes by itself.
+*/
+#ifndef RNLI_SCALER_H
+#define RNLI_SCALER_H
+
+#include "infer/infer.h"
+
+typedef enum rnli_ScalerKind {
+  RNLI_SHIFTED,               /* (x - shift) / scale: "standard", "minmax" */
+  RNLI_LOG, RNLI_LOG1P        /* log(x), log(1 + x) */
+} rnli_ScalerKind;
+
+typedef struct rnli_ScalerStep {
+  rnli_ScalerKind kind;
+  const double *shift, *scale;   /* (D), RNLI_SHIFTED alone */
+} rnli_ScalerStep;
+
+typedef struct rnli_Scaler {
+  int D;                      /* columns */
+  int n;
+  const rnli_ScalerStep *step;
+} rnli_Scaler;
+
+/*
+** A scaler of D columns, which has n steps, from its state in a description,
+** NULL: it is missing; in memory of the model. RNL_EFORMAT unless all numbers
+** are finite, and scales above 0.
+*/
+int rnli_scaler (rnli_Loader *l, const rnli_Json *state, int D,
+                 rnli_Scaler *out);
+
+/*
+** Rows x (T,D), 'ld' apart, in place: what a network reads. Numbers that a
+** logarithm has no value for are not finite afterwards.
+*/
+void rnli_scale (const rnli_Scaler *s, double *x, size_t T, size_t ld);
+
+/* Back to the unit of the data. */
+void rnli_unscale (const rnli_Scaler *s, double *x, size_t T, size_t ld);
+
+#endif
