@@ -207,6 +207,8 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
 
+$(B)/test_hosts: tests/c/models.h
+
 # as a host links it: without the engine
 $(B)/test_infer: tests/c/test_infer.c tests/c/models.h tests/c/harness.h \
                  $(B)/librnnlua_infer.a
