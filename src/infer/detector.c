@@ -360,7 +360,7 @@ static void set_flags (const rnli_Normal *normal, const double *score,
 
 
 /* A detector of the model, and what it takes; or why there is none. */
-static int open (rnl_State *s, Watch *v, size_t *said, size_t *quantiles) {
+static int open_watch (rnl_State *s, Watch *v, size_t *said, size_t *quantiles) {
   const rnl_Model *m = s->model;
   *v = (Watch){.s = s, .replaced = -1};
   if (m->kind == &rnli_kind_autoencoder) {
@@ -408,7 +408,7 @@ int rnl_state_judge (rnl_State *s, const double *values, const double *times,
                      int T, double *score, unsigned char *flag) {
   Watch v;
   size_t said, quantiles;
-  int status = open(s, &v, &said, &quantiles);
+  int status = open_watch(s, &v, &said, &quantiles);
   v.values = values;
   v.T = T;
   if (status == RNL_OK) status = check_values(s, &v, times);
