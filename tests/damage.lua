@@ -47,10 +47,7 @@ local function each_swap(layers, f)
   end
 end
 
----Writes damaged files, all but 'some' of whose tensors are as they were.
----@param path string of a sound model
----@param keys string[] of its metadata
----@param f fun(meta: table<string, string>)
+---Calls f with the metadata of damaged files.
 local function each_meta(meta, keys, f)
   local function with(key, value)
     local copy = {}
@@ -64,13 +61,35 @@ local function each_meta(meta, keys, f)
       with(key, text)
     end
     local value = json.decode(meta[key])
-    if type(value) == "table" and #meta[key] < 20000 then
-      each_change(value, value, function(text) with(key, text) end)
-    end
+    each_change(value, value, function(text) with(key, text) end)
   end
   each_swap(json.decode(meta["rnnlua.layers"]), function(text)
     with("rnnlua.layers", text)
   end)
+end
+
+---Calls f with a function that writes each damaged file.
+local function each_file(path, keys, f)
+  local tensors, meta = rnn.load(path)
+  local bytes = sandbox.read(path)
+  local size = ("<I8"):unpack(bytes)
+  local header, data = json.decode(bytes:sub(9, 8 + size)), bytes:sub(9 + size)
+  each_meta(meta, keys, function(changed)
+    header.__metadata__ = changed
+    local text = json.encode(header)
+    f(function(name)
+      sandbox.write(name, ("<I8"):pack(#text) .. text .. data)
+    end)
+  end)
+  for name, tensor in pairs(tensors) do
+    for _, other in ipairs {false, rnn.zeros {3, 2}, tensor * 1e30} do
+      tensors[name] = other or nil
+      f(function(file)
+        assert(rnn.save(sandbox.dir .. "/" .. file, tensors, meta))
+      end)
+    end
+    tensors[name] = tensor
+  end
 end
 
 ---Runs damaged copies of a model; returns the line of each: "STATUS text".
@@ -78,31 +97,18 @@ end
 ---@param keys string[] of the metadata that are damaged, beside the layers
 ---@return string[]
 function damage.run(path, keys)
-  local tensors, meta = rnn.load(path)
-  assert(tensors, meta)
-  local files = {}
-  local function write(own, changed)
-    files[#files + 1] = ("%s/damaged%d"):format(sandbox.dir, #files)
-    assert(rnn.save(files[#files], own, changed))
-  end
+  local files, lines = {}, {}
   local all = table.move(keys, 1, #keys, 2, {"rnnlua.layers"})
-  each_meta(meta, all, function(changed) write(tensors, changed) end)
-  for name, tensor in pairs(tensors) do
-    local fewer = {}
-    for k, v in pairs(tensors) do fewer[k] = v end
-    fewer[name] = nil
-    write(fewer, meta)
-    fewer[name] = rnn.zeros {3, 2}
-    write(fewer, meta)
-    fewer[name] = tensor * 1e30
-    write(fewer, meta)
-  end
+  each_file(path, all, function(write)
+    local name = "damaged" .. #files
+    write(name)
+    files[#files + 1] = sandbox.dir .. "/" .. name
+  end)
   local code, out, wrong = sandbox.shell(
     ("%s/infer_sequences - try"):format(sandbox.build),
     table.concat(files, "\n") .. "\n")
   for _, file in ipairs(files) do os.remove(file) end
   assert(code == 0, wrong)
-  local lines = {}
   for line in out:gmatch "[^\n]+" do lines[#lines + 1] = line end
   assert(#lines == #files, ("%d of %d files"):format(#lines, #files))
   return lines
