@@ -31,6 +31,7 @@ CFLAGS_release = $(OPT)
 CFLAGS_asan    = -O1 -g -fsanitize=address,undefined \
                  -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
                  -DRNLI_SANITIZE -DRNLI_POISON -DLUA_USE_APICHECK
+CFLAGS_tsan    = -O1 -g -fsanitize=thread -DRNLI_SANITIZE
 CFLAGS_debug   = -O0 -g -DRNLI_POISON -DLUA_USE_APICHECK
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(LUA_PKG) $(EDIT_PKG) \
@@ -42,12 +43,12 @@ BASE_CFLAGS = -std=c11 -D_DEFAULT_SOURCE -Isrc -I$(B)/obj -MMD -MP \
               -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
               $(WARN) \
               $(CFLAGS_$(VARIANT)) $(if $(NATIVE),-march=native) \
-              $(if $(X86),-DRNLI_X86) $(CPPFLAGS) $(CFLAGS)
+              $(CPPFLAGS) $(CFLAGS)
 ALL_CFLAGS  = $(PKG_CFLAGS) -pthread $(BASE_CFLAGS)
 
 # what librnnlua_infer has in the place of other files of the engine
 ALONE  := src/infer/alone.c src/infer/unicode.c
-TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/select.c
+TYPED  := $(wildcard src/ops/*.c src/optim/*.c) src/kernels/kernels.c
 ENGINE := $(wildcard src/core/*.c src/io/*.c src/text/*.c) \
           $(filter-out $(ALONE),$(wildcard src/infer/*.c)) \
           src/kernels/level.c src/kernels/unit.c
@@ -56,22 +57,8 @@ BIND   := $(filter-out $(PROGRAM),$(wildcard src/bind/*.c))
 LUASRC := $(shell find lua/rnn -name '*.lua' | LC_ALL=C sort)
 
 obj = $(patsubst src/%.c,$(B)/obj/%$(2).o,$(1))
-# kernels, for each instruction set: what the compiler needs to know of it
-X86 := $(filter x86_64%,$(shell $(CC) -dumpmachine))
-KERNEL_CFLAGS      = -ffp-contract=fast -fno-trapping-math
-LEVEL_portable     =
-LEVEL_avx2         = -mavx2 -mfma
-LEVEL_avx512       = $(LEVEL_avx2) -mavx512f -mavx512bw -mavx512dq \
-                     -mavx512vl -mprefer-vector-width=512
-LEVEL_avx512bf16   = $(LEVEL_avx512) -mavx512bf16 -mavx512vnni
-LEVELS  := portable $(if $(X86),avx2 avx512)
-KERNELS := $(foreach l,$(LEVELS),$(foreach t,f32 f64,\
-             product.$l.$t cells.$l.$t) product.$l.bf16 int8.$l.i8) \
-           $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
-
 ENGINE_OBJ = $(call obj,$(ENGINE)) $(call obj,$(TYPED),.f32) \
-             $(call obj,$(TYPED),.f64) \
-             $(KERNELS:%=$(B)/obj/kernels/%.o)
+             $(call obj,$(TYPED),.f64)
 BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
 # librnnlua_infer: these files of the engine once more, without Lua, BLAS,
@@ -83,17 +70,13 @@ INFER_SRC     = src/core/context.c src/core/rng.c src/core/tensor.c \
                   message.c) \
                 $(filter-out src/infer/tensors.c,$(wildcard src/infer/*.c)) \
                 $(INFER_TEXT:%=src/text/%.c) \
-                $(addprefix src/kernels/,level.c select.c unit.c)
-INFER_KERNELS := $(foreach l,$(LEVELS),product.$l.f32 cells.$l.f32 \
-                   product.$l.bf16 int8.$l.i8) \
-                 $(if $(X86),product.avx512bf16.bf16 int8.avx512bf16.i8)
-INFER_OPT     = -O2
+                $(addprefix src/kernels/,kernels.c level.c unit.c)
 INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
-                -fdata-sections
-INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o) \
-                $(INFER_KERNELS:%=$(B)/infer/obj/kernels/%.o)
+                -fdata-sections -fno-asynchronous-unwind-tables
+INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o)
+AMALGAM       = $(B)/rnnlua_infer.c
 
-LIBRARIES   := librnnlua $(if $(wildcard src/infer/alone.c),librnnlua_infer)
+LIBRARIES   := librnnlua librnnlua_infer
 SCRIPTS     := $(wildcard scripts/*.lua)
 MAN         := $(B)/share/man/rnnlua.1
 COMPLETIONS := $(B)/share/bash/rnnlua $(B)/share/zsh/_rnnlua \
@@ -101,7 +84,7 @@ COMPLETIONS := $(B)/share/bash/rnnlua $(B)/share/zsh/_rnnlua \
 
 .PHONY: all
 all: module $(B)/rnnlua $(LIBRARIES:%=$(B)/%.so) $(LIBRARIES:%=$(B)/%.a) \
-     $(MAN) $(COMPLETIONS)
+     $(AMALGAM) $(MAN) $(COMPLETIONS)
 
 .PHONY: module
 module: $(B)/rnn.so
@@ -152,25 +135,16 @@ $(B)/%.map: src/exports.lua src/exports.txt Makefile
 	$(LUA) src/exports.lua src/exports.txt $* $(ABI) > $@.tmp
 	@mv $@.tmp $@
 
-# source.level.factor.o in a folder, with the flags of a variable
-define kernel
-$(2)/kernels/$(1).o: src/kernels/$(word 1,$(subst ., ,$(1))).c Makefile
-	@mkdir -p $$(@D)
-	$$(CC) $$($(3)) $$(KERNEL_CFLAGS) \
-	  $$(LEVEL_$(word 2,$(subst ., ,$(1)))) \
-	  -DRNLI_LEVEL=$(word 2,$(subst ., ,$(1))) \
-	  -DRNLI_CELLS=$(patsubst avx512bf16,avx512,$(word 2,$(subst ., ,$(1)))) \
-	  -DRNLI_FACTOR=$(word 3,$(subst ., ,$(1))) \
-	  $(if $(filter %.f64,$(1)),-DRNLI_F64) \
-	  $(if $(filter %.bf16,$(1)),-DRNLI_BF16) -c -o $$@ $$<
-endef
-$(foreach k,$(KERNELS),$(eval $(call kernel,$k,$(B)/obj,ALL_CFLAGS)))
-$(foreach k,$(INFER_KERNELS),\
-  $(eval $(call kernel,$k,$(B)/infer/obj,INFER_CFLAGS)))
-
 $(B)/infer/obj/infer/unicode.o: $(B)/obj/infer/unicode_tables.h
 
-$(B)/infer/obj/%.o: OPT = $(INFER_OPT)
+# the same sources as one file, to be compiled by whoever wants it
+$(AMALGAM): scripts/packaging/amalgamate.lua $(INFER_SRC) \
+            $(B)/obj/infer/unicode_tables.h
+	$(LUA) $< src:$(B)/obj $(INFER_SRC:src/%=%) > $@.tmp
+	@mv $@.tmp $@
+
+$(B)/infer/obj/kernels/%.o: OPT = -O2
+$(B)/infer/obj/%.o: OPT = -Os
 $(B)/infer/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(INFER_CFLAGS) -c -o $@ $<
@@ -229,8 +203,15 @@ CTEST := $(patsubst tests/c/test_%.c,$(B)/test_%,$(wildcard tests/c/test_*.c))
 $(B)/test_unicode: $(B)/obj/infer/unicode_tables.h
 
 $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
-	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua.a \
+	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $(filter %.c %.o,$^) \
+	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
+
+# as a host links it: without the engine
+$(B)/test_infer: tests/c/test_infer.c tests/c/models.h tests/c/harness.h \
+                 $(B)/librnnlua_infer.a
+	$(CC) $(BASE_CFLAGS) -pthread -Itests/c -o $@ $< \
+	  $(B)/librnnlua_infer.a -lm
 
 # programs that run models, for the specs
 INFER_TESTS := $(patsubst tests/c/%.c,$(B)/%,$(wildcard tests/c/infer_*.c))
@@ -245,6 +226,12 @@ TEXT_TOOLS = $(B)/text_tool $(B)/text_tool_alone
 $(B)/text_tool_alone: $(B)/obj/infer/unicode.o
 $(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter-out %.a,$^) $(B)/librnnlua.a $(LIBS)
+
+# the kernels as a host may compile them, to compare bits
+$(B)/test_kernels: $(B)/obj/plain_kernels.o
+$(B)/obj/plain_kernels.o: src/kernels/kernels.c Makefile
+	$(CC) -O2 -Isrc -MMD -MP -DRNLI_INFER -Drnli_kernels_f32=plain_kernels \
+	  -Drnli_pack_gates_f32=plain_pack_gates -c -o $@ $<
 
 .PHONY: check
 check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS)

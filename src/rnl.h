@@ -51,6 +51,9 @@ typedef struct rnl_Context rnl_Context;
 */
 RNL_API int rnl_context_new (rnl_Alloc alloc, void *ud, rnl_Context **out);
 
+/* The allocator of a context; '*ud' gets its argument. */
+RNL_API rnl_Alloc rnl_allocator (const rnl_Context *ctx, void **ud);
+
 /*
 ** References. A context whose tensors still live stays until the last of them
 ** is released, so objects may be released in any order.
@@ -60,6 +63,16 @@ RNL_API void rnl_context_release (rnl_Context *ctx);
 
 /* Text of the last error of this context; "" before the first. */
 RNL_API const char *rnl_errmsg (const rnl_Context *ctx);
+
+/*
+** Has 'fn' called with each error of this context as it is made, for a log;
+** NULL: no more. An error that a caller explains further comes twice. 'fn' must
+** not use the context, and must return: no longjmp. What a model says while it
+** is loaded, before it is anybody's, goes to the text its loader gets.
+*/
+typedef void (*rnl_OnError) (void *ud, int status, const char *text);
+
+RNL_API void rnl_on_error (rnl_Context *ctx, rnl_OnError fn, void *ud);
 
 /*
 ** Base of indices in messages only: 1 makes texts count axes and ids from 1,
@@ -141,6 +154,20 @@ typedef enum rnl_Dtype {
 */
 RNL_API int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
                             const int *dim, rnl_Tensor **out);
+
+/*
+** The same over memory of the host, which holds its numbers from now on: 'done'
+** (unless it is NULL) is called with 'ud' when the last that uses it has let go,
+** by whoever does so; it must not use the context. Data needs the alignment of
+** its numbers, not that of ours. When the host writes, see rnl_touch; no op may
+** run meanwhile. RNL_EARG for data that is NULL or not aligned; after an error
+** 'done' is not called.
+*/
+typedef void (*rnl_Done) (void *ud);
+
+RNL_API int rnl_tensor_wrap (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
+                             const int *dim, void *data, rnl_Done done,
+                             void *ud, rnl_Tensor **out);
 
 RNL_API void rnl_retain (rnl_Tensor *t);
 RNL_API void rnl_release (rnl_Tensor *t);   /* NULL is fine */

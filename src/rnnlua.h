@@ -20,6 +20,14 @@ extern "C" {
 /* Pushes the module table of require "rnn"; the Lua half is inside. */
 RNL_API int luaopen_rnn (lua_State *L);
 
+/*
+** Makes the context of a state with an allocator of the host's, from which
+** comes what tensors, tapes, optimizers and models take; Lua has one of its
+** own. To be called before luaopen_rnn: RNL_ESTATE when there is a context
+** already. Without it, malloc and free. Raises Lua's "not enough memory".
+*/
+RNL_API int rnnlua_setalloc (lua_State *L, rnl_Alloc alloc, void *ud);
+
 /* The context of this state, made on first use. Borrowed. */
 RNL_API rnl_Context *rnnlua_context (lua_State *L);
 

@@ -51,6 +51,22 @@ function Tensor:copy(from) end
 ---@return rnn.Tensor self
 function Tensor:fill(x) end
 
+---The numbers as they lie in memory, little-endian; those of an int32 tensor
+---count from 0 there.
+---@return string
+function Tensor:bytes() end
+
+---How numbers of files may be stored: a dtype; for float32 tensors "float16",
+---for int32 ones "int64" and "uint8".
+---@alias rnn.Stored rnn.Dtype|"float16"|"int64"|"uint8"
+
+---Overwrites the numbers with those in a string, which has as many.
+---@param s string little-endian; integers count from 0 there
+---@param kind? rnn.Stored default its dtype
+---@return rnn.Tensor|nil self
+---@return integer? element the first that is no int32; nothing is changed then
+function Tensor:setbytes(s, kind) end
+
 ---Lets go of the memory now rather than when Lua collects the handle.
 function Tensor:close() end
 

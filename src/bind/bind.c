@@ -48,19 +48,15 @@ static void raise_usage (lua_State *L, const char *message) {
 }
 
 
-static Box *box_of (lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &KEY) == LUA_TUSERDATA) {
-    Box *box = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    return box;
-  }
+/* The box of a state that has none. */
+static Box *new_box (lua_State *L, rnl_Alloc alloc, void *ud) {
   Box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (Box){NULL, 0};
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, box_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  if (rnl_context_new(NULL, NULL, &box->ctx) != RNL_OK)
+  if (rnl_context_new(alloc, ud, &box->ctx) != RNL_OK)
     luaL_error(L, "not enough memory");
   rnl_set_base(box->ctx, 1);
   const char *kernels = getenv("RNNLUA_KERNELS");
@@ -68,8 +64,29 @@ static Box *box_of (lua_State *L) {
     raise_usage(L, lua_pushfstring(L, "RNNLUA_KERNELS: %s",
                                    rnl_errmsg(box->ctx)));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &KEY);
+  return box;
+}
+
+
+/* The box of a state, or NULL. */
+static Box *find_box (lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &KEY);
+  Box *box = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return box;
+}
+
+
+static Box *box_of (lua_State *L) {
+  Box *box = find_box(L);
+  return box ? box : new_box(L, NULL, NULL);
+}
+
+
+int rnnlua_setalloc (lua_State *L, rnl_Alloc alloc, void *ud) {
+  if (find_box(L)) return RNL_ESTATE;
+  new_box(L, alloc, ud);
+  return RNL_OK;
 }
 
 
@@ -255,6 +272,7 @@ static int open_core (lua_State *L) {
   lua_pushstring(L, rnl_version());
   lua_setfield(L, -2, "version");
   rnnlua_open_tensor(L);
+  rnnlua_open_bytes(L);
   rnnlua_open_op(L);
   rnnlua_open_tape(L);
   rnnlua_open_optim(L);

@@ -84,6 +84,7 @@ rnnlua_Contents rnnlua_checkcontents (lua_State *L, int names);
 
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
+void rnnlua_open_bytes (lua_State *L);
 void rnnlua_open_op (lua_State *L);
 void rnnlua_open_tape (lua_State *L);
 void rnnlua_open_optim (lua_State *L);

@@ -44,11 +44,20 @@ static int l_close (lua_State *L) {
 }
 
 
+/* How a model is loaded for this state; precision at 'arg'. */
+static rnl_Load check_load (lua_State *L, int arg) {
+  rnl_Load load = RNL_LOAD;
+  rnl_Context *ctx = rnnlua_context(L);
+  load.precision = luaL_optstring(L, arg, NULL);
+  load.kernels = rnl_kernels(ctx);
+  load.alloc = rnl_allocator(ctx, &load.ud);
+  return load;
+}
+
+
 /* pack(names, tensors, meta[, precision]) */
 static int l_pack (lua_State *L) {
-  rnl_Load load = RNL_LOAD;
-  load.precision = luaL_optstring(L, 4, NULL);
-  load.kernels = rnl_kernels(rnnlua_context(L));
+  rnl_Load load = check_load(L, 4);
   lua_settop(L, 4);
   Packed *h = new_packed(L);
   rnnlua_Contents c = rnnlua_checkcontents(L, 1);
@@ -62,10 +71,8 @@ static int l_pack (lua_State *L) {
 /* pack_file(path[, precision]) -> model; or nil, message, code */
 static int l_pack_file (lua_State *L) {
   char why[RNL_MAX_ERROR];
-  rnl_Load load = RNL_LOAD;
   const char *path = luaL_checkstring(L, 1);
-  load.precision = luaL_optstring(L, 2, NULL);
-  load.kernels = rnl_kernels(rnnlua_context(L));
+  rnl_Load load = check_load(L, 2);
   Packed *h = new_packed(L);
   int status = rnl_model_load(path, &load, &h->model, why);
   if (status == RNL_OK) return 1;

@@ -62,6 +62,12 @@ int rnl_context_new (rnl_Alloc alloc, void *ud, rnl_Context **out) {
 }
 
 
+rnl_Alloc rnl_allocator (const rnl_Context *ctx, void **ud) {
+  *ud = ctx->ud;
+  return ctx->alloc;
+}
+
+
 void rnl_context_retain (rnl_Context *ctx) {
   ctx->refs++;
 }
@@ -82,6 +88,12 @@ void rnl_context_release (rnl_Context *ctx) {
 
 const char *rnl_errmsg (const rnl_Context *ctx) {
   return ctx->err;
+}
+
+
+void rnl_on_error (rnl_Context *ctx, rnl_OnError fn, void *ud) {
+  ctx->on_error = fn;
+  ctx->on_error_ud = ud;
 }
 
 
@@ -125,6 +137,7 @@ int rnli_error (rnl_Context *ctx, int status, const char *fmt, ...) {
   va_start(ap, fmt);
   vsnprintf(ctx->err, sizeof ctx->err, fmt, ap);
   va_end(ap);
+  if (ctx->on_error) ctx->on_error(ctx->on_error_ud, status, ctx->err);
   return status;
 }
 

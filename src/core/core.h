@@ -54,6 +54,8 @@ struct rnl_Context {
   int threads;
   rnli_Level level;           /* of the kernels */
   int blas_ready;             /* memory preflight done */
+  rnl_OnError on_error;       /* or NULL */
+  void *on_error_ud;
   char err[512];
 };
 
@@ -143,7 +145,9 @@ struct rnl_Tensor {
   size_t count;
   void *data;
   void *block;                /* the memory behind 'data', or NULL: */
-  rnl_Tensor *base;           /* a view of this tensor's data */
+  rnl_Tensor *base;           /* a view of this tensor's data; or neither: */
+  rnl_Done done;              /* the host's, who may want to know of the end */
+  void *done_ud;
   rnl_Call *made;             /* the call on the open tape that made it */
   rnl_Tensor *grad;
   rnl_Tensor *next;           /* in a list: free headers, spare gradients */

@@ -1,6 +1,6 @@
 /*
 ** tensor.c - tensors: a header from the context's pool and a block of data,
-** or a view of another tensor's block.
+** a view of another tensor's block, or memory of the host.
 **
 ** Headers come from slabs that live as long as the context, and each use of a
 ** header gets a new serial number: a weak reference (pointer, serial) stays
@@ -121,9 +121,7 @@ int rnli_tensor_raw (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
 }
 
 
-int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
-                    const int *dim, rnl_Tensor **out) {
-  *out = NULL;
+static int check_dims (rnl_Context *ctx, int ndim, const int *dim) {
   if (ndim < 0 || ndim > RNL_MAX_DIMS)
     return rnli_error(ctx, RNL_ESHAPE, "a tensor has 0 to %d axes, got %d",
                       RNL_MAX_DIMS, ndim);
@@ -131,10 +129,44 @@ int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
     if (dim[i] < 0)
       return rnli_error(ctx, RNL_ESHAPE, "extent %d of axis %d is negative",
                         dim[i], i + ctx->base);
-  int status = rnli_tensor_raw(ctx, dtype, ndim, dim, 0, out);
+  return RNL_OK;
+}
+
+
+int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
+                    const int *dim, rnl_Tensor **out) {
+  *out = NULL;
+  int status = check_dims(ctx, ndim, dim);
+  if (status == RNL_OK)
+    status = rnli_tensor_raw(ctx, dtype, ndim, dim, 0, out);
   if (status == RNL_OK)
     memset((*out)->data, 0, (*out)->count * rnl_dtype_size(dtype));
   return status;
+}
+
+
+int rnl_tensor_wrap (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
+                     const int *dim, void *data, rnl_Done done, void *ud,
+                     rnl_Tensor **out) {
+  size_t size = rnl_dtype_size(dtype);
+  *out = NULL;
+  int status = check_dims(ctx, ndim, dim);
+  if (status != RNL_OK) return status;
+  size_t bytes = rnli_mul(rnli_product(ndim, dim), size);
+  if (bytes > PTRDIFF_MAX)
+    return rnli_error(ctx, RNL_ESHAPE, "a tensor %s is larger than any memory",
+                      rnli_dims(ndim, dim).text);
+  if (!data || (uintptr_t)data % size != 0)
+    return rnli_error(ctx, RNL_EARG, "data of a tensor %s of %s must be at an "
+                      "address that is a multiple of %zu, %s",
+                      rnli_dims(ndim, dim).text, rnl_dtype_name(dtype), size,
+                      data ? "it is at another" : "got NULL");
+  status = header_new(ctx, dtype, ndim, dim, out);
+  if (status != RNL_OK) return status;
+  (*out)->data = data;
+  (*out)->done = done;
+  (*out)->done_ud = ud;
+  return RNL_OK;
 }
 
 
@@ -162,6 +194,7 @@ void rnl_release (rnl_Tensor *t) {
   rnl_release(t->grad);
   rnl_release(t->base);
   rnli_put(t->ctx, t->block);
+  if (t->done) t->done(t->done_ud);
   header_free(t);
 }
 

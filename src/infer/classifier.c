@@ -35,7 +35,7 @@ static int read_description (const rnli_Json *o, int labels, Classifier *m) {
   const rnli_Json *tokens = rnli_json_get(o, "tokens");
   const rnli_Json *deep = rnli_json_get(o, "hierarchical");
   const rnli_Json *most = rnli_json_get(o, "max_length");
-  double rate = rnli_number_in(o, "word_dropout", -1);
+  double rate = rnli_member(o, "word_dropout", -1);
   if (!tokens || tokens->kind != RNLI_STRING || !deep ||
       deep->kind != RNLI_BOOL || !most || most->kind != RNLI_INT ||
       most->i < 1 || !(rate >= 0 && rate <= 1))

@@ -202,7 +202,7 @@ static const rnli_Json *option (const rnli_Json *layer, const char *name) {
 }
 
 
-double rnli_number_in (const rnli_Json *o, const char *name, double def) {
+double rnli_member (const rnli_Json *o, const char *name, double def) {
   const rnli_Json *x = rnli_json_get(o, name);
   if (!x) return def;
   if (x->kind == RNLI_INT) return (double)x->i;
@@ -211,7 +211,7 @@ double rnli_number_in (const rnli_Json *o, const char *name, double def) {
 
 
 double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
-  return rnli_number_in(rnli_json_get(layer, "options"), name, def);
+  return rnli_member(rnli_json_get(layer, "options"), name, def);
 }
 
 

@@ -372,7 +372,7 @@ typedef struct rnli_Tags {
 ** A number of an object, 'def' if it is not there, NaN if it is no number; and
 ** whether what is said of n labels beside their names is such as is learnt.
 */
-double rnli_number_in (const rnli_Json *o, const char *name, double def);
+double rnli_member (const rnli_Json *o, const char *name, double def);
 int rnli_counts (const rnli_Json *o, int n);
 
 /* The tags under a key of the metadata; prefixes: those beside "O", "BIES". */

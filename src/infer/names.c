@@ -103,7 +103,7 @@ int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
 int rnli_counts (const rnli_Json *o, int n) {
   const rnli_Json *counts = rnli_json_get(o, "counts");
   const rnli_Json *weighted = rnli_json_get(o, "weighted");
-  double rate = rnli_number_in(o, "smoothing", -1);
+  double rate = rnli_member(o, "smoothing", -1);
   if (!counts || counts->kind != RNLI_LIST || counts->n != (uint32_t)n ||
       !weighted || weighted->kind != RNLI_BOOL || !(rate >= 0 && rate < 1))
     return 0;

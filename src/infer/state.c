@@ -51,6 +51,7 @@ int rnl_state_new (rnl_Model *model, const rnl_Streams *o, rnl_State **out) {
                                own ? o->ud : model->ud, &ctx);
   if (status != RNL_OK) return status;
   ctx->level = model->level;
+  rnl_set_threads(ctx, 1);   /* threads are the host's own affair */
   status = rnli_state_new(ctx, model, o, out);
   rnl_context_release(ctx);
   return status;
@@ -108,16 +109,18 @@ typedef struct Saved {
   int32_t N, history;
   int32_t lanes;      /* blocks of other kernels are laid out in other ways */
   int32_t nheld, begins;
-  char held[8];       /* what a stream of text holds back */
+  char held[4];       /* what a stream of text holds back */
 } Saved;
+
+_Static_assert(sizeof(Saved) == 56, "no byte of it is padding");
 
 static const char MAGIC[8] = "rnlstat1";
 
 
 static uint64_t digest_of (const Saved *head, const char *block) {
-  uint64_t d = rnli_mix(head->print, head->bytes), word;
+  uint64_t d = rnli_mix(head->print, head->bytes), word = 0;
   d = rnli_mix(d, (uint64_t)head->nheld << 32 | (uint64_t)head->begins);
-  memcpy(&word, head->held, sizeof word);
+  memcpy(&word, head->held, sizeof head->held);
   d = rnli_mix(d, word);
   for (size_t i = 0; i < head->bytes; i += sizeof word) {   /* a multiple */
     memcpy(&word, block + i, sizeof word);
@@ -152,6 +155,17 @@ void rnl_state_save (const rnl_State *s, void *to) {
 }
 
 
+/* Can the counts of saved streams be trusted, whoever made their digest? */
+static int counts_fit (const rnl_State *s, const char *block) {
+  int64_t t, seen;
+  if (!s->now.t) return 1;
+  memcpy(&t, block, sizeof t);
+  memcpy(&seen, block + ((char *)s->now.seen - (char *)s->now.t), sizeof seen);
+  return t >= 0 && t <= INT64_MAX / 2 && seen >= 0 &&
+         seen <= 2 * (int64_t)s->history;
+}
+
+
 /* What keeps saved bytes from being a state like this one, or NULL. */
 static const char *misfit (const rnl_State *s, const Saved *got,
                            const char *block) {
@@ -164,7 +178,7 @@ static const char *misfit (const rnl_State *s, const Saved *got,
   if (got->lanes != own.lanes || got->bytes != own.bytes)
     return "was saved by other kernels; load the model with those";
   if (got->nheld < 0 || got->nheld > (int)sizeof s->stream.held ||
-      got->digest != digest_of(got, block))
+      got->digest != digest_of(got, block) || !counts_fit(s, block))
     return "is damaged";
   return NULL;
 }

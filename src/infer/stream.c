@@ -239,7 +239,7 @@ static int draw_ids (rnl_State *s, const rnl_Draw *d, rnl_Rng *rng,
     ids[n] = rnl_draw(rnl_state_outputs(s, n), s->model->sizes.outputs, d,
                       recent, nrecent, &rng[n], s->draw);
     if (ids[n] < 0)
-      return rnli_error(s->ctx, RNL_EDIVERGED, "the scores of stream %d are "
+      return rnli_error(s->ctx, RNL_EDIVERGED, "the logits of stream %d are "
                         "not finite: the model has diverged or is damaged",
                         n + s->ctx->base);
   }

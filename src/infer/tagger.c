@@ -42,7 +42,7 @@ static int read_columns (rnli_Loader *l, const rnli_Json *list,
 /* The scheme of the tags, NULL: none; 0 if the description is damaged. */
 static int read_details (const rnli_Json *o, const char **scheme) {
   const rnli_Json *name = rnli_json_get(o, "scheme");
-  double rate = rnli_number_in(o, "word_dropout", 0);
+  double rate = rnli_member(o, "word_dropout", 0);
   *scheme = NULL;
   if (!(rate >= 0 && rate < 1)) return 0;
   if (!name) return 1;

@@ -21,10 +21,12 @@ rnli_Level rnli_level_best (void) {
       !__builtin_cpu_supports("avx512dq") ||
       !__builtin_cpu_supports("avx512vl"))
     return RNLI_AVX2;
-  if (!__builtin_cpu_supports("avx512bf16") ||
-      !__builtin_cpu_supports("avx512vnni"))
-    return RNLI_AVX512;
-  return RNLI_AVX512_BF16;
+#ifdef RNLI_X86_BF16
+  if (__builtin_cpu_supports("avx512bf16") &&
+      __builtin_cpu_supports("avx512vnni"))
+    return RNLI_AVX512_BF16;
+#endif
+  return RNLI_AVX512;
 #else
   return RNLI_PORTABLE;
 #endif

@@ -5,6 +5,13 @@
 #ifndef RNLI_LEVEL_H
 #define RNLI_LEVEL_H
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define RNLI_X86
+#if defined(__clang__) || __GNUC__ >= 10   /* gcc 9 does not know BF16 */
+#define RNLI_X86_BF16
+#endif
+#endif
+
 /* Each has what those before it have. */
 typedef enum rnli_Level {
   RNLI_PORTABLE,      /* whatever the compiler assumes */

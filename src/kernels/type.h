@@ -13,10 +13,14 @@
 
 #ifdef RNLI_F64
 typedef double real;
+typedef int64_t rnli_Bits;
+typedef uint64_t rnli_UBits;
 #define RNLI_T(name) name##_f64
 #define RNLI_M(name) name        /* the libm function of this type */
 #else
 typedef float real;
+typedef int32_t rnli_Bits;
+typedef uint32_t rnli_UBits;
 #define RNLI_T(name) name##_f32
 #define RNLI_M(name) name##f
 #endif

@@ -2,7 +2,9 @@
 ** test_kernels.c - the kernels of every level this machine has, float32
 ** factors of each kind and float64: tiles against sums in double, every height
 ** and width of tile; one sum for an element whatever the tile; sigmoid and tanh
-** of the cells against libm over floats of all exponents.
+** of the cells against libm over floats of all exponents; and the same bits from
+** the kernels of the engine and from those of the library for inference, which
+** are compiled with other options.
 */
 #include <math.h>
 #include <stdint.h>
@@ -14,6 +16,9 @@
 
 enum { K = 37, MAX_COLS = RNLI_VECS * RNLI_MAX_LANES, BUFFER = 1 << 16 };
 enum { STRIDE = 1009 };   /* a prime: all mantissas and exponents are met */
+
+/* rnli_kernels of kernels.c with RNLI_INFER, see the makefile. */
+const rnli_Kernels *plain_kernels (rnli_Level level, rnli_Factor factor);
 
 static const char *const factor_name[] = {"full", "bf16", "int8"};
 
@@ -195,6 +200,130 @@ static void check_edges (const rnli_Kernels *k, const char *name) {
 /* }====================================================================== */
 
 
+/* {== The same bits for inference ======================================== */
+
+enum { CELL_ROWS = 3, CELL_REALS = CELL_ROWS * 4 * MAX_COLS };
+
+/* What a cell reads and writes. */
+typedef struct Memory {
+  real gates[CELL_REALS], rec[CELL_REALS];
+  real h_prev[CELL_REALS], c_prev[CELL_REALS], h[CELL_REALS], c[CELL_REALS];
+  real peep[CELL_REALS], norm[CELL_REALS], stats[CELL_REALS];
+  real fresh[CELL_REALS], inner[CELL_REALS];
+} Memory;
+
+enum {
+  VARIED = 1, HARD = 2, PEEP = 4, NORM = 8, ZONE = 16, RELU = 32, OPTIONS = 64
+};
+
+static Memory input, by_engine, by_plain;
+
+
+/* Packed words and the product of 'rows' rows of k elements. */
+static void product_of (const rnli_Kernels *k, size_t n, int rows, int vecs) {
+  size_t ld = rnli_row_words(k, n), cols = (size_t)(vecs * k->lanes);
+  const real *col[MAX_COLS];
+  for (size_t j = 0; j < cols; j++) col[j] = j % 5 == 3 ? NULL : b[j];
+  memset(a_words, 0, sizeof a_words);
+  memset(b_words, 0, sizeof b_words);
+  k->operand(a[0], K, RNLI_MAX_ROWS, n, a_words, ld);
+  k->pack_cols(col, n, cols, b_words);
+  for (int first = 0; first < rows; first += k->rows) {
+    rnli_Tile t = {.rows = rows - first < k->rows ? rows - first : k->rows,
+                   .vecs = vecs, .a_row = (ptrdiff_t)ld, .a_k = 1,
+                   .chunks = 1, .b = b_words};
+    t.k = (n + (size_t)k->word - 1) / (size_t)k->word;
+    t.a = a_words + (size_t)first * ld * (size_t)k->word_bytes;
+    for (int r = 0; r < t.rows; r++) {
+      t.from[r] = (first + r) % 2 ? from[first + r] : NULL;
+      t.to[r] = got[first + r];
+    }
+    k->tile(&t);
+  }
+}
+
+
+static void check_same_tiles (const rnli_Kernels *k, const rnli_Kernels *plain,
+                              const char *name, int factor) {
+  static const size_t size[] = {1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 36, K};
+  static char a_engine[BUFFER], b_engine[BUFFER];
+  static real engine[RNLI_MAX_ROWS][MAX_COLS];
+  for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+    for (int rows = 1; rows <= RNLI_MAX_ROWS; rows++)
+      for (int vecs = 1; vecs <= RNLI_VECS; vecs++) {
+        product_of(k, size[i], rows, vecs);
+        memcpy(a_engine, a_words, sizeof a_words);
+        memcpy(b_engine, b_words, sizeof b_words);
+        memcpy(engine, got, sizeof got);
+        product_of(plain, size[i], rows, vecs);
+        CHECK_MSG(memcmp(a_engine, a_words, sizeof a_words) == 0 &&
+                  memcmp(b_engine, b_words, sizeof b_words) == 0 &&
+                  memcmp(engine, got, sizeof got) == 0,
+                  "%s %s k %zu rows %d vecs %d", name, factor_name[factor],
+                  size[i], rows, vecs);
+      }
+}
+
+
+/* A step of a cell of 'units' units in 'm'. */
+static void cell_of (const rnli_Kernels *k, int unit, int units, int options,
+                     Memory *m) {
+  rnli_Cell c = {.rows = CELL_ROWS, .units = units, .H = units + 1,
+                 .ld = units + 2, .relu = (options & RELU) != 0,
+                 .gates = m->gates, .rec = m->rec, .h_prev = m->h_prev,
+                 .c_prev = m->c_prev, .h = m->h, .c = m->c};
+  if (options & VARIED) {
+    c.varied = 1;
+    c.hard = (options & HARD) != 0;
+    c.coupled = unit == RNLI_CIFG;
+    c.peep = options & PEEP ? m->peep : NULL;
+    c.norm = options & NORM ? m->norm : NULL;
+    c.stats = m->stats;
+    c.fresh = m->fresh;
+    c.inner = m->inner;
+    c.zone_h = options & ZONE ? (real)0.1 : 0;
+    c.zone_c = options & ZONE ? (real)0.3 : 0;
+  }
+  if (unit == RNLI_GRU_BEFORE) k->reset(&c);
+  k->forward[unit](&c);
+  if (c.norm && (unit == RNLI_LSTM || unit == RNLI_CIFG)) k->output(&c);
+}
+
+
+static void check_same_cells (const rnli_Kernels *k, const rnli_Kernels *plain,
+                              const char *name) {
+  real *x = (real *)&input;
+  for (int unit = 0; unit < RNLI_NUNIT; unit++)
+    for (int options = 0; options < OPTIONS; options++) {
+      int most = (unit == RNLI_ELMAN ? RNLI_VECS : 1) * k->lanes;
+      int always = unit == RNLI_CIFG || unit == RNLI_GRU_BEFORE;
+      if (always && !(options & VARIED)) continue;
+      for (int units = 1; units <= most; units++) {
+        for (size_t i = 0; i < sizeof input / sizeof *x; i++)
+          x[i] = uniform() * (i % 7 ? 2 : 40);
+        by_engine = by_plain = input;
+        cell_of(k, unit, units, options, &by_engine);
+        cell_of(plain, unit, units, options, &by_plain);
+        CHECK_MSG(memcmp(&by_engine, &by_plain, sizeof input) == 0,
+                  "%s cell %d units %d options %d", name, unit, units,
+                  options);
+      }
+    }
+}
+
+
+static void check_same (rnli_Level level) {
+  const char *name = rnli_level_name[level];
+  for (int f = RNLI_REAL; f < RNLI_NFACTOR; f++)
+    check_same_tiles(rnli_kernels(level, (rnli_Factor)f),
+                     plain_kernels(level, (rnli_Factor)f), name, f);
+  check_same_cells(rnli_kernels(level, RNLI_REAL),
+                   plain_kernels(level, RNLI_REAL), name);
+}
+
+/* }====================================================================== */
+
+
 static void check_level (rnli_Level level) {
   const char *name = rnli_level_name[level];
   for (int f = RNLI_REAL; f < RNLI_NFACTOR; f++) {
@@ -212,7 +341,9 @@ static void check_level (rnli_Level level) {
 
 int main (void) {
   fill();
-  for (int level = 0; level <= (int)rnli_level_best(); level++)
+  for (int level = 0; level <= (int)rnli_level_best(); level++) {
     check_level((rnli_Level)level);
+    check_same((rnli_Level)level);
+  }
   return harness_end("kernels");
 }

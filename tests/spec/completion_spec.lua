@@ -62,7 +62,8 @@ describe("a manual page", function()
                            "translate.lua", "make_series.lua",
                            "train_seriesclassifier.lua",
                            "classify_series.lua", "forecast.lua",
-                           "anomaly.lua"} do
+                           "anomaly.lua", "import_torch.lua",
+                           "export_onnx.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)
       assert.truthy(page:find '^%.TH "RNNLUA%-')

@@ -40,6 +40,8 @@ do
   end
   write("sensor.csv", table.concat(lines, "\n") .. "\n")
 end
+assert(rnn.save(dir .. "/net.safetensors", {module = {
+  encoder = rnn.Embedding(9, 4), rnn = rnn.RNN(4, 8), fc = rnn.Linear(8, 3)}}))
 write("cmudict.dict", "a AH0\na(2) EY1\nell EH1 L # x\nhe HH IY1\nlo L OW1\n")
 
 local sales = {"month,sold"}
@@ -80,6 +82,17 @@ describe("the documents", function()
     end
   end)
 
+  it("README: Python blocks run, where their packages are", function()
+    for _, text in ipairs(blocks "python") do
+      local path = write("block.py", text)
+      if not select(2, run(("grep import %s | python3"):format(path))) then
+        return pending "packages of Python are not installed"
+      end
+      local output, ok = run("python3 block.py", dir)
+      assert(ok, output)
+    end
+  end)
+
   it("rnl.h: the program at its head compiles and runs", function()
     local program = read "src/rnl.h"
                     :match "%*%*     rnl_Context %*ctx;.-\n%*%*\n"
@@ -104,9 +117,9 @@ describe("the documents", function()
 
   it("the examples of modules and layers run", function()
     local names = {"activations", "ctc", "data", "dict", "html", "metrics",
-                   "models/seq2seq", "naive", "planted", "plot",
-                   "plot/heatmap", "pot", "quantile", "regularise", "scan",
-                   "textmap", "translate", "vectors"}
+                   "models/seq2seq", "naive", "npy", "onnx", "planted",
+                   "plot", "plot/heatmap", "pot", "quantile", "regularise",
+                   "scan", "textmap", "torch", "translate", "vectors"}
     for _, name in ipairs {"batches", "conll", "csv", "dates", "frame",
                            "labelled", "labels", "padded", "pairs", "scaler",
                            "segmented", "shortened", "spans", "split",

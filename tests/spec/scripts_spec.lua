@@ -661,7 +661,8 @@ describe("help", function()
                            "train_seq2seq.lua", "translate.lua",
                            "make_series.lua", "train_seriesclassifier.lua",
                            "classify_series.lua", "forecast.lua",
-                           "anomaly.lua", "bench/bench.lua",
+                           "anomaly.lua", "import_torch.lua",
+                           "export_onnx.lua", "bench/bench.lua",
                            "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
       local code, out, err = run(script, "--help")

@@ -393,7 +393,7 @@ describe("a stepper", function()
     local broken = rnn.stepper(model, {streams = 2})
     broken:step(rnn.ids {1, 2})
     for _, o in ipairs {{}, {temperature = 0}, {top_k = 3}, {top_p = 0.5}} do
-      raises("the scores of stream 1 are not finite", broken.sample, broken, 3,
+      raises("the logits of stream 1 are not finite", broken.sample, broken, 3,
              o)
     end
     raises("the logits are not finite", core.draw, broken:logits():select(1, 1))

@@ -409,7 +409,10 @@ local function is_layer(value, ...)
 end
 
 ---What keeps a table of layers from being a language model for a tokenizer.
-local function fault(m, tok)
+---@param m table
+---@param tok rnn.Tokenizer
+---@return string? message
+function lm.fault(m, tok)
   if not is_layer(m.embed, "Embedding") or
      not is_layer(m.out, "Linear", "TiedLinear", "AdaptiveSoftmax") or
      not is_layer(m.rnn, "LSTM", "GRU", "RNN") then
@@ -474,7 +477,7 @@ function lm.load(path)
            "{tokenizer = tok} as its metadata", "EFORMAT"
   end
   if not kind then m = by_class(m) end
-  local wrong = fault(m, tok)
+  local wrong = lm.fault(m, tok)
   if wrong then return nil, path .. ": " .. wrong, "EFORMAT" end
   return setmetatable(m, META), tok, meta
 end

@@ -1,0 +1,33 @@
+/*
+** pass.h - the kernels of one level: included for each by kernels.c, which says
+** what the level has.
+*/
+#include "kernels/lanes.h"
+#include "kernels/cells.h"
+#ifndef RNLI_INFER
+#include "kernels/cells_back.h"
+#endif
+
+#define RNLI_FACTOR real
+#define RNLI_TILE real
+#include "kernels/product.h"
+#undef RNLI_TILE
+#undef RNLI_FACTOR
+
+#ifndef RNLI_F64
+
+#define RNLI_FACTOR bf16
+#define RNLI_TILE bf16
+#define RNLI_BF16
+#include "kernels/product.h"
+#undef RNLI_BF16
+#undef RNLI_TILE
+#undef RNLI_FACTOR
+
+#define RNLI_FACTOR int8
+#define RNLI_TILE int8
+#include "kernels/int8.h"
+#undef RNLI_TILE
+#undef RNLI_FACTOR
+
+#endif
