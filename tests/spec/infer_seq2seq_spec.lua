@@ -214,8 +214,8 @@ describe("translations by the library", function()
     local _, path = model_of {attention = "none"}
     local function refused(text, o)
       o = options_of(o)
-      local _, out = program(path, "texts", ("%d %d %s %g %g %d %g %d %d 0\nx\n")
-        :format(o.width, o.n, o.normalise, o.alpha, o.beta, o.min_length,
+      local _, out = program(path, "texts", ("%d %d %s %g %g %d %g %d %d 0" ..
+        "\nx\n"):format(o.width, o.n, o.normalise, o.alpha, o.beta, o.min_length,
                 o.ratio, o.length, o.unknown == "copy" and 1 or 0))
       assert.truthy(out:find("^%-2 ") and out:find(text, 1, true), out)
     end
