@@ -73,7 +73,8 @@ int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
   const char *text = rnli_meta(l, key);
   *out = NULL;
   if (!text) return rnli_misfit(l, "has no '%s' in its metadata", key);
-  int status = rnli_json_read(l->ctx, key, text, strlen(text), MOST_VALUES, out);
+  int status = rnli_json_read(l->ctx, key, text, strlen(text), MOST_VALUES,
+                              out);
   if (status != RNL_EFORMAT) return status;
   return rnli_misfit_of(l, "its description is damaged: ");
 }
