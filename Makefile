@@ -65,12 +65,12 @@ BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 # utf8proc and threads (RNLI_INFER)
 INFER_TEXT    = apart bpe class cut dates dict normal spell tokenizer units \
                 utf8 vocab words
-INFER_SRC     = src/core/context.c src/core/rng.c src/core/tensor.c \
+INFER_SRC     = $(addprefix src/kernels/,kernels.c level.c unit.c) \
+                src/core/context.c src/core/rng.c src/core/tensor.c \
                 $(addprefix src/io/,header.c source.c json.c decimal.c \
                   message.c) \
                 $(filter-out src/infer/tensors.c,$(wildcard src/infer/*.c)) \
-                $(INFER_TEXT:%=src/text/%.c) \
-                $(addprefix src/kernels/,kernels.c level.c unit.c)
+                $(INFER_TEXT:%=src/text/%.c)
 INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
                 -fdata-sections -fno-asynchronous-unwind-tables
 INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o)
@@ -206,6 +206,8 @@ $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
 	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(filter %.o,$^) \
 	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
+
+$(B)/test_hosts: tests/c/models.h
 
 # as a host links it: without the engine
 $(B)/test_infer: tests/c/test_infer.c tests/c/models.h tests/c/harness.h \

@@ -37,6 +37,16 @@ RNL_API rnl_Context *rnnlua_context (lua_State *L);
 */
 RNL_API void rnnlua_pushtensor (lua_State *L, rnl_Tensor *t);
 
+/*
+** Pushes a tensor over an array of the host, which rnl_tensor_wrap describes:
+** no number is copied. 'done' is called when Lua collects it, at the latest by
+** lua_close. Ids are one less in the array than Lua sees them. Raises what is
+** wrong; 'done' is not called then.
+*/
+RNL_API void rnnlua_pusharray (lua_State *L, rnl_Dtype dtype, int ndim,
+                               const int *dim, void *data, rnl_Done done,
+                               void *ud);
+
 /* The tensor at 'arg', borrowed; raises for anything else or a closed one. */
 RNL_API rnl_Tensor *rnnlua_checktensor (lua_State *L, int arg);
 

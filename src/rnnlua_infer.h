@@ -395,7 +395,7 @@ RNL_API int rnl_state_classify_series (rnl_State *s, const double *values,
 */
 typedef struct rnl_Translate {
   size_t size;             /* sizeof(rnl_Translate) */
-  int width;               /* 1 or more; 1 takes the likeliest token each time */
+  int width;               /* 1 takes the likeliest token each time */
   int n;                   /* results that are wanted, 1 to 'width' */
   const char *normalise;   /* norm of n tokens and their end: "gnmt",
                               ((5 + n) / 6)^alpha; or "length", n^alpha */
@@ -412,8 +412,8 @@ typedef struct rnl_Translate {
                        0, 0}
 
 typedef struct rnl_Translation {
-  const char *text;        /* of n bytes, with a NUL behind it: the tokens, words
-                              with a space between them */
+  const char *text;        /* n bytes, with a NUL behind them: the tokens,
+                              words with a space between them */
   size_t n;
   const char *const *tokens;   /* (ntokens) */
   int ntokens;

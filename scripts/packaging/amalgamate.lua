@@ -1,8 +1,8 @@
 ---Makes one C file of many: amalgamate.lua FOLDERS FILE.c... > rnnlua_infer.c
----FOLDERS, with ':' between them, is where #include "..." is looked up. A header
----with a guard goes in once, other files where they are included. What a source
----has for itself - static functions, types, macros - gets its name behind it, so
----that two may use the same one; the public header stays beside.
+---FOLDERS, with ':' between them, is where #include "..." is looked up. Headers
+---with a guard go in once, other files where they are included. Names that two
+---sources have for themselves - static functions, types - get those of their
+---sources behind them; macros end with a source. The public header stays beside.
 
 local PUBLIC = "rnnlua_infer.h"
 
@@ -57,11 +57,10 @@ local function own_names(text)
   for name in code:gmatch "\ntypedef [^\n{]- %*?([%w_]+) ?%([^\n]*%);" do
     add(name)
   end
-  for body in code:gmatch "\nenum {(.-)}" do
-    for name in body:gmatch "([%u%d_]+)%s*[=,\n}]" do
-      if name:find "%a" then add(name) end
+  for body in code:gmatch "\n[typedf ]*enum ?[%w_]* {(.-)}" do
+    for name in (body .. ","):gmatch "%f[%w_](%u[%u%d_]*)%s*[=,]" do
+      add(name)
     end
-    add(body:match "([%u%d_]+)%s*$")
   end
   return list
 end
@@ -83,7 +82,7 @@ local seen, system = {}, {}
 local expand
 
 local function guarded(text)
-  return bare(text):find "^%s*#ifndef ([%w_]+)\n#define %1"
+  return bare(text):find "^%s*#ifndef ([%w_]+_H)\n#define %1"
 end
 
 local function include(name)
@@ -112,42 +111,98 @@ function expand(text)
   end))
 end
 
----A source, its own names made different from those of others.
-local function source(path)
-  local text = read(path)
-  local stem = path:match "([^/]+)%.c$"
-  local before, after = {}, {}
-  -- headers first: names of their own must not be changed
-  local headers = {}
-  text = text:gsub("([^\n]*)\n", function(line)
-    local name = line:match '^#include "([^"]+)"'
-    if name and name:find "%.h$" and guarded(read(name)) or
-       name == PUBLIC or line:find "^#include <" then
-      headers[#headers + 1] = expand(line .. "\n")
-      return ""
+---A piece of code with some names changed, but for those of fields and in
+---strings.
+local function rename(code, names, stem)
+  return (code:gsub("()(%f[%w_][%a_][%w_]*)", function(at, name)
+    local before = code:sub(math.max(1, at - 2), at - 1)
+    if not names[name] or before:find "[.\"'/]$" or before == "->" then
+      return nil
     end
-    return line .. "\n"
-  end)
-  for _, name in ipairs(own_names(text)) do
-    before[#before + 1] = ("#define %s %s_%s\n"):format(name, name, stem)
-    after[#after + 1] = "#undef " .. name .. "\n"
+    return name .. "_" .. stem .. "_c"
+  end))
+end
+
+---The text with some names changed. Between the braces of a structure only
+---types are.
+local function renamed(text, names, stem)
+  local types, parts, at = {}, {}, 1
+  for name in pairs(names) do types[name] = name:find "^%u[%w_]" and true end
+  for from, to in text:gmatch "()\n[typedf ]*struct [%w_]+ {\n.-\n}()" do
+    parts[#parts + 1] = rename(text:sub(at, from - 1), names, stem)
+    parts[#parts + 1] = rename(text:sub(from, to - 1), types, stem)
+    at = to
   end
-  for _, name in ipairs(macros_of(text)) do
-    after[#after + 1] = "#undef " .. name .. "\n"
+  parts[#parts + 1] = rename(text:sub(at), names, stem)
+  return table.concat(parts)
+end
+
+---The guarded and system headers of a source, and its text with all others in
+---their places.
+local function divide(path)
+  local headers = {}
+  local function inside(text)
+    return (text:gsub("([^\n]*)\n", function(line)
+      local name = line:match '^#include "([^"]+)"'
+      if line:find "^#include <" or name == PUBLIC or
+         name and guarded(read(name)) then
+        headers[#headers + 1] = line .. "\n"
+        return ""
+      end
+      return name and inside(read(name)) or line .. "\n"
+    end))
   end
+  return {stem = path:match "([^/]+)%.c$", path = path,
+          text = inside(read(path)), headers = table.concat(headers),
+          macros = macros_of(read(path))}
+end
+
+---Macros that give names to what a source has several times (kernels/names.h):
+---it needs no other ones, and they end with it.
+local function own_macros(text)
+  local list = {}
+  for _, name in ipairs(text:find "\n#define RNLI_L%(" and macros_of(text) or
+                        {}) do
+    if not name:find "^RNLI_" then list[#list + 1] = name end
+  end
+  return list
+end
+
+---A source; those of its own names that others have too are changed.
+local function join(one, shared)
+  local after, named = {}, own_macros(one.text)
+  for _, list in ipairs {one.macros, named} do
+    for _, name in ipairs(list) do
+      after[#after + 1] = "#undef " .. name .. "\n"
+    end
+  end
+  local text = #named > 0 and one.text or renamed(one.text, shared, one.stem)
   return table.concat {
-    ("/* {== %s %s */\n\n"):format(path, ("="):rep(math.max(1, 66 - #path))),
-    table.concat(headers), table.concat(before), expand(text),
+    ("/* {== %s %s */\n\n"):format(one.path, ("="):rep(math.max(1, 66 -
+                                                               #one.path))),
+    expand(one.headers), text,
     table.concat(after), "\n/* }== */\n\n"}
 end
 
+---Names that several sources have for themselves.
+local sources, shared, times = {}, {}, {}
+for i = 2, #arg do
+  local one = divide(arg[i])
+  sources[#sources + 1] = one
+  for _, name in ipairs(#own_macros(one.text) == 0 and own_names(one.text) or
+                        {}) do
+    times[name] = (times[name] or 0) + 1
+    shared[name] = times[name] > 1 or nil
+  end
+end
+
 local parts = {}
-for i = 2, #arg do parts[#parts + 1] = source(arg[i]) end
+for i, one in ipairs(sources) do parts[i] = join(one, shared) end
 local version = read(PUBLIC):match '#define RNL_VERSION "([^"]+)"'
 io.write(([[
 /*
-** rnnlua_infer.c %s - trained models inside C programs: see rnnlua_infer.h. Made
-** of the sources of rnnlua. Compile it with any C11 compiler and link with -lm:
+** rnnlua_infer.c %s - trained models inside C programs: see rnnlua_infer.h.
+** Made of the sources of rnnlua. Compile it as C11 and link with -lm:
 **     cc -O2 -c rnnlua_infer.c
 */
 #define _DEFAULT_SOURCE

@@ -44,6 +44,16 @@ void rnnlua_pushtensor (lua_State *L, rnl_Tensor *t) {
 }
 
 
+void rnnlua_pusharray (lua_State *L, rnl_Dtype dtype, int ndim, const int *dim,
+                       void *data, rnl_Done done, void *ud) {
+  rnnlua_Handle *h = rnnlua_newhandle(L);
+  rnl_Tensor *t;
+  rnnlua_check(L, rnl_tensor_wrap(rnnlua_context(L), dtype, ndim, dim, data,
+                                  done, ud, &t));
+  rnnlua_fill(h, t);
+}
+
+
 rnl_Tensor *rnnlua_checktensor (lua_State *L, int arg) {
   rnnlua_Handle *h = luaL_checkudata(L, arg, TENSOR);
   if (!h->ctx) luaL_argerror(L, arg, "attempt to use a closed tensor");

@@ -114,7 +114,7 @@ static int run_net (rnl_State *s, const rnli_Recurrent *r, int T,
 }
 
 
-/* The window as it is read: scaled, relative to its mean, the last row first. */
+/* The window as it is read: scaled, about its mean, the last row first. */
 static int prepare (rnl_State *s, const double *window, float *x,
                     float *mean) {
   const rnli_Autoencoder *a = s->model->made;

@@ -115,12 +115,13 @@ typedef struct Watch {
   const double *values;       /* (T,C) */
   int D, C, T;
   int span, H;                /* rows of a window; those that follow */
+  int Q;                      /* quantiles of a forecast */
   int64_t ring;               /* sums are kept for so many rows: */
   Sum *plain;                 /* of windows as they are, */
   Sum *sum;                   /* and with rows that forecasts stand in for */
   double *error, *expected;   /* (D) */
   double *w;                  /* (D) */
-  double *said, *quantile;    /* (H,D), (H,D,Q); windows made anew (W,D) */
+  double *said, *quantile;    /* (ring,D), (ring,D,Q) of a window */
   rnli_Levels rows, stands;   /* the rows, and with those that stand in */
   int replaced, odd;          /* rows; -1: none */
 } Watch;
@@ -188,9 +189,9 @@ static int sums_room (Watch *v, Sum **out) {
 }
 
 
-static int room (Watch *v, size_t said, size_t quantiles) {
+static int room (Watch *v) {
   rnli_Work *w = &v->s->work;
-  size_t D = (size_t)v->D;
+  size_t D = (size_t)v->D, said = rnli_mul((size_t)v->ring, D);
   int status = sums_room(v, &v->sum);
   if (status == RNL_OK && v->H > 0) status = sums_room(v, &v->plain);
   if (status != RNL_OK) return status;
@@ -198,7 +199,8 @@ static int room (Watch *v, size_t said, size_t quantiles) {
   v->expected = rnli_work(w, D, sizeof *v->expected);
   v->w = rnli_work(w, D, sizeof *v->w);
   v->said = rnli_work(w, said, sizeof *v->said);
-  v->quantile = rnli_work(w, quantiles, sizeof *v->quantile);
+  v->quantile = rnli_work(w, rnli_mul(said, (size_t)v->Q),
+                          sizeof *v->quantile);
   return v->error && v->expected && v->w && v->said && v->quantile
          ? RNL_OK : RNL_ENOMEM;
 }
@@ -253,8 +255,7 @@ static int forecast_at (Watch *v, const rnli_Levels *table, int at) {
 
 /* Adds that forecast to sums. */
 static void add_forecast (Watch *v, int at, Sum *sums) {
-  const rnli_Forecaster *f = v->s->model->made;
-  size_t D = (size_t)v->D, Q = (size_t)f->Q;
+  size_t D = (size_t)v->D, Q = (size_t)v->Q;
   for (int h = 0; h < v->H; h++)
     add(v, sum_of(v, sums, at + 1 + h), v->said + (size_t)h * D,
         v->quantile + (size_t)h * D * Q, Q);
@@ -335,7 +336,7 @@ static int judge_forecasts (Watch *v, const double *times, double *score) {
 /* {== Scores and flags =================================================== */
 
 /* Scores of rows from 'first' on, averaged with those before. */
-static void smooth (const rnli_Normal *normal, double *score, int first,
+static void smooth_row (const rnli_Normal *normal, double *score, int first,
                     int T) {
   double s = first < T ? score[first] : 0;
   for (int t = first; t < T; t++) {
@@ -359,8 +360,8 @@ static void set_flags (const rnli_Normal *normal, const double *score,
 }
 
 
-/* A detector of the model, and what it takes; or why there is none. */
-static int open (rnl_State *s, Watch *v, size_t *said, size_t *quantiles) {
+/* The detector of a model, or why there is none. */
+static int open_watch (rnl_State *s, Watch *v) {
   const rnl_Model *m = s->model;
   *v = (Watch){.s = s, .replaced = -1};
   if (m->kind == &rnli_kind_autoencoder) {
@@ -368,8 +369,6 @@ static int open (rnl_State *s, Watch *v, size_t *said, size_t *quantiles) {
     v->normal = a->normal;
     v->D = v->C = a->D;
     v->ring = v->span = a->W;
-    *said = rnli_mul((size_t)a->W, (size_t)a->D);
-    *quantiles = 0;
   } else if (m->kind == &rnli_kind_forecaster) {
     const rnli_Forecaster *f = m->made;
     v->normal = f->normal_rows;
@@ -377,8 +376,7 @@ static int open (rnl_State *s, Watch *v, size_t *said, size_t *quantiles) {
     v->C = f->D + f->E + f->own;
     v->span = f->span;
     v->ring = v->H = f->H;
-    *said = rnli_mul((size_t)f->H, (size_t)f->D);
-    *quantiles = rnli_mul(*said, (size_t)f->Q);
+    v->Q = f->Q;
   }
   if (v->normal) return RNL_OK;
   return rnli_error(s->ctx, RNL_ESTATE, "judge: the model has no threshold; "
@@ -407,19 +405,18 @@ static int check_values (rnl_State *s, const Watch *v, const double *times) {
 int rnl_state_judge (rnl_State *s, const double *values, const double *times,
                      int T, double *score, unsigned char *flag) {
   Watch v;
-  size_t said, quantiles;
-  int status = open(s, &v, &said, &quantiles);
+  int status = open_watch(s, &v);
   v.values = values;
   v.T = T;
   if (status == RNL_OK) status = check_values(s, &v, times);
-  if (status == RNL_OK) status = room(&v, said, quantiles);
+  if (status == RNL_OK) status = room(&v);
   if (status == RNL_OK)
     status = v.H > 0 ? judge_forecasts(&v, times, score)
                      : judge_windows(&v, score);
   rnli_work_reset(&s->work);
   if (status != RNL_OK) return status;
   for (int t = 0; t < v.span; t++) score[t] = (double)NAN;
-  smooth(v.normal, score, v.span, T);
+  smooth_row(v.normal, score, v.span, T);
   if (flag) set_flags(v.normal, score, v.span, T, flag);
   return RNL_OK;
 }

@@ -469,7 +469,8 @@ static int by_decoder (View *v, float *said) {
   const rnli_Forecaster *f = v->f;
   rnli_Work *w = &v->s->work;
   size_t D = (size_t)f->D, P = (size_t)f->P;
-  float *x = rnli_floats(w, D + (size_t)f->K, 1), *sorted = rnli_floats(w, P, 1);
+  float *x = rnli_floats(w, D + (size_t)f->K, 1);
+  float *sorted = rnli_floats(w, P, 1);
   float *y = rnli_floats(w, (size_t)f->net.H, 1);
   int32_t *places = rnli_work(w, P, sizeof *places);
   if (!x || !y || !sorted || !places) return RNL_ENOMEM;
@@ -485,7 +486,7 @@ static int by_decoder (View *v, float *said) {
 }
 
 
-/* Levels of what is said (H, D*P), beside what the series would do by itself. */
+/* Levels of what is said (H, D*P), added to what the series does by itself. */
 static int by_base (const View *v, const float *said, float *levels,
                     float *spread) {
   const rnli_Forecaster *f = v->f;

@@ -105,9 +105,9 @@ static int read_spread (rnli_Loader *l, const rnli_Json *o, const char *key,
   if (!to) return RNL_ENOMEM;
   *out = to;
   for (const rnli_Json *x = list->first; x; x = x->next) {
-    if (!is_number(x) || !(rnli_json_number(x) > 0) || !isfinite(rnli_json_number(x)))
-      return damaged(l);
-    *to++ = (float)rnli_json_number(x);
+    double size = is_number(x) ? rnli_json_number(x) : 0;
+    if (!(size > 0) || !isfinite(size)) return damaged(l);
+    *to++ = (float)size;
   }
   return RNL_OK;
 }

@@ -257,7 +257,8 @@ static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
   if (status == RNL_OK && i == 0 && r->V > 0)
     status = make_table(l, r, t.w_ih, embed);
   float *all[] = {t.w_ih, t.w_hh, t.b_ih, t.b_hh, t.norm, t.w_hr};
-  for (size_t j = 0; j < sizeof all / sizeof *all; j++) rnli_put(l->ctx, all[j]);
+  for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+    rnli_put(l->ctx, all[j]);
   return status;
 }
 
@@ -417,9 +418,10 @@ static void state_part (const Step *s, int p, rnli_Tile *t, int n) {
 }
 
 
+typedef void CellFunction (const rnli_Cell *c);
+
 /* All rows of the cells of panel p. */
-static void cells_part (const Step *s, int p,
-                        void (*run) (const rnli_Cell *)) {
+static void cells_part (const Step *s, int p, CellFunction *run) {
   const rnli_Recurrent *r = s->r;
   int units = r->u->groups * s->m->k->lanes, u = p * units;
   rnli_Cell c = r->cell;
@@ -442,7 +444,7 @@ static void cells_part (const Step *s, int p,
 
 
 /* What runs on panels once their products are there. */
-static void (*after_products (const Step *s)) (const rnli_Cell *) {
+static CellFunction *after_products (const Step *s) {
   if (s->lane->norm) return NULL;
   return s->r->u->inner.vecs ? s->m->k->reset : s->m->k->forward[s->r->unit];
 }
@@ -456,7 +458,7 @@ static int rows_at (const Step *s, int n) {
 /* The cells of a panel run beside the products of the next. */
 static void lane_part (void *arg, int part) {
   const Step *s = arg;
-  void (*run) (const rnli_Cell *) = after_products(s);
+  CellFunction *run = after_products(s);
   int p0, p1;
   rnli_share(s->r->panels, s->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) {

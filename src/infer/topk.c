@@ -1,5 +1,5 @@
 /*
-** topk.c - the largest of some numbers, by a heap with the worst of them on top.
+** topk.c - the largest of some numbers, by a heap with the worst on top.
 */
 #include "infer/topk.h"
 

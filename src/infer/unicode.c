@@ -24,8 +24,8 @@ static const Record *record_of (int32_t code) {
 }
 
 
-rnli_Kind rnli_code_kind (int32_t code) {
-  return (rnli_Kind)record_of(code)->kind;
+rnli_CodeKind rnli_code_kind (int32_t code) {
+  return (rnli_CodeKind)record_of(code)->kind;
 }
 
 

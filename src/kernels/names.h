@@ -1,10 +1,9 @@
 /*
 ** names.h - what each level and factor has of its own: names that the files
 ** kernels.c includes several times define. One left out here does not compile.
+** It has no guard, for it is included once: amalgamate.lua ends these macros
+** with kernels.c.
 */
-#ifndef RNLI_NAMES_H
-#define RNLI_NAMES_H
-
 #define RNLI_JOIN_(a, b, c) a##_##b##_##c
 #define RNLI_JOIN(a, b, c) RNLI_JOIN_(a, b, c)
 #define RNLI_L(name) RNLI_JOIN(name, RNLI_LEVEL, level)
@@ -109,5 +108,3 @@
 #define rows_to_panel RNLI_K(rows_to_panel)
 #define column_to_panel RNLI_K(column_to_panel)
 #define cols_to_panel RNLI_K(cols_to_panel)
-
-#endif

@@ -8,7 +8,7 @@
 #include "text/unicode.h"
 
 int rnli_utf8_visible (int32_t code) {
-  rnli_Kind kind = rnli_code_kind(code);
+  rnli_CodeKind kind = rnli_code_kind(code);
   return kind != RNLI_KIND_HIDDEN && kind != RNLI_KIND_MARK;
 }
 

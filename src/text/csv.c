@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "text/number.h"
 #include "text/text.h"
 
 /* Where in a row the next byte is. */

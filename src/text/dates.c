@@ -104,7 +104,7 @@ typedef struct Fields {
   int zone;           /* minutes east */
   int yearday;        /* 0: month and day count */
   int half;           /* 1: hours are of a clock of 12; 2: and after noon */
-  int unix;           /* 'seconds' is all there is */
+  int epoch;           /* 'seconds' is all there is */
   double seconds;
 } Fields;
 
@@ -162,7 +162,7 @@ static int zone (Span *t, int *minutes) {
 /* The seconds of what was read; returns why there are none, or NULL. */
 static const char *seconds_of (const Fields *f, double *seconds) {
   int hour = f->hour;
-  if (f->unix) {
+  if (f->epoch) {
     *seconds = f->seconds;
     return in_range(*seconds) ? NULL : RANGE;
   }
@@ -268,7 +268,7 @@ static int unix_seconds (Span *t, Fields *f) {
     whole = whole * 10 + (*t->s - '0');
   if (t->s == from) return 0;
   if (next_is(t, '.') && !fraction(t, &f->fraction)) return 0;
-  f->unix = 1;
+  f->epoch = 1;
   f->seconds = minus ? -(whole + f->fraction) : whole + f->fraction;
   return 1;
 }

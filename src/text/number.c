@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "text/number.h"
 #include "text/text.h"
 
 __extension__ typedef unsigned __int128 Wide;

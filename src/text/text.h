@@ -4,7 +4,6 @@
 #ifndef RNLI_TEXT_H
 #define RNLI_TEXT_H
 
-#include <locale.h>
 #include <string.h>
 
 #include "core/core.h"
@@ -160,14 +159,6 @@ size_t rnli_utf8_cluster (const unsigned char *s, size_t n);
 
 /* The 2 or 3 letters of a Hangul syllable, and how many; 0: it is none. */
 int rnli_hangul_parts (int32_t code, int32_t part[3]);
-
-/*
-** The decimal number that the text at 's', which ends in a NUL, begins with:
-** digits that may have a sign, a point and an exponent. The double nearest to
-** it goes to '*x': an infinite one when it is too large. 'c' is the locale "C".
-** Returns where the number ends, NULL when there is none.
-*/
-const char *rnli_number (const char *s, locale_t c, double *x);
 
 /* A part of a text. */
 typedef struct rnli_Piece {

@@ -256,7 +256,7 @@ static int add_cluster (rnli_Tokenizer *t, Piece item) {
   size_t n = 0;
   do {
     int32_t code = take_hex(&item, HEX_CODE);
-    if (!rnli_is_scalar(code)) return damaged_list(t->ctx);
+    if (code < 0 || code > RNLI_MAX_CODE) return damaged_list(t->ctx);
     n += (size_t)rnli_utf8_put(code, s + n);
   } while (n <= RNL_MAX_CLUSTER && pass_text(&item, "+"));
   if (item.n > 0) return damaged_list(t->ctx);

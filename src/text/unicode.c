@@ -6,7 +6,7 @@
 
 #include "text/unicode.h"
 
-rnli_Kind rnli_code_kind (int32_t code) {
+rnli_CodeKind rnli_code_kind (int32_t code) {
   switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:

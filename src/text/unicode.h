@@ -13,13 +13,13 @@
 enum { RNLI_MAX_PARTS = 64 };  /* of a code point; 18 is the most known */
 
 /* General categories. */
-typedef enum rnli_Kind {
+typedef enum rnli_CodeKind {
   RNLI_KIND_SHOWN,             /* punctuation, symbols, spaces */
   RNLI_KIND_HIDDEN,            /* C*, Zl, Zp: controls, unassigned, ... */
   RNLI_KIND_LETTER,
   RNLI_KIND_NUMBER,
   RNLI_KIND_MARK
-} rnli_Kind;
+} rnli_CodeKind;
 
 /* Grapheme_Cluster_Break (UAX #29); PICTURE is Extended_Pictographic. */
 typedef enum rnli_Break {
@@ -30,7 +30,7 @@ typedef enum rnli_Break {
 } rnli_Break;
 
 /* Of a code, 0..RNLI_MAX_CODE. */
-rnli_Kind rnli_code_kind (int32_t code);
+rnli_CodeKind rnli_code_kind (int32_t code);
 rnli_Break rnli_code_break (int32_t code);
 
 /* Canonical_Combining_Class, 0..254; 0: it is a starter. */

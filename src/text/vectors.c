@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/number.h"
 #include "text/text.h"
 
 enum {

@@ -1,6 +1,7 @@
 /*
-** harness.h - what the C tests share: CHECK counts, failures say where they
-** are, harness_end prints the last line and gives main its exit status.
+** harness.h - what the C tests share: CHECK counts, in any thread, failures say
+** where they are; harness_end prints the last line and gives main its exit
+** status.
 */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -8,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int harness_passed, harness_failed;
+static _Atomic int harness_passed, harness_failed;
 
 enum { HARNESS_SHOWN = 40 };   /* failures printed; the rest are counted */
 

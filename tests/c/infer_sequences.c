@@ -180,7 +180,7 @@ static void forecast (rnl_State *s) {
     seed = (size_t)number();
     ask.T = integer();
     T = (size_t)ask.T;
-    H = (size_t)(ask.horizon ? ask.horizon : o.horizon);
+    H = (size_t)(ask.horizon > 0 ? ask.horizon : o.horizon);
     values = numbers(T * C);
     ahead = numbers(H * (size_t)o.known);
     times = numbers(o.times ? T + H : 0);

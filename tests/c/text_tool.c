@@ -227,7 +227,7 @@ static int answer (Asked *q, const char *name) {
   const char *wrong = rnl_errmsg(q->ctx);
   if (status == RNL_OK) {
     printf("%zu\n", q->answer.n);
-    fwrite(q->answer.s, 1, q->answer.n, stdout);
+    if (q->answer.n) fwrite(q->answer.s, 1, q->answer.n, stdout);
   } else {
     printf("%zu\nerror: %s", strlen(wrong) + 7, wrong);
   }

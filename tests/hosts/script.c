@@ -52,27 +52,16 @@ static void array_done (void *ud) {
 }
 
 
-/* Pushes a tensor over 'past'. */
-static void push_past (lua_State *L, Host *h) {
-  const int dim[3] = {T, 1, 1};
-  rnl_Context *ctx = rnnlua_context(L);
-  rnl_Tensor *t;
-  int status = rnl_tensor_wrap(ctx, RNL_F32, 3, dim, h->past, array_done,
-                               &h->lent, &t);
-  if (status != RNL_OK) luaL_error(L, "%s", rnl_errmsg(ctx));
-  h->lent = 1;
-  rnnlua_pushtensor(L, t);
-  rnl_release(t);               /* now it is Lua's */
-}
-
 /* }====================================================================== */
 
 /* {== What it asks ======================================================= */
 
 /* predict(past) to 'next'. */
 static void predict (lua_State *L, Host *h) {
+  const int dim[3] = {T, 1, 1};
   lua_getglobal(L, "predict");
-  push_past(L, h);
+  rnnlua_pusharray(L, RNL_F32, 3, dim, h->past, array_done, &h->lent);
+  h->lent = 1;
   lua_call(L, 1, 1);
   rnl_Tensor *y = rnnlua_checktensor(L, lua_gettop(L));
   if (rnl_dtype(y) != RNL_F32 || rnl_count(y) != T)

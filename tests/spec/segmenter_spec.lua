@@ -82,6 +82,9 @@ describe("a segmenter", function()
         assert.equal((line:gsub("\u{3000}", ""):gsub("%s", "")), joined)
       end
       assert.same({{}, {}}, m:segment {"", " \u{3000} "})
+      local spaced = "他\u{A0}来到\u{2003}\u{2003}上海"   -- none of ASCII
+      assert.equal(spaced, table.concat(m:segment({spaced})[1]))
+      assert.same({"\u{85}"}, m:segment({"\u{85}"})[1])
       local long = ("上海交通大学"):rep(700)
       local words = m:segment({long .. " x"})[1]
       assert.equal(long .. "x", table.concat(words))

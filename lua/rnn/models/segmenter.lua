@@ -41,9 +41,11 @@ local function pairs_of(chars)
 end
 
 ---What a dictionary says of each character: its place in a word, and the kind
----of the word, "Bw". Places of user words are in the second list.
+---of the word, "Bw"; white space there may be, U+00A0 say, is a kind as well.
+---Places of user words are in the second list.
 local function marks_of(chars, d, user)
-  local words, _, kinds = d:segment(table.concat(chars), {user = user})
+  local words, _, kinds = d:segment(table.concat(chars), {user = user,
+                                                          spaces = true})
   local marks, fixed = {}, {}
   for i, word in ipairs(words) do
     local _, tags = data.bmes {word}
