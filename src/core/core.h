@@ -21,9 +21,10 @@
 /*
 ** Loops marked so are compiled for several vector widths and chosen when the
 ** program starts. Products and sums are never contracted, so all widths give
-** the same bits.
+** the same bits. Not for inference: not every C library can choose.
 */
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(RNLI_SANITIZE)
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(RNLI_SANITIZE) && \
+    !defined(RNLI_INFER)
 #define RNLI_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define RNLI_WIDE

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "core/core.h"
-#include "kernels/vmath.h"
+#include "kernels/kernels.h"
 
 enum { LANES = 16 };
 
@@ -57,13 +57,6 @@ RNLI_WIDE static int all_below (const float *x, int n, float top) {
   int above = 0;
   for (int i = 0; i < n; i++) above += !(x[i] <= top);   /* NaN is not */
   return above == 0;
-}
-
-
-/* work = e^((x - top) / temperature) */
-RNLI_WIDE static void weights (const float *x, int n, float top, float inverse,
-                               float *restrict work) {
-  for (int i = 0; i < n; i++) work[i] = rnli_exp((x[i] - top) * inverse);
 }
 
 
@@ -212,7 +205,7 @@ int32_t rnl_draw (const float *logits, int n, const rnl_Draw *d,
   if (best < 0) return -1;
   if (d->temperature == 0)
     return all_below(s.x, n, s.x[best]) ? best : -1;
-  weights(s.x, n, s.x[best], factor(1 / d->temperature), s.w);
+  rnli_exps(s.x, (size_t)n, s.x[best], factor(1 / d->temperature), s.w);
   double mass = sum(s.w, n);
   if (!isfinite(mass)) return -1;
   if (d->top_k > 0 || d->top_p < 1 || d->min_p > 0) {
@@ -231,7 +224,7 @@ int rnl_rank (const float *logits, int n, const rnl_Draw *d,
   if (best < 0) return -1;
   float top = s.x[best];
   float inverse = d->temperature > 0 ? factor(1 / d->temperature) : 1;
-  weights(s.x, n, top, inverse, s.w);
+  rnli_exps(s.x, (size_t)n, top, inverse, s.w);
   double mass = sum(s.w, n);
   if (!isfinite(mass)) return -1;
   int kept = keep(&s, d, mass, d->temperature > 0 || most < 1 ? most : 1);

@@ -170,27 +170,27 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
   size_t cols = (size_t)vecs * LANES;
   const int32_t *tail = b + t->k * cols;
   ints sum[RNLI_ROWS][RNLI_VECS];
-#pragma GCC unroll 8
+  RNLI_UNROLL
   for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+    RNLI_UNROLL
     for (int j = 0; j < vecs; j++) sum[r][j] = begin_sum(tail + j * LANES);
   for (size_t k = 0; k < t->k; k++, a += t->a_k, b += cols) {
     ints bk[RNLI_VECS];
-#pragma GCC unroll 4
+    RNLI_UNROLL
     for (int j = 0; j < vecs; j++) bk[j] = load_ints(b + j * LANES);
-#pragma GCC unroll 8
+    RNLI_UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+      RNLI_UNROLL
       for (int j = 0; j < vecs; j++)
         sum[r][j] = add_words(a[r * t->a_row], bk[j], sum[r][j]);
   }
-#pragma GCC unroll 8
+  RNLI_UNROLL
   for (int r = 0; r < rows; r++) {
     real scale;
     const real *from = t->from[r] ? t->from[r] : rnli_zeros;
     real *to = t->to[r];
     memcpy(&scale, a + r * t->a_row, sizeof scale);
-#pragma GCC unroll 4
+    RNLI_UNROLL
     for (int j = 0; j < vecs; j++) {
       const real *scales = (const real *)(const void *)(tail + cols);
       vec x = __builtin_convertvector(sum[r][j], vec);

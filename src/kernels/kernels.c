@@ -7,6 +7,7 @@
 ** arithmetic is that of IEEE 754: a level's instructions are asked for below,
 ** vectors are explicit, and so is every fused product and sum.
 */
+#include "kernels/exact.h"
 #include "kernels/unit.h"
 
 #ifdef RNLI_X86
@@ -14,10 +15,6 @@
 #endif
 
 #include "kernels/names.h"
-
-#ifdef __FAST_MATH__
-#error "kernels need IEEE arithmetic: compile without -ffast-math"
-#endif
 
 /* Functions between the two may use these instructions. */
 #define RNLI_PRAGMA(x) _Pragma(#x)
@@ -30,6 +27,16 @@
 #define RNLI_TARGET(list) \
   RNLI_PRAGMA(GCC push_options) RNLI_PRAGMA(GCC target(list))
 #define RNLI_TARGET_END RNLI_PRAGMA(GCC pop_options)
+#endif
+
+/*
+** A loop over rows or vectors of a tile, whose sums are to be in registers:
+** clang unrolls it by itself, and being told keeps it from doing so in time.
+*/
+#if defined(__clang__)
+#define RNLI_UNROLL
+#else
+#define RNLI_UNROLL RNLI_PRAGMA(GCC unroll 8)
 #endif
 
 /* The intrinsics of a vector length for this type. */
@@ -80,13 +87,15 @@ static const real rnli_zeros[RNLI_VECS * RNLI_MAX_LANES];
 #define RNLI_LEVEL portable
 #define RNLI_BYTES 16
 #define RNLI_ROWS RNLI_FEWER(3, 2)
-#if defined(__FMA__) || defined(__FP_FAST_FMAF)
+#if defined(RNLI_X86)
+#define RNLI_OP(name) RNLI_MM(, name)
+#elif defined(__FP_FAST_FMAF)
 #define RNLI_FUSED RNLI_M(__builtin_fma)
 #endif
-#ifdef RNLI_X86
-#define RNLI_OP(name) RNLI_MM(, name)
-#endif
 #include "kernels/pass.h"
+#ifndef RNLI_F64
+#include "kernels/exps.h"
+#endif
 #undef RNLI_OP
 #undef RNLI_ROWS
 #undef RNLI_BYTES

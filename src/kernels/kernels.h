@@ -26,6 +26,7 @@
 #define rnli_Cell RNLI_T(rnli_Cell)
 #define rnli_Kernels RNLI_T(rnli_Kernels)
 #define rnli_kernels RNLI_T(rnli_kernels)
+#define rnli_exps RNLI_T(rnli_exps)
 
 enum { RNLI_MAX_ROWS = 8, RNLI_MAX_LANES = 16, RNLI_VECS = 4 };
 /* The cells there are; from RNLI_CIFG on, variants of those before. */
@@ -122,6 +123,11 @@ typedef enum rnli_Factor {
 } rnli_Factor;
 
 const rnli_Kernels *rnli_kernels (rnli_Level level, rnli_Factor factor);
+
+/*
+** to[i] = e^((x[i] - top) * scale), float32 only: the same bits at every level.
+*/
+void rnli_exps (const real *x, size_t n, real top, real scale, real *to);
 
 /* Words of a row of A of n elements, and of a column of B. */
 static inline size_t rnli_row_words (const rnli_Kernels *k, size_t n) {

@@ -166,10 +166,10 @@ enum { STEP = RNLI_BYTES / (int)sizeof(Word) };
 RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
   vec sum[RNLI_ROWS][RNLI_VECS];
   const Word *b = t->b;
-#pragma GCC unroll 8
+  RNLI_UNROLL
   for (int r = 0; r < rows; r++) {
     const real *from = t->from[r];
-#pragma GCC unroll 4
+    RNLI_UNROLL
     for (int j = 0; j < vecs; j++)
       sum[r][j] = from ? load(from + j * LANES) : (vec){0};
   }
@@ -177,21 +177,21 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
     const Word *a = (const Word *)t->a + (ptrdiff_t)i * t->a_chunk;
     for (size_t k = 0; k < t->k; k++, a += t->a_k, b += vecs * STEP) {
       panel_vec bk[RNLI_VECS];
-#pragma GCC unroll 4
+      RNLI_UNROLL
       for (int j = 0; j < vecs; j++) bk[j] = load_panel(b + j * STEP);
-#pragma GCC unroll 8
+      RNLI_UNROLL
       for (int r = 0; r < rows; r++) {
         Word ar = a[r * t->a_row];
-#pragma GCC unroll 4
+        RNLI_UNROLL
         for (int j = 0; j < vecs; j++)
           sum[r][j] = multiply_add(ar, bk[j], sum[r][j]);
       }
     }
   }
-#pragma GCC unroll 8
+  RNLI_UNROLL
   for (int r = 0; r < rows; r++) {
     real *to = t->to[r];
-#pragma GCC unroll 4
+    RNLI_UNROLL
     for (int j = 0; j < vecs; j++) store(to + j * LANES, sum[r][j]);
   }
 }

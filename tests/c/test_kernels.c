@@ -2,9 +2,9 @@
 ** test_kernels.c - the kernels of every level this machine has, float32
 ** factors of each kind and float64: tiles against sums in double, every height
 ** and width of tile; one sum for an element whatever the tile; sigmoid and tanh
-** of the cells against libm over floats of all exponents; the same bits from
-** the kernels of the engine and from those of the library for inference, which
-** are compiled with other options.
+** of the cells against libm over floats of all exponents; and the bits of the
+** engine's kernels from those of the library for inference, which other options
+** of the compiler made.
 */
 #include <math.h>
 #include <stdint.h>
@@ -17,8 +17,9 @@
 enum { K = 37, MAX_COLS = RNLI_VECS * RNLI_MAX_LANES, BUFFER = 1 << 16 };
 enum { STRIDE = 1009 };   /* a prime: all mantissas and exponents are met */
 
-/* rnli_kernels of kernels.c with RNLI_INFER, see the makefile. */
+/* Those of kernels.c with RNLI_INFER, see the makefile. */
 const rnli_Kernels *plain_kernels (rnli_Level level, rnli_Factor factor);
+void plain_exps (const real *x, size_t n, real top, real scale, real *to);
 
 static const char *const factor_name[] = {"full", "bf16", "int8"};
 
@@ -312,6 +313,23 @@ static void check_same_cells (const rnli_Kernels *k, const rnli_Kernels *plain,
 }
 
 
+/* Of any number of numbers, nothing beyond them touched; next to libm. */
+static void check_exps (void) {
+  real engine[K + 1], plain[K + 1];
+  for (size_t n = 0; n <= K; n++) {
+    engine[n] = plain[n] = 7;
+    rnli_exps(a[0], n, (real)0.5, 3, engine);
+    plain_exps(a[0], n, (real)0.5, 3, plain);
+    CHECK_MSG(memcmp(engine, plain, (n + 1) * sizeof *plain) == 0 &&
+              engine[n] == 7, "%zu", n);
+    for (size_t i = 0; i < n; i++) {
+      float x = (a[0][i] - 0.5f) * 3;
+      CHECK_MSG(ulps(engine[i], exp((double)x)) <= 2, "e^%g", (double)x);
+    }
+  }
+}
+
+
 static void check_same (rnli_Level level) {
   const char *name = rnli_level_name[level];
   for (int f = RNLI_REAL; f < RNLI_NFACTOR; f++)
@@ -345,5 +363,6 @@ int main (void) {
     check_level((rnli_Level)level);
     check_same((rnli_Level)level);
   }
+  check_exps();
   return harness_end("kernels");
 }
