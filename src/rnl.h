@@ -157,7 +157,7 @@ RNL_API int rnl_tensor_new (rnl_Context *ctx, rnl_Dtype dtype, int ndim,
 
 /*
 ** The same over memory of the host, which holds its numbers from now on: 'done'
-** (unless it is NULL) is called with 'ud' when the last that uses it has let go,
+** (unless it is NULL) is called with 'ud' when the last to use it has let go,
 ** by whoever does so; it must not use the context. Data needs the alignment of
 ** its numbers, not that of ours. When the host writes, see rnl_touch; no op may
 ** run meanwhile. RNL_EARG for data that is NULL or not aligned; after an error

@@ -32,7 +32,7 @@ local ALLOWED = {
   ["src/core/"] = {"^core/", "^kernels/", "^rnl%.h$", "^ops/ops%.def$",
                    "^optim/optims%.def$"},
   ["src/ops/"] = {"^core/", "^kernels/", "^ops/"},
-  ["src/infer/"] = {"^core/", "^kernels/", "^infer/", "^text/"},
+  ["src/infer/"] = {"^core/", "^kernels/", "^infer/", "^io/", "^text/"},
   ["src/optim/"] = {"^core/", "^optim/"},
   ["src/io/"] = {"^core/", "^io/", "^rnl%.h$"},
   ["src/text/"] = {"^core/", "^text/", "^rnl%.h$"},

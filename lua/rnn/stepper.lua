@@ -111,7 +111,9 @@ local function new(_, model, o)
     local parts = {}
     for name, value in pairs(model) do
       local class = class_of(value)
-      if EMBED[class] or NETS[class] or HEADS[class] then parts[name] = value end
+      if EMBED[class] or NETS[class] or HEADS[class] then
+        parts[name] = value
+      end
     end
     model = pack(parts, {precision = o.precision})
   end

@@ -1,8 +1,8 @@
 ---Makes one C file of many: amalgamate.lua FOLDERS FILE.c... > rnnlua_infer.c
----FOLDERS, with ':' between them, is where #include "..." is looked up. A header
----with a guard goes in once, other files where they are included. What a source
----has for itself - static functions, types, macros - gets its name behind it, so
----that two may use the same one; the public header stays beside.
+---FOLDERS, with ':' between them, is where #include "..." is looked up. Headers
+---with a guard go in once, other files where they are included. Names that two
+---sources have for themselves - static functions, types - get those of their
+---sources behind them; macros end with a source. The public header stays beside.
 
 local PUBLIC = "rnnlua_infer.h"
 
@@ -201,8 +201,8 @@ for i, one in ipairs(sources) do parts[i] = join(one, shared) end
 local version = read(PUBLIC):match '#define RNL_VERSION "([^"]+)"'
 io.write(([[
 /*
-** rnnlua_infer.c %s - trained models inside C programs: see rnnlua_infer.h. Made
-** of the sources of rnnlua. Compile it with any C11 compiler and link with -lm:
+** rnnlua_infer.c %s - trained models inside C programs: see rnnlua_infer.h.
+** Made of the sources of rnnlua. Compile it as C11 and link with -lm:
 **     cc -O2 -c rnnlua_infer.c
 */
 #define _DEFAULT_SOURCE

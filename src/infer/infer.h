@@ -299,7 +299,8 @@ void rnli_recurrent_begin (const rnli_Recurrent *r, int N, float *h, float *c);
 
 /*
 ** One step of N rows of x (N,D), or of ids (N) when there is a table, in one
-** direction. '*t' counts the steps. y (N,S) gets what comes out. RNL_ENOMEM for work memory: then nothing has changed.
+** direction. '*t' counts the steps. y (N,S) gets what comes out. RNL_ENOMEM for
+** work memory: a state then does not have the memory that its first step took.
 */
 int rnli_recurrent_step (const rnl_Model *m, const rnli_Recurrent *r,
                          rnli_Work *w, int N, const float *x,
@@ -359,7 +360,7 @@ int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
 /* The id of a name; that of "<unk>", which is 0, if it is not there. */
 int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n);
 
-/* Labels under a key of the metadata: some names in the order of their bytes. */
+/* Labels under a key of the metadata: names in the order of their bytes. */
 int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
                  int *n);
 

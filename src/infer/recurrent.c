@@ -257,7 +257,8 @@ static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
   if (status == RNL_OK && i == 0 && r->V > 0)
     status = make_table(l, r, t.w_ih, embed);
   float *all[] = {t.w_ih, t.w_hh, t.b_ih, t.b_hh, t.norm, t.w_hr};
-  for (size_t j = 0; j < sizeof all / sizeof *all; j++) rnli_put(l->ctx, all[j]);
+  for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+    rnli_put(l->ctx, all[j]);
   return status;
 }
 

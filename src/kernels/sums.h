@@ -6,7 +6,6 @@
 #ifndef RNLI_SUMS_H
 #define RNLI_SUMS_H
 
-#include "core/real.h"
 #include "kernels/vmath.h"
 
 enum { RNLI_LANES = 16, RNLI_BUFFER = 256 };

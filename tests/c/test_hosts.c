@@ -39,7 +39,7 @@ static const char SCRIPT[] =
   "end\n";
 
 
-/* A state with the module and no script; memory is 'ledger's, if there is one */
+/* A state with the module, no script; memory is 'ledger's, if there is one */
 static lua_State *bare_state (Ledger *ledger) {
   lua_State *L = luaL_newstate();
   if (!L) return NULL;

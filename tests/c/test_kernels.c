@@ -2,7 +2,7 @@
 ** test_kernels.c - the kernels of every level this machine has, float32
 ** factors of each kind and float64: tiles against sums in double, every height
 ** and width of tile; one sum for an element whatever the tile; sigmoid and tanh
-** of the cells against libm over floats of all exponents; and the same bits from
+** of the cells against libm over floats of all exponents; the same bits from
 ** the kernels of the engine and from those of the library for inference, which
 ** are compiled with other options.
 */

@@ -2,7 +2,7 @@
 ** audio.c - a model that reads one number and gives one, in a loop that must
 ** not wait: blocks of samples are processed in place, and no step takes memory,
 ** a lock or a call of the system. Prints how long steps took.
-** Usage: audio MODEL BLOCKS      (a model {rnn = LSTM(1,16), out = Linear(16,1)})
+** Usage: audio MODEL BLOCKS   (a model {rnn = LSTM(1,16), out = Linear(16,1)})
 */
 #define _POSIX_C_SOURCE 200809L   /* clock_gettime */
 

@@ -127,7 +127,8 @@ describe("a stepper", function()
           if part == "t" then assert.equal(value, last.t:item())
           else
             local d = relative(value, last[part])
-            assert.is_true(d <= bound, ("%s, %s: %g"):format(precision, part, d))
+            assert.is_true(d <= bound, ("%s, %s: %g"):format(precision, part,
+                                                             d))
           end
         end
         assert.is_true((last.c ~= nil) == (cell == "LSTM"))
