@@ -3,9 +3,12 @@
 ** of the op (ops/attention.c).
 */
 #include <math.h>
+#include <stdio.h>
 
 #include "infer/attention.h"
 #include "kernels/sums.h"
+
+enum { NAME = 64 };   /* bytes of a path */
 
 /* {== Loading ============================================================ */
 
@@ -90,16 +93,10 @@ static int load_projections (rnli_Loader *l, const char *path, int bias,
 /* What comes of all heads. */
 static int load_out (rnli_Loader *l, const char *path, int bias,
                      rnli_Attention *a) {
-  int dim[2] = {a->E, a->E};
-  float *w = NULL, *b = NULL;
-  int status = rnli_tensor_once(l, path, "out_proj.weight", 2, dim, &w);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, path, "out_proj.bias", 1, dim, &b);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, w, b, a->E, a->E, &a->out);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  char full[NAME];
+  if (snprintf(full, sizeof full, "%s.out_proj", path) >= NAME)
+    return rnli_misfit(l, "has no fitting attention");
+  return rnli_dense_load(l, full, a->E, a->E, bias, &a->out);
 }
 
 

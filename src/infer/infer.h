@@ -122,6 +122,12 @@ const char *rnli_meta (const rnli_Loader *l, const char *key);
 */
 int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out);
 
+/*
+** Is it a list of n numbers above 'least'? They go to 'to'. One of none may be
+** an object without members.
+*/
+int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to);
+
 /* Reads the description and checks its classes and names of options. */
 int rnli_read_layers (rnli_Loader *l);
 
@@ -191,6 +197,10 @@ int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
 /* Packs w (out,in) and b (out), or NULL. */
 int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
                      int out, rnli_Dense *d);
+
+/* The tensor PATH.NAME (out,in), without a bias. */
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
+                 int out, rnli_Dense *d);
 
 /* The tensors "weight" (out,in) and maybe "bias" (out) at a path. */
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
