@@ -233,6 +233,16 @@ describe("a host with Lua", function()
   end)
 end)
 
+describe("a model file that somebody has changed", function()
+  it("is an error or a model that runs", function()
+    local models = dir .. "/models"
+    lfs.mkdir(models)
+    run(("%s tests/fuzz/models.lua %s"):format(sandbox.program, models))
+    local out = run(("%s/infer_fuzz 20000 1 %s/*"):format(build, models))
+    assert.truthy(out:find("^20000 changed models, %d+ of them ran"), out)
+  end)
+end)
+
 it("has a program for each source in tests/hosts", function()
   for name in lfs.dir "tests/hosts" do
     local made = name:gsub("%.c$", ""):gsub("%.", "_")
