@@ -1,5 +1,5 @@
----What `make hosts` does: tests of hosts with the libraries as they are and with
----sanitizers, then how long a million steps take.
+---What `make hosts` does: tests of hosts with the libraries as they are, and
+---with sanitizers; then how long a million steps take.
 ---Usage: rnnlua tests/hosts/run.lua MAKE
 local lfs = require "lfs"
 
