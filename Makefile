@@ -204,7 +204,7 @@ CTEST := $(patsubst tests/c/test_%.c,$(B)/test_%,$(wildcard tests/c/test_*.c))
 $(B)/test_unicode: $(B)/obj/infer/unicode_tables.h
 
 $(B)/test_%: tests/c/test_%.c tests/c/harness.h $(B)/librnnlua.a
-	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $(filter %.c %.o,$^) \
+	$(CC) $(ALL_CFLAGS) -Itests/c -o $@ $< $(filter %.o,$^) \
 	  $(B)/librnnlua.a \
 	  $(shell pkg-config --libs $(LUA_PKG)) $(LIBS)
 

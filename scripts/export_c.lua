@@ -74,5 +74,6 @@ if not opts.emit_c then
 else
   local ok, wrong = core.text_save(opts.emit_c, text)
   if not ok then cli.fail(5, "%s", wrong) end
-  cli.note("%s: %d bytes of model, array '%s'", opts.emit_c, #bytes, name)
+  io.stderr:write(("%s: %d bytes of model, array '%s'\n"):format(
+    opts.emit_c, #bytes, name))
 end

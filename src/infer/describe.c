@@ -83,47 +83,89 @@ int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
 
 /* {== Layers ============================================================= */
 
-/* The options a class may have; those it has beside do what is not known. */
+/*
+** The options a class may have; those it has beside do what is not known. Each
+** says what it is: ? a truth, # a number, @ a list, $ a word, of these if any.
+*/
 typedef struct Class {
   const char *name;
   const char *options;
 } Class;
 
 #define RECURRENT \
-  " num_layers bias batch_first dropout bidirectional precision recompute " \
-  "locked_dropout weight_drop residual learned_state zoneout " \
-  "recurrent_init recurrent_gain "
+  " num_layers# bias? batch_first? dropout# bidirectional? precision$ " \
+  "recompute? locked_dropout# weight_drop# residual? learned_state? " \
+  "zoneout# recurrent_init$ recurrent_gain# "
+#define GATES "gate_activation$sigmoid|hard_sigmoid "
 
 static const Class classes[] = {
-  {"Embedding", " dropout freeze "},
-  {"Linear", " bias "},
+  {"Embedding", " dropout# freeze? "},
+  {"Linear", " bias? "},
   {"TiedLinear", " "},
-  {"AdaptiveSoftmax", " cutoffs div_value head_bias "},
-  {"SampledSoftmax", " samples bias "},
-  {"Dropout", " p locked "},
-  {"LSTM", RECURRENT "forget_bias peephole layer_norm proj_size coupled "
-           "zoneout_c gate_activation "},
-  {"GRU", RECURRENT "reset gate_activation "},
-  {"RNN", RECURRENT "nonlinearity "},
-  {"ClockworkRNN", " periods nonlinearity bias batch_first "},
-  {"Conv1d", " stride padding dilation bias causal "},
-  {"Pool", " kind "},
-  {"AttentionPool", " hidden "},
-  {"Attention", " kind size "},
-  {"MultiheadAttention", " bias dropout kdim vdim causal weights "},
-  {"MLP", " activation dropout bias "},
-  {"CRF", " constraints "},
+  {"AdaptiveSoftmax", " cutoffs@ div_value# head_bias? "},
+  {"SampledSoftmax", " samples# bias? "},
+  {"Dropout", " p# locked? "},
+  {"LSTM", RECURRENT GATES "forget_bias# peephole? layer_norm? proj_size# "
+           "coupled? zoneout_c# "},
+  {"GRU", RECURRENT GATES "reset$after|before "},
+  {"RNN", RECURRENT "nonlinearity$tanh|relu "},
+  {"ClockworkRNN", " periods@ nonlinearity$tanh|relu bias? batch_first? "},
+  {"Conv1d", " stride# padding# dilation# bias? causal? "},
+  {"Pool", " kind$mean|max|last "},
+  {"AttentionPool", " hidden# "},
+  {"Attention", " kind$additive|dot|general|scaled_dot size# "},
+  {"MultiheadAttention", " bias? dropout# kdim# vdim# causal? weights? "},
+  {"MLP", " activation$relu|gelu|tanh|sigmoid|leaky_relu dropout# bias? "},
+  {"CRF", " constraints@ "},
   {NULL, NULL}
 };
 
 
-/* Is 'name' one of the words of a list in which each has spaces around it? */
-static int is_among (const char *list, const char *name, size_t n) {
-  for (const char *at = list; (at = strchr(at, ' ')) != NULL && at[1];) {
+/* What the option 'name' is; NULL: there is none. */
+static const char *type_of (const char *options, const char *name) {
+  size_t n = strlen(name);
+  for (const char *at = options; (at = strchr(at, ' ')) != NULL && at[1];) {
     at++;
-    if (strncmp(at, name, n) == 0 && at[n] == ' ') return 1;
+    if (strncmp(at, name, n) == 0 && at[n] && strchr("?#@$", at[n]))
+      return at + n;
   }
-  return 0;
+  return NULL;
+}
+
+
+/* Is a string one of the words up to a space, if there are any? */
+static int is_among (const char *words, const rnli_Json *x) {
+  int any = *words == ' ';
+  for (; !any && *words != ' '; words += *words == '|') {
+    size_t n = strcspn(words, "| ");
+    any = x->n == n && memcmp(x->s, words, n) == 0;
+    words += n;
+  }
+  return any;
+}
+
+
+static int is_of_type (const char *type, const rnli_Json *x) {
+  switch (*type) {
+    case '?': return x->kind == RNLI_BOOL;
+    case '#': return x->kind == RNLI_INT || x->kind == RNLI_DOUBLE;
+    case '@': return x->kind == RNLI_LIST ||
+                     (x->kind == RNLI_OBJECT && !x->first);   /* no elements */
+    default: return x->kind == RNLI_STRING && is_among(type + 1, x);
+  }
+}
+
+
+static int check_option (rnli_Loader *l, const rnli_Json *layer,
+                         const Class *c, const rnli_Json *o) {
+  const char *type = type_of(c->options, o->key);
+  if (!type)
+    return rnli_misfit(l, "layer '%.80s' has the option '%.40s', which this "
+                       "library does not know", layer->key, o->key);
+  if (!is_of_type(type, o))
+    return rnli_misfit(l, "layer '%.80s': option '%.40s' has no fitting value",
+                       layer->key, o->key);
+  return RNL_OK;
 }
 
 
@@ -137,12 +179,15 @@ static int check_layer (rnli_Loader *l, const rnli_Json *layer) {
   if (!c->name)
     return rnli_misfit(l, "layer '%.80s' is of the class %.40s, which this "
                        "library does not know", layer->key, name->s);
-  if (!options || options->kind != RNLI_OBJECT) return RNL_OK;
-  for (const rnli_Json *o = options->first; o; o = o->next)
-    if (!is_among(c->options, o->key, strlen(o->key)))
-      return rnli_misfit(l, "layer '%.80s' has the option '%.40s', which this "
-                         "library does not know", layer->key, o->key);
-  return RNL_OK;
+  if (!options || options->kind == RNLI_NULL) return RNL_OK;
+  if (options->kind != RNLI_OBJECT && (options->kind != RNLI_LIST ||
+                                       options->first))
+    return rnli_misfit(l, "layer '%.80s' has options that are none",
+                       layer->key);
+  int status = RNL_OK;
+  for (const rnli_Json *o = options->first; status == RNL_OK && o; o = o->next)
+    status = check_option(l, layer, c, o);
+  return status;
 }
 
 

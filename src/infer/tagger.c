@@ -124,7 +124,7 @@ static int load_words (rnli_Loader *l, rnli_Tagger *t) {
 
 
 int rnli_tagger (rnli_Loader *l, const char *scheme, rnli_Tagger **out) {
-  const char *own;
+  const char *own = NULL;
   rnli_Tagger *t = rnli_keep(l, 1, sizeof *t);
   if (!t) return RNL_ENOMEM;
   memset(t, 0, sizeof *t);

@@ -2,14 +2,15 @@
 ** infer_labels.c - runs models that give labels: taggers, segmenters,
 ** classifiers of texts and of series. Uses the public header alone.
 **
-**   infer_labels [-p PRECISION] [-k KERNELS] [-u USER_WORDS] [-f] MODEL ... < IN
+**   infer_labels [-p PRECISION] [-k KERNELS] [-u WORDS] [-f] MODEL ... < IN
 **
 ** IN is items, each a line with the number of bytes that follow it. An item is
 ** for a tagger lines of a word and its columns, with tabs between; for others a
 ** text; for series numbers. Prints for each item a line: labels, byte spans, or
 ** probabilities. A model that is none is a line "refused CODE: text", an item
-** that fails one "error CODE: text". With -f every allocation in turn is refused once: prints
-** how many there were, and exits 1 if memory was lost or a result changed.
+** that fails one "error CODE: text". With -f every allocation in turn is refused
+** once: prints how many there were, and exits 1 if memory was lost or a result
+** changed.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,8 @@ static int run_item (rnl_State *s, const Item *item, Input *in) {
       put_number(in, (double)p[i]);
   }
   free(p);
-  if (status != RNL_OK) return put_error(in, "error", status, rnl_state_error(s));
+  if (status != RNL_OK)
+    return put_error(in, "error", status, rnl_state_error(s));
   put(in, "\n");
   return RNL_OK;
 }

@@ -11,7 +11,7 @@
 
 /* {== By the tables ====================================================== */
 
-rnli_Kind alone_kind (int32_t code);
+rnli_CodeKind alone_kind (int32_t code);
 rnli_Break alone_break (int32_t code);
 int alone_order (int32_t code);
 int alone_parts (int32_t code, rnl_Normal form, int32_t part[RNLI_MAX_PARTS]);

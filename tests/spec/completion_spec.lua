@@ -63,6 +63,7 @@ describe("a manual page", function()
                            "train_seriesclassifier.lua",
                            "classify_series.lua", "forecast.lua",
                            "anomaly.lua", "import_torch.lua",
+                           "export_c.lua",
                            "export_onnx.lua"} do
     it("of " .. script .. " has every option", function()
       local page = print_out("man", script)

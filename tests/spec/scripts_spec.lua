@@ -662,6 +662,7 @@ describe("help", function()
                            "make_series.lua", "train_seriesclassifier.lua",
                            "classify_series.lua", "forecast.lua",
                            "anomaly.lua", "import_torch.lua",
+                           "export_c.lua",
                            "export_onnx.lua", "bench/bench.lua",
                            "bench/variants.lua", "bench/results.lua"} do
     it("of " .. script .. " names every option", function()
