@@ -460,7 +460,7 @@ static void test_draws (void) {
 }
 
 
-/* A strong penalty keeps an id from coming twice; scores are what score says. */
+/* A strong penalty keeps ids from coming twice; score says what scores say. */
 static void test_penalty_and_score (void) {
   rnl_Model *m = load_plan(&plans[0]);
   rnl_State *s = state_of(m, 1), *t = state_of(m, 1);
@@ -596,8 +596,8 @@ static void test_no_memory (int count) {
     uint64_t calls = l.calls;
     size_t blocks = l.blocks;
     many_steps(s, count);
-    CHECK_MSG(l.calls == calls && l.blocks == blocks, "%s %d: %d", plans[i].cell,
-              i, (int)(l.calls - calls));
+    CHECK_MSG(l.calls == calls && l.blocks == blocks, "%s %d: %d",
+              plans[i].cell, i, (int)(l.calls - calls));
     rnl_state_free(s);
     rnl_model_release(m);
     CHECK_MSG(l.live == 0 && l.blocks == 0, "%zu bytes", l.live);
