@@ -206,10 +206,6 @@ int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
                      int bias, rnli_Dense *d);
 
-/* The matrix PATH.NAME (out,in), without a bias. */
-int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
-                 int out, rnli_Dense *d);
-
 /* The layer "Linear" at a path, with 'in' and 'out' as wanted, -1: any. */
 int rnli_linear (rnli_Loader *l, const char *path, int in, int out,
                  rnli_Dense *d);
