@@ -722,16 +722,20 @@ static int forecast_block (rnl_State *s, Ask *a, int b, double *y,
 }
 
 
-int rnl_state_forecast (rnl_State *s, const rnl_Series *o, double *y,
+int rnl_state_forecast (rnl_State *s, const rnl_Series *series, double *y,
                         double *quantile) {
   const rnli_Forecaster *f = s->model->made;
+  rnl_Series o = RNL_SERIES;
   Ask a;
   int status = rnli_expect_kind(s, &rnli_kind_forecaster);
+  if (status == RNL_OK && !rnli_options(&o, sizeof o, series))
+    status = rnli_error(s->ctx, RNL_EARG, "forecast: a series must begin with "
+                        "RNL_SERIES");
   if (status != RNL_OK) return status;
-  if (quantile && f->strategy == RNLI_RECURSIVE && o->paths == 1)
+  if (quantile && f->strategy == RNLI_RECURSIVE && o.paths == 1)
     return rnli_error(s->ctx, RNL_EARG, "forecast: quantiles of a recursive "
                       "model need more 'paths' than 1");
-  status = begin(s, o, &a);
+  status = begin(s, &o, &a);
   for (int b = 0; status == RNL_OK && b < a.blocks; b++)
     status = forecast_block(s, &a, b, y, quantile);
   rnli_work_reset(&s->work);

@@ -74,6 +74,23 @@ static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
 
 /* }====================================================================== */
 
+/* {== Options =========================================================== */
+
+/*
+** The options that a host has given, as far as it knows of them, in the place
+** of those by default in 'own' of 'size' bytes. 0 when they do not begin with
+** their size: they were not begun with RNL_LOAD or the like.
+*/
+static inline int rnli_options (void *own, size_t size, const void *given) {
+  size_t n;
+  memcpy(&n, given, sizeof n);
+  if (n < sizeof n || n > 4096) return 0;
+  memcpy(own, given, n < size ? n : size);
+  return 1;
+}
+
+/* }====================================================================== */
+
 /* {== Loading ============================================================ */
 
 /*

@@ -184,6 +184,13 @@ static void test_load_errors (void) {
   o = (rnl_Load)RNL_LOAD;
   o.kernels = "quantum";
   refuse_load(made.p, made.n, &o, RNL_EARG, "quantum");
+  o = (rnl_Load){0};
+  refuse_load(made.p, made.n, &o, RNL_EARG, "begin with RNL_LOAD");
+  o = (rnl_Load)RNL_LOAD;   /* a host that knows of fewer options */
+  o.size = offsetof(rnl_Load, kernels);
+  o.kernels = "quantum";
+  CHECK(rnl_model_read(made.p, made.n, &o, &m, why) == RNL_OK);
+  rnl_model_release(m);
   o = (rnl_Load)RNL_LOAD;
   o.most = made.n - 1;
   spill(made.p, made.n);
@@ -210,6 +217,9 @@ static void test_streams_options (void) {
     o.history = bad[i][1];
     CHECK(rnl_state_new(m, &o, &s) == RNL_EARG && s == NULL);
   }
+  rnl_Streams none = {0};
+  rnl_State *s;
+  CHECK(rnl_state_new(m, &none, &s) == RNL_EARG && s == NULL);
   rnl_model_release(m);
   rnl_state_free(NULL);
 }
