@@ -435,6 +435,39 @@ describe("an installed tree", function()
     assert.equal(VERSION .. " 7\n", run(host))
   end)
 
+  it("builds the hosts of tests/hosts, which run", function()
+    local rnn, text = require "rnn", require "rnn.text"
+    local tok = text.tokenizer("char"):fit "a cat"
+    local model = dir .. "/lm.safetensors"
+    assert(rnn.save(model, {
+      embed = rnn.Embedding(#tok, 4), rnn = rnn.GRU(4, 6),
+      out = rnn.Linear(6, tok:usable())}, {tokenizer = tok}))
+    local bin = {}
+    local function build_host(source, std, libs)
+      local path = dir .. "/" .. source:gsub("%W", "_")
+      run("%s -std=%s %s -O1 -o %s tests/hosts/%s %s -lm -pthread -Wl,-rpath,%s",
+          source:find "%.cpp$" and "c++" or "cc", std, strict, quote(path),
+          source, pkg_config("--cflags --libs " .. libs), quote(lib))
+      bin[source] = path
+    end
+    for _, source in ipairs {"generate.c", "server.c", "audio.c", "tag.c",
+                             "classify.c"} do
+      build_host(source, "c99", "rnnlua-infer")
+      build_host(source, "c11", "rnnlua-infer")
+    end
+    build_host("script.c", "c11", "rnnlua lua5.4")
+    if have "c++" then build_host("generate.cpp", "c++17", "rnnlua-infer") end
+    local ask = quote(model) .. " 'a c' 30 2"
+    local made = run("%s %s", bin["generate.c"], ask)
+    assert.equal(30, #made)
+    if bin["generate.cpp"] then
+      assert.equal(made, run("%s %s", bin["generate.cpp"], ask))
+    end
+    local needed = run("readelf -dW %s", bin["generate.c"])
+    assert.truthy(needed:find("librnnlua_infer.so." .. ABI, 1, true))
+    assert.falsy(needed:find "lua5" or needed:find "blas")
+  end)
+
   it("has headers that stand alone in C99, C11 and C++17", function()
     local languages = {"cc -x c -std=c99", "cc -x c -std=c11",
                        have "c++" and "c++ -x c++ -std=c++17" or nil}
