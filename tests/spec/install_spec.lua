@@ -445,9 +445,10 @@ describe("an installed tree", function()
     local bin = {}
     local function build_host(source, std, libs)
       local path = dir .. "/" .. source:gsub("%W", "_")
-      run("%s -std=%s %s -O1 -o %s tests/hosts/%s %s -lm -pthread -Wl,-rpath,%s",
+      run("%s -std=%s %s -O1 -o %s tests/hosts/%s %s -lm -pthread %s%s",
           source:find "%.cpp$" and "c++" or "cc", std, strict, quote(path),
-          source, pkg_config("--cflags --libs " .. libs), quote(lib))
+          source, pkg_config("--cflags --libs " .. libs), "-Wl,-rpath,",
+          quote(lib))
       bin[source] = path
     end
     for _, source in ipairs {"generate.c", "server.c", "audio.c", "tag.c",
