@@ -9,6 +9,7 @@ DATA      =
 OPT       = -O3
 BENCH     =
 RESULTS   =
+FUZZ      = 1000000 1
 CORPORA   =
 SOAK      =
 NATIVE    =
@@ -236,8 +237,12 @@ $(B)/obj/plain_kernels.o: src/kernels/kernels.c Makefile
 	  -Drnli_pack_gates_f32=plain_pack_gates -Drnli_exps_f32=plain_exps \
 	  -c -o $@ $<
 
+$(B)/infer_fuzz: tests/fuzz/infer_fuzz.c tests/c/hostile.h tests/c/models.h \
+                 $(B)/librnnlua_infer.a
+	$(CC) $(BASE_CFLAGS) -Itests/c -o $@ $< $(B)/librnnlua_infer.a -lm
+
 .PHONY: check
-check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS)
+check: all $(CTEST) $(INFER_TESTS) $(TEXT_TOOLS) $(B)/infer_fuzz
 	@VARIANT=$(VARIANT) $(B)/rnnlua tests/run.lua $(TESTS)
 
 .PHONY: test
@@ -258,6 +263,22 @@ asan:
 soak:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@$(B)/rnnlua tests/soak.lua $(SOAK)
+
+# what hosts do with the libraries, under sanitizers too; how long steps take
+.PHONY: hosts
+hosts:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(B)/rnnlua tests/hosts/run.lua $(MAKE)
+
+# model files that somebody has changed (FUZZ="times seed")
+.PHONY: fuzz
+fuzz:
+	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s VARIANT=asan build/asan/infer_fuzz
+	@rm -rf $(B)/models && mkdir $(B)/models
+	@$(B)/rnnlua tests/fuzz/models.lua $(B)/models
+	@build/asan/infer_fuzz $(FUZZ) $(B)/models/*
 
 .PHONY: lint
 lint:
@@ -406,6 +427,8 @@ help:
 	@echo 'make results    what the programs reach on real data (CORPORA=folder)'
 	@echo 'make asan       the suite under ASan and UBSan'
 	@echo 'make soak       many random stops of training runs'
+	@echo 'make hosts      programs with the libraries inside, and their speed'
+	@echo 'make fuzz       a million model files that somebody has changed'
 	@echo 'make lint       style and layering'
 	@echo 'make install    into PREFIX ($(PREFIX)); uninstall removes it'
 	@echo 'make deb        packages for Debian, in build/deb'

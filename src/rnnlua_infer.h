@@ -203,7 +203,7 @@ typedef struct rnl_Sizes {
   int inputs;            /* D: numbers that a step of a "net" reads */
   int ids;               /* V: tokens that are read */
   int outputs;           /* U: scores, or numbers, that come of a step */
-  int labels;            /* of taggers and classifiers */
+  int labels;            /* of taggers and classifiers; series known */
   int columns;           /* of a tagger beside the words; of series */
   size_t step_bytes;     /* of weights that a step reads */
   size_t bytes;          /* of memory that the model takes */

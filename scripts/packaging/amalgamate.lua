@@ -1,8 +1,8 @@
 ---Makes one C file of many: amalgamate.lua FOLDERS FILE.c... > rnnlua_infer.c
 ---FOLDERS, with ':' between them, is where #include "..." is looked up. Headers
 ---with a guard go in once, other files where they are included. Names that two
----sources have for themselves - static functions, types - get those of their
----sources behind them; macros end with a source. The public header stays beside.
+---sources have for themselves - static functions, types - get the name of their
+---source behind them; macros end with a source. The public header stays apart.
 
 local PUBLIC = "rnnlua_infer.h"
 

@@ -82,6 +82,10 @@ typedef struct rnnlua_Contents {
 
 rnnlua_Contents rnnlua_checkcontents (lua_State *L, int names);
 
+/* Makes the metatable of a class: what is in 'meta', and methods in __index. */
+void rnnlua_newclass (lua_State *L, const char *name, const luaL_Reg *meta,
+                      const luaL_Reg *methods);
+
 /* Each adds its functions to the table on top of the stack. */
 void rnnlua_open_tensor (lua_State *L);
 void rnnlua_open_bytes (lua_State *L);

@@ -120,18 +120,13 @@ static int l_sizes (lua_State *L) {
 
 
 void rnnlua_open_model (lua_State *L) {
+  static const luaL_Reg meta[] = {
+    {"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
     {"kind", l_kind}, {"meta", l_meta}, {"sizes", l_sizes},
     {"close", l_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
     {"pack", l_pack}, {"pack_file", l_pack_file}, {NULL, NULL}};
-  luaL_newmetatable(L, MODEL);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  rnnlua_newclass(L, MODEL, meta, methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -483,6 +483,8 @@ static int l_bytes (lua_State *L) {
 
 
 void rnnlua_open_stepper (lua_State *L) {
+  static const luaL_Reg meta[] = {
+    {"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
     {"step", l_step}, {"feed", l_feed}, {"sample", l_sample},
     {"select", l_select}, {"seed", l_seed}, {"rng", l_rng},
@@ -492,13 +494,6 @@ void rnnlua_open_stepper (lua_State *L) {
   static const luaL_Reg functions[] = {
     {"stepper", l_new}, {"draw", l_draw}, {"draw_check", l_draw_check},
     {"rank", l_rank}, {"seeded", l_seeded}, {NULL, NULL}};
-  luaL_newmetatable(L, STEPPER);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, l_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  rnnlua_newclass(L, STEPPER, meta, methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -643,24 +643,13 @@ static const luaL_Reg bpe_methods[] = {
 };
 
 
-static void new_class (lua_State *L, const char *name, const luaL_Reg *meta,
-                       const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, meta, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
-
 void rnnlua_open_text (lua_State *L) {
   luaL_newmetatable(L, TEXT);
   lua_pushcfunction(L, text_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  new_class(L, VOCAB, vocab_meta, vocab_methods);
-  new_class(L, WORDS, words_meta, words_methods);
-  new_class(L, BPE, bpe_meta, bpe_methods);
+  rnnlua_newclass(L, VOCAB, vocab_meta, vocab_methods);
+  rnnlua_newclass(L, WORDS, words_meta, words_methods);
+  rnnlua_newclass(L, BPE, bpe_meta, bpe_methods);
   luaL_setfuncs(L, text, 0);
 }

@@ -551,17 +551,6 @@ static int l_file_info (lua_State *L) {
 }
 
 
-static void new_class (lua_State *L, const char *name, const luaL_Reg *meta,
-                       const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, meta, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
-
 void rnnlua_open_tokens (lua_State *L) {
   static const luaL_Reg functions[] = {
     {"scanner", l_scanner}, {"fingerprint", l_fingerprint_of},
@@ -586,8 +575,8 @@ void rnnlua_open_tokens (lua_State *L) {
   static const luaL_Reg writer_methods[] = {
     {"append", l_append}, {"finish", l_writer_finish}, {"close", writer_gc},
     {NULL, NULL}};
-  new_class(L, SCANNER, scanner_meta, scanner_methods);
-  new_class(L, TOKENS, tokens_meta, tokens_methods);
-  new_class(L, WRITER, writer_meta, writer_methods);
+  rnnlua_newclass(L, SCANNER, scanner_meta, scanner_methods);
+  rnnlua_newclass(L, TOKENS, tokens_meta, tokens_methods);
+  rnnlua_newclass(L, WRITER, writer_meta, writer_methods);
   luaL_setfuncs(L, functions, 0);
 }

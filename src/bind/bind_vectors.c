@@ -204,10 +204,6 @@ static const luaL_Reg methods[] = {
 
 
 void rnnlua_open_vectors (lua_State *L) {
-  luaL_newmetatable(L, READER);
-  luaL_setfuncs(L, meta, 0);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  rnnlua_newclass(L, READER, meta, methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -3,23 +3,14 @@
 ** of the op (ops/attention.c).
 */
 #include <math.h>
+#include <stdio.h>
 
 #include "infer/attention.h"
 #include "kernels/sums.h"
 
+enum { NAME = 64 };   /* bytes of a path */
+
 /* {== Loading ============================================================ */
-
-/* The matrix PATH.NAME (out,in), with a bias (out) or NULL. */
-static int load_matrix (rnli_Loader *l, const char *path, const char *name,
-                        int in, int out, rnli_Dense *d) {
-  int dim[2] = {out, in};
-  float *w;
-  int status = rnli_tensor_once(l, path, name, 2, dim, &w);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
-  rnli_put(l->ctx, w);
-  return status;
-}
-
 
 static int load_additive (rnli_Loader *l, const char *path, double size,
                           rnli_Attention *a) {
@@ -27,9 +18,9 @@ static int load_additive (rnli_Loader *l, const char *path, double size,
   if (!(size >= 0 && size <= INT32_MAX) || size != (int)size)
     return rnli_misfit(l, "its Attention '%s' has no 'size'", path);
   a->E = size > 0 ? (int)size : a->K;
-  int status = load_matrix(l, path, "weight_query", a->Q, a->E, &a->query);
+  int status = rnli_matrix(l, path, "weight_query", a->Q, a->E, &a->query);
   if (status == RNL_OK)
-    status = load_matrix(l, path, "weight_key", a->K, a->E, &a->key);
+    status = rnli_matrix(l, path, "weight_key", a->K, a->E, &a->key);
   if (status == RNL_OK) status = rnli_tensor(l, path, "weight", 1, &a->E, &w);
   if (status == RNL_OK) a->w = w;
   return status;
@@ -47,7 +38,7 @@ static int load_plain (rnli_Loader *l, const char *path,
   if (strcmp(kind, "additive") == 0)
     return load_additive(l, path, rnli_number_of(layer, "size", 0), a);
   if (strcmp(kind, "general") == 0)
-    return load_matrix(l, path, "weight", a->Q, a->K, &a->query);
+    return rnli_matrix(l, path, "weight", a->Q, a->K, &a->query);
   if (strcmp(kind, "scaled_dot") == 0)
     a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
   else if (strcmp(kind, "dot") != 0)
@@ -102,16 +93,10 @@ static int load_projections (rnli_Loader *l, const char *path, int bias,
 /* What comes of all heads. */
 static int load_out (rnli_Loader *l, const char *path, int bias,
                      rnli_Attention *a) {
-  int dim[2] = {a->E, a->E};
-  float *w = NULL, *b = NULL;
-  int status = rnli_tensor_once(l, path, "out_proj.weight", 2, dim, &w);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, path, "out_proj.bias", 1, dim, &b);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, w, b, a->E, a->E, &a->out);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  char full[NAME];
+  if (snprintf(full, sizeof full, "%s.out_proj", path) >= NAME)
+    return rnli_misfit(l, "has no fitting attention");
+  return rnli_dense_load(l, full, a->E, a->E, bias, &a->out);
 }
 
 

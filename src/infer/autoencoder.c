@@ -101,19 +101,6 @@ const rnli_Kind rnli_kind_autoencoder = {"autoencoder", load, NULL};
 
 /* {== Windows and back =================================================== */
 
-/* One row through T steps from the first state on. */
-static int run_net (rnl_State *s, const rnli_Recurrent *r, int T,
-                    const float *x, float *y) {
-  size_t n = (size_t)r->L * (size_t)r->H;
-  float *h = rnli_floats(&s->work, n, 1);
-  float *c = rnli_floats(&s->work, r->cells ? n : 0, 1);
-  int64_t t = 0;
-  if (!h || !c) return RNL_ENOMEM;
-  rnli_recurrent_begin(r, 1, h, c);
-  return rnli_recurrent_run(s->model, r, &s->work, T, x, h, c, &t, y);
-}
-
-
 /* The window as it is read: scaled, about its mean, the last row first. */
 static int prepare (rnl_State *s, const double *window, float *x,
                     float *mean) {
@@ -144,14 +131,17 @@ static int run (rnl_State *s, const float *x, float *y) {
   const rnli_Autoencoder *a = s->model->made;
   size_t W = (size_t)a->W, H = (size_t)a->net.H, C = (size_t)a->C;
   float *h = rnli_floats(&s->work, W, H), *code = rnli_floats(&s->work, W, C);
+  float *last;
   if (!h || !code) return RNL_ENOMEM;
-  int status = run_net(s, &a->net, a->W, x, h);
+  int status = rnli_run_once(s->model, &a->net, &s->work, a->W, x, h, &last);
   if (status == RNL_OK)
     status = rnli_dense(s->model, &a->squeeze, &s->work, h + (W - 1) * H, 1,
                         code, C);
   for (size_t t = 1; status == RNL_OK && t < W; t++)
     memcpy(code + t * C, code, C * sizeof *code);
-  if (status == RNL_OK) status = run_net(s, &a->decoder, a->W, code, h);
+  if (status == RNL_OK)
+    status = rnli_run_once(s->model, &a->decoder, &s->work, a->W, code, h,
+                           &last);
   return status == RNL_OK ? rnli_dense(s->model, &a->out, &s->work, h, a->W, y,
                                        (size_t)a->D) : status;
 }

@@ -43,6 +43,17 @@ int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
 }
 
 
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
+                 int out, rnli_Dense *d) {
+  int dim[2] = {out, in};
+  float *w;
+  int status = rnli_tensor_once(l, path, name, 2, dim, &w);
+  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
+  rnli_put(l->ctx, w);
+  return status;
+}
+
+
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
                      int bias, rnli_Dense *d) {
   int dim[2] = {out, in};

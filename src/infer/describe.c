@@ -79,6 +79,19 @@ int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
   return rnli_misfit_of(l, "its description is damaged: ");
 }
 
+
+int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to) {
+  if (!list || list->n != n ||
+      (list->kind != RNLI_LIST && (list->kind != RNLI_OBJECT || n > 0)))
+    return 0;
+  for (const rnli_Json *x = list->first; x; x = x->next, to++) {
+    if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
+    *to = rnli_json_number(x);
+    if (!(*to > least)) return 0;
+  }
+  return 1;
+}
+
 /* }====================================================================== */
 
 /* {== Layers ============================================================= */

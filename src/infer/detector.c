@@ -20,28 +20,11 @@ static int damaged (rnli_Loader *l) {
 }
 
 
-/* A finite number; 0 when it is none. */
-static int number (const rnli_Json *x, double *to) {
-  if (!x || (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE)) return 0;
-  *to = rnli_json_number(x);
-  return isfinite(*to);
-}
-
-
 static int integer (const rnli_Json *o, const char *key, int least,
                     int64_t *to) {
   const rnli_Json *x = rnli_json_get(o, key);
   if (!x || x->kind != RNLI_INT || x->i < least) return 0;
   *to = x->i;
-  return 1;
-}
-
-
-/* A list of n numbers. */
-static int numbers (const rnli_Json *list, size_t n, double *to) {
-  if (!list || list->kind != RNLI_LIST || list->n != n) return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next)
-    if (!number(x, to++)) return 0;
   return 1;
 }
 
@@ -60,7 +43,7 @@ static int read_factor (rnli_Loader *l, const rnli_Json *list, int D,
   if (!to) return RNL_ENOMEM;
   *out = to;
   for (const rnli_Json *row = list->first; row; row = row->next) {
-    if (!numbers(row, row->n, to)) return damaged(l);
+    if (!rnli_numbers(row, row->n, -HUGE_VAL, to)) return damaged(l);
     to += row->n;
     if (to[-1] <= 0) return damaged(l);
   }
@@ -74,9 +57,10 @@ static int read_normal (rnli_Loader *l, const rnli_Json *o, int D,
   if (!mean) return RNL_ENOMEM;
   normal->D = D;
   normal->mean = mean;
-  if (!numbers(rnli_json_get(o, "mean"), (size_t)D, mean) ||
-      !number(rnli_json_get(o, "gate"), &normal->gate) ||
-      !number(rnli_json_get(o, "threshold"), &normal->threshold) ||
+  normal->gate = rnli_member(o, "gate", (double)NAN);
+  normal->threshold = rnli_member(o, "threshold", (double)NAN);
+  if (!rnli_numbers(rnli_json_get(o, "mean"), (size_t)D, -HUGE_VAL, mean) ||
+      isnan(normal->gate) || isnan(normal->threshold) ||
       !integer(o, "smooth", 1, &normal->smooth) ||
       !integer(o, "hold", 0, &normal->hold) ||
       !integer(o, "gap", 0, &normal->gap))

@@ -163,7 +163,7 @@ static void fill_window (const View *v, const float *d, const float *rows,
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, E = (size_t)f->E, K = (size_t)f->K;
   for (int t = 0; t < f->W; t++, d += D, rows += E + K, to += D + E + K) {
-    for (size_t k = 0; k < D; k++) to[k] = d[k] / f->v[k];
+    for (size_t k = 0; k < D; k++) to[k] = d[k] / (float)f->v[k];
     memcpy(to + D, rows, E * sizeof *to);
     memcpy(to + D + E, rows + (E + K) + E, K * sizeof *to);
   }
@@ -378,7 +378,7 @@ static void to_levels (const View *v, int N, float *values) {
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, ld = (size_t)N * D;
   for (size_t i = 0; i < (size_t)v->H * (size_t)N; i++)
-    for (size_t d = 0; d < D; d++) values[i * D + d] *= f->v[d];
+    for (size_t d = 0; d < D; d++) values[i * D + d] *= (float)f->v[d];
   for (int n = 0; n < N; n++)
     undifference(f, v->tail, (size_t)v->H, values + (size_t)n * D, ld,
                  v->column);
@@ -500,11 +500,12 @@ static int by_base (const View *v, const float *said, float *levels,
   undifference(f, v->tail, H, base, D, v->column);
   middles(f, said, H, places, sorted, levels);
   for (size_t i = 0; i < H * D; i++) {
-    levels[i] = levels[i] * f->y[i % D] + base[i];
+    float y = (float)f->y[i % D];
+    levels[i] = levels[i] * y + base[i];
     if (!spread || Q == 0) continue;
     float *to = spread + i * Q;
     quantiles(f, said + i * P, places, to);
-    for (size_t k = 0; k < Q; k++) to[k] = to[k] * f->y[i % D] + base[i];
+    for (size_t k = 0; k < Q; k++) to[k] = to[k] * y + base[i];
   }
   return RNL_OK;
 }
@@ -721,16 +722,20 @@ static int forecast_block (rnl_State *s, Ask *a, int b, double *y,
 }
 
 
-int rnl_state_forecast (rnl_State *s, const rnl_Series *o, double *y,
+int rnl_state_forecast (rnl_State *s, const rnl_Series *series, double *y,
                         double *quantile) {
   const rnli_Forecaster *f = s->model->made;
+  rnl_Series o = RNL_SERIES;
   Ask a;
   int status = rnli_expect_kind(s, &rnli_kind_forecaster);
+  if (status == RNL_OK && !rnli_options(&o, sizeof o, series))
+    status = rnli_error(s->ctx, RNL_EARG, "forecast: a series must begin with "
+                        "RNL_SERIES");
   if (status != RNL_OK) return status;
-  if (quantile && f->strategy == RNLI_RECURSIVE && o->paths == 1)
+  if (quantile && f->strategy == RNLI_RECURSIVE && o.paths == 1)
     return rnli_error(s->ctx, RNL_EARG, "forecast: quantiles of a recursive "
                       "model need more 'paths' than 1");
-  status = begin(s, o, &a);
+  status = begin(s, &o, &a);
   for (int b = 0; status == RNL_OK && b < a.blocks; b++)
     status = forecast_block(s, &a, b, y, quantile);
   rnli_work_reset(&s->work);

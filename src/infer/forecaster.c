@@ -16,11 +16,6 @@ static int damaged (rnli_Loader *l) {
 }
 
 
-static int is_number (const rnli_Json *x) {
-  return x && (x->kind == RNLI_INT || x->kind == RNLI_DOUBLE);
-}
-
-
 /* An integer of a description, or -1: there is none from least to most. */
 static int integer (const rnli_Json *o, const char *key, int least, int most) {
   const rnli_Json *x = rnli_json_get(o, key);
@@ -74,7 +69,7 @@ static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
   if (strategy < 0 || output < 0 || f->D < 0 || f->E < 0 || f->K < 0 ||
       f->P < 0 || f->W < 0 || f->H < 0 || integer(o, "season", 1, MOST) < 0 ||
       word(rnli_json_get(o, "loss"), losses, 3) < 0 ||
-      !is_number(rnli_json_get(o, "teacher_forcing")))
+      isnan(rnli_member(o, "teacher_forcing", (double)NAN)))
     return 0;
   f->strategy = (rnli_Strategy)strategy;
   f->output = (rnli_Output)output;
@@ -98,18 +93,13 @@ static int read_lags (const rnli_Json *o, rnli_Forecaster *f) {
 
 /* Sizes of D columns, above 0. */
 static int read_spread (rnli_Loader *l, const rnli_Json *o, const char *key,
-                        int D, const float **out) {
+                        int D, const double **out) {
   const rnli_Json *list = list_of(rnli_json_get(o, "spread"), key);
   if (!list || list->n != (uint32_t)D) return damaged(l);
-  float *to = rnli_keep(l, (size_t)D, sizeof *to);
+  double *to = rnli_keep(l, (size_t)D, sizeof *to);
   if (!to) return RNL_ENOMEM;
   *out = to;
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    double size = is_number(x) ? rnli_json_number(x) : 0;
-    if (!(size > 0) || !isfinite(size)) return damaged(l);
-    *to++ = (float)size;
-  }
-  return RNL_OK;
+  return rnli_numbers(list, (size_t)D, 0, to) ? RNL_OK : damaged(l);
 }
 
 /* }====================================================================== */
@@ -159,11 +149,9 @@ static int read_quantiles (rnli_Loader *l, const rnli_Json *o,
   f->quantile = q;
   f->normal = z;
   f->middle = -1;
-  for (const rnli_Json *x = list->first; x; x = x->next, f->Q++) {
-    if (!is_number(x)) return damaged(l);
-    q[f->Q] = rnli_json_number(x);
+  if (!rnli_numbers(list, list->n, 0, q)) return damaged(l);
+  for (; f->Q < (int)list->n; f->Q++)
     if (q[f->Q] == 0.5) f->middle = f->Q;
-  }
   if (!are_quantiles(f)) return damaged(l);
   for (int i = 0; i < f->Q; i++) z[i] = (float)normal_quantile(q[i]);
   int P = f->output == RNLI_POINT ? 1 : f->output == RNLI_GAUSSIAN ? 2 : f->Q;

@@ -38,7 +38,7 @@ typedef struct rnli_Forecaster {
   const double *quantile;     /* (Q) */
   const float *normal;        /* (Q) those of the normal distribution */
   int nlags, lag[2];          /* of differences */
-  const float *v, *y;         /* (D) sizes of what is read, and said */
+  const double *v, *y;        /* (D) sizes of what is read, and said */
   const int *date;            /* (dates) */
   int nseries;
   const rnli_Learnt *series;

@@ -47,18 +47,6 @@ static int read_cutoffs (const rnli_Json *layer, int U, int *cutoff, int most) {
 }
 
 
-/* A matrix (out,in) without a bias. */
-static int load_matrix (rnli_Loader *l, const char *path, const char *name,
-                        int in, int out, rnli_Dense *d) {
-  int dim[2] = {out, in};
-  float *w;
-  int status = rnli_tensor_once(l, path, name, 2, dim, &w);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
-  rnli_put(l->ctx, w);
-  return status;
-}
-
-
 /* Units of cluster i, from 1: H // div_value^i; 0 when there are none. */
 static int cluster_units (const rnli_Json *layer, int H, int i) {
   double units = floor(H / pow(rnli_number_of(layer, "div_value", 4), i));
@@ -75,10 +63,10 @@ static int load_cluster (rnli_Loader *l, const char *path, rnli_Head *head,
     return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no units in cluster "
                        "%d", path, i);
   snprintf(name, sizeof name, "tail.%d.0.weight", i);
-  int status = load_matrix(l, path, name, head->H, units, &head->low[i]);
+  int status = rnli_matrix(l, path, name, head->H, units, &head->low[i]);
   if (status != RNL_OK) return status;
   snprintf(name, sizeof name, "tail.%d.1.weight", i);
-  return load_matrix(l, path, name, units, last - head->cutoff[i],
+  return rnli_matrix(l, path, name, units, last - head->cutoff[i],
                      &head->high[i]);
 }
 

@@ -74,6 +74,23 @@ static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
 
 /* }====================================================================== */
 
+/* {== Options =========================================================== */
+
+/*
+** The options that a host has given, as far as it knows of them, in the place
+** of those by default in 'own' of 'size' bytes. 0 when they do not begin with
+** their size: they were not begun with RNL_LOAD or the like.
+*/
+static inline int rnli_options (void *own, size_t size, const void *given) {
+  size_t n;
+  memcpy(&n, given, sizeof n);
+  if (n < sizeof n || n > 4096) return 0;
+  memcpy(own, given, n < size ? n : size);
+  return 1;
+}
+
+/* }====================================================================== */
+
 /* {== Loading ============================================================ */
 
 /*
@@ -121,6 +138,12 @@ const char *rnli_meta (const rnli_Loader *l, const char *key);
 ** without the key or when it is damaged.
 */
 int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out);
+
+/*
+** Is it a list of n numbers above 'least'? They go to 'to'. One of none may be
+** an object without members.
+*/
+int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to);
 
 /* Reads the description and checks its classes and names of options. */
 int rnli_read_layers (rnli_Loader *l);
@@ -191,6 +214,10 @@ int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
 /* Packs w (out,in) and b (out), or NULL. */
 int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
                      int out, rnli_Dense *d);
+
+/* The tensor PATH.NAME (out,in), without a bias. */
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
+                 int out, rnli_Dense *d);
 
 /* The tensors "weight" (out,in) and maybe "bias" (out) at a path. */
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,

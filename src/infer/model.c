@@ -129,11 +129,17 @@ static void destroy (rnl_Model *m) {
 }
 
 
+static int read_options (const rnl_Load *load, rnl_Load *own, char *why) {
+  if (!load || rnli_options(own, sizeof *own, load)) return RNL_OK;
+  snprintf(why, RNL_MAX_ERROR, "the options of a model must begin with "
+           "RNL_LOAD");
+  return RNL_EARG;
+}
+
+
 /* An empty model with memory of its own. */
 static int start (const rnl_Load *load, rnl_Model **out, char *why) {
-  static const rnl_Load none = RNL_LOAD;
   rnl_Context *ctx;
-  if (!load) load = &none;
   int status = rnl_context_new(load->alloc, load->ud, &ctx);
   if (status != RNL_OK) {
     snprintf(why, RNL_MAX_ERROR, "not enough memory for a model");
@@ -176,15 +182,17 @@ static int finish (rnl_Model *m, int status, rnl_Model **out, char *why) {
 static int load_source (const char *path, const void *data, size_t n,
                         const rnl_Load *load, rnl_Model **out, char *why) {
   char unseen[RNL_MAX_ERROR];
+  rnl_Load own = RNL_LOAD;
   rnl_Model *m;
   rnli_Source *source = NULL;
   if (!why) why = unseen;
   *out = NULL;
   *why = '\0';
-  int status = start(load, &m, why);
+  int status = read_options(load, &own, why);
+  if (status == RNL_OK) status = start(&own, &m, why);
   if (status != RNL_OK) return status;
   status = data ? rnli_source_memory(m->ctx, data, n, path, &source)
-                : rnli_source_open(m->ctx, path, load ? load->most : 0,
+                : rnli_source_open(m->ctx, path, own.most,
                                    &source);
   if (status == RNL_OK) status = rnli_source_check(source);
   if (status == RNL_OK) {
@@ -212,9 +220,11 @@ int rnl_model_read (const void *data, size_t n, const rnl_Load *load,
 int rnli_model_make (const rnli_Provider *tensors, void *from,
                      const rnl_Meta *meta, int nmeta, const rnl_Load *load,
                      rnl_Model **out, char *why) {
+  rnl_Load own = RNL_LOAD;
   rnl_Model *m;
   *out = NULL;
-  int status = start(load, &m, why);
+  int status = read_options(load, &own, why);
+  if (status == RNL_OK) status = start(&own, &m, why);
   if (status != RNL_OK) return status;
   rnli_Loader l = {.model = m, .ctx = m->ctx, .name = "model",
                    .tensors = tensors, .from = from};

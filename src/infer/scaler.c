@@ -24,19 +24,6 @@ static int kind_of (const rnli_Json *name, rnli_ScalerKind *kind) {
 }
 
 
-/* A list of n finite numbers above 'least'. */
-static int read_numbers (const rnli_Json *list, size_t n, double least,
-                         double *to) {
-  if (!list || list->kind != RNLI_LIST || list->n != n) return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next, to++) {
-    if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
-    *to = rnli_json_number(x);
-    if (!(*to > least) || !isfinite(*to)) return 0;
-  }
-  return 1;
-}
-
-
 static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
                       rnli_ScalerStep *step) {
   *step = (rnli_ScalerStep){.kind = RNLI_LOG};
@@ -45,8 +32,8 @@ static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
     size_t n = (size_t)D;
     double *x = rnli_keep(l, 2 * n, sizeof *x);
     if (!x) return RNL_ENOMEM;
-    sound = read_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
-            read_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
+    sound = rnli_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
+            rnli_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
     step->shift = x;
     step->scale = x + n;
   }

@@ -26,22 +26,6 @@ typedef struct Series {
 
 /* {== Description ======================================================== */
 
-/* A number of a list of n, above 'least', at each place of 'to'. */
-static int read_numbers (const rnli_Json *list, int n, double least,
-                         double *to) {
-  int i = 0;
-  if (!list || (list->kind != RNLI_LIST && list->kind != RNLI_OBJECT) ||
-      list->n != (uint32_t)n || (n > 0 && list->kind != RNLI_LIST))
-    return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next, i++) {
-    if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
-    to[i] = x->kind == RNLI_INT ? (double)x->i : x->x;
-    if (!(to[i] > least)) return 0;
-  }
-  return 1;
-}
-
-
 /* How values are scaled; 0 if it is in no way that is known. */
 static int read_scale (const rnli_Json *o, Series *m) {
   const rnli_Json *scale = rnli_json_get(o, "scale");
@@ -52,10 +36,10 @@ static int read_scale (const rnli_Json *o, Series *m) {
   m->missing = missing->i != 0;
   m->scaled = strcmp(scale->s, "channel") == 0;
   m->alone = strcmp(scale->s, "series") == 0;
-  int C = m->scaled ? m->C : 0;
+  size_t C = m->scaled ? (size_t)m->C : 0;
   return (m->scaled || m->alone || strcmp(scale->s, "none") == 0) &&
-         read_numbers(rnli_json_get(o, "means"), C, -INFINITY, m->mean) &&
-         read_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
+         rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
+         rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
 }
 
 

@@ -24,16 +24,18 @@ static int check_streams (rnl_Context *ctx, const rnl_Model *model,
 
 int rnli_state_new (rnl_Context *ctx, rnl_Model *model, const rnl_Streams *o,
                     rnl_State **out) {
-  static const rnl_Streams plain = RNL_STREAMS;
-  if (!o) o = &plain;
+  rnl_Streams own = RNL_STREAMS;
   *out = NULL;
-  int status = check_streams(ctx, model, o);
+  if (o && !rnli_options(&own, sizeof own, o))
+    return rnli_error(ctx, RNL_EARG, "the options of a state must begin with "
+                      "RNL_STREAMS");
+  int status = check_streams(ctx, model, &own);
   if (status != RNL_OK) return status;
   rnl_State *s = rnli_get(ctx, sizeof *s);
   if (!s) return rnli_nomem(ctx, "a state", sizeof *s);
   *s = (rnl_State){.model = model, .ctx = ctx, .lasting = {.ctx = ctx},
                    .work = {.ctx = ctx}, .text = {.ctx = ctx},
-                   .N = o->streams, .history = o->history};
+                   .N = own.streams, .history = own.history};
   rnl_context_retain(ctx);
   rnl_model_retain(model);
   if (model->kind->begin) status = model->kind->begin(s);
@@ -44,11 +46,12 @@ int rnli_state_new (rnl_Context *ctx, rnl_Model *model, const rnl_Streams *o,
 
 
 int rnl_state_new (rnl_Model *model, const rnl_Streams *o, rnl_State **out) {
+  rnl_Streams all = RNL_STREAMS;
   rnl_Context *ctx;
-  int own = o && o->alloc;
   *out = NULL;
-  int status = rnl_context_new(own ? o->alloc : model->alloc,
-                               own ? o->ud : model->ud, &ctx);
+  if (o && !rnli_options(&all, sizeof all, o)) return RNL_EARG;
+  int status = rnl_context_new(all.alloc ? all.alloc : model->alloc,
+                               all.alloc ? all.ud : model->ud, &ctx);
   if (status != RNL_OK) return status;
   ctx->level = model->level;
   rnl_set_threads(ctx, 1);   /* threads are the host's own affair */

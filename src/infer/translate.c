@@ -460,25 +460,26 @@ static int search (rnl_State *s, const rnl_Translate *o, const Token *token,
 }
 
 
-static int begin (rnl_State *s, const rnl_Translate *o,
+/* Checks what is asked for; the options, those by default too, go to '*o'. */
+static int begin (rnl_State *s, const rnl_Translate *given, rnl_Translate *o,
                   const rnl_Translation **out, int *nout) {
   *out = NULL;
   *nout = 0;
   int status = rnli_expect_kind(s, &rnli_kind_seq2seq);
+  if (status == RNL_OK && given && !rnli_options(o, sizeof *o, given))
+    status = rnli_error(s->ctx, RNL_EARG, "translate: options must begin with "
+                        "RNL_TRANSLATE");
   if (status == RNL_OK) status = check_options(s, o);
   if (status == RNL_OK) rnli_work_reset(&s->text);
   return status;
 }
 
 
-static const rnl_Translate plain = RNL_TRANSLATE;
-
-
-int rnl_state_translate_tokens (rnl_State *s, const rnl_Translate *o,
+int rnl_state_translate_tokens (rnl_State *s, const rnl_Translate *options,
                                 const char *const *tokens, int n,
                                 const rnl_Translation **out, int *nout) {
-  if (!o) o = &plain;
-  int status = begin(s, o, out, nout);
+  rnl_Translate o = RNL_TRANSLATE;
+  int status = begin(s, options, &o, out, nout);
   if (status == RNL_OK && n < 0)
     status = rnli_error(s->ctx, RNL_EARG, "translate: there cannot be %d "
                         "tokens", n);
@@ -487,22 +488,22 @@ int rnl_state_translate_tokens (rnl_State *s, const rnl_Translate *o,
   if (!token) status = RNL_ENOMEM;
   for (int i = 0; status == RNL_OK && i < n; i++)
     token[i] = (Token){tokens[i], strlen(tokens[i])};
-  if (status == RNL_OK) status = search(s, o, token, n, out, nout);
+  if (status == RNL_OK) status = search(s, &o, token, n, out, nout);
   rnli_work_reset(&s->work);
   return status;
 }
 
 
-int rnl_state_translate (rnl_State *s, const rnl_Translate *o,
+int rnl_state_translate (rnl_State *s, const rnl_Translate *options,
                          const char *text, size_t n,
                          const rnl_Translation **out, int *nout) {
-  if (!o) o = &plain;
+  rnl_Translate o = RNL_TRANSLATE;
   Tokens tokens;
-  int status = begin(s, o, out, nout);
+  int status = begin(s, options, &o, out, nout);
   if (status != RNL_OK) return status;
   status = cut_text(s, text, n, &tokens);
   if (status == RNL_OK && tokens.n > 0)
-    status = search(s, o, tokens.token, tokens.n, out, nout);
+    status = search(s, &o, tokens.token, tokens.n, out, nout);
   free_tokens(s->ctx, &tokens);
   rnli_work_reset(&s->work);
   return status;

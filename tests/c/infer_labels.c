@@ -8,9 +8,9 @@
 ** for a tagger lines of a word and its columns, with tabs between; for others a
 ** text; for series numbers. Prints for each item a line: labels, byte spans, or
 ** probabilities. A model that is none is a line "refused CODE: text", an item
-** that fails one "error CODE: text". With -f every allocation in turn is refused
-** once: prints how many there were, and exits 1 if memory was lost or a result
-** changed.
+** that fails one "error CODE: text". With -f every allocation in turn is
+** refused once: prints how many there were, and exits 1 if memory was lost or a
+** result changed.
 */
 #include <stdio.h>
 #include <stdlib.h>

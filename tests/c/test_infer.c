@@ -184,6 +184,13 @@ static void test_load_errors (void) {
   o = (rnl_Load)RNL_LOAD;
   o.kernels = "quantum";
   refuse_load(made.p, made.n, &o, RNL_EARG, "quantum");
+  o = (rnl_Load){0};
+  refuse_load(made.p, made.n, &o, RNL_EARG, "begin with RNL_LOAD");
+  o = (rnl_Load)RNL_LOAD;   /* a host that knows of fewer options */
+  o.size = offsetof(rnl_Load, kernels);
+  o.kernels = "quantum";
+  CHECK(rnl_model_read(made.p, made.n, &o, &m, why) == RNL_OK);
+  rnl_model_release(m);
   o = (rnl_Load)RNL_LOAD;
   o.most = made.n - 1;
   spill(made.p, made.n);
@@ -210,6 +217,9 @@ static void test_streams_options (void) {
     o.history = bad[i][1];
     CHECK(rnl_state_new(m, &o, &s) == RNL_EARG && s == NULL);
   }
+  rnl_Streams none = {0};
+  rnl_State *s;
+  CHECK(rnl_state_new(m, &none, &s) == RNL_EARG && s == NULL);
   rnl_model_release(m);
   rnl_state_free(NULL);
 }
@@ -460,7 +470,7 @@ static void test_draws (void) {
 }
 
 
-/* A strong penalty keeps an id from coming twice; scores are what score says. */
+/* A strong penalty keeps ids from coming twice; score says what scores say. */
 static void test_penalty_and_score (void) {
   rnl_Model *m = load_plan(&plans[0]);
   rnl_State *s = state_of(m, 1), *t = state_of(m, 1);
@@ -596,8 +606,8 @@ static void test_no_memory (int count) {
     uint64_t calls = l.calls;
     size_t blocks = l.blocks;
     many_steps(s, count);
-    CHECK_MSG(l.calls == calls && l.blocks == blocks, "%s %d: %d", plans[i].cell,
-              i, (int)(l.calls - calls));
+    CHECK_MSG(l.calls == calls && l.blocks == blocks, "%s %d: %d",
+              plans[i].cell, i, (int)(l.calls - calls));
     rnl_state_free(s);
     rnl_model_release(m);
     CHECK_MSG(l.live == 0 && l.blocks == 0, "%zu bytes", l.live);

@@ -1,7 +1,7 @@
 /*
 ** infer_fuzz.c - model files that somebody has changed, for the library of
-** rnnlua_infer.h: each is an error with a text, or a model that runs; nothing is
-** left behind, and loading takes memory in proportion to the file.
+** rnnlua_infer.h: each is an error with a text, or a model that runs; nothing
+** is left behind, and loading takes memory in proportion to the file.
 ** Usage: infer_fuzz N SEED MODEL...
 ** tries files that somebody made up, then N changed models. With -DLIBFUZZER,
 ** and clang -fsanitize=fuzzer, it is libFuzzer's: infer_fuzz FOLDER.
@@ -258,8 +258,8 @@ static size_t find (const File *f, size_t at, int quoted, size_t *n) {
 static const char *const number[] = {
   "0", "1", "2", "3", "4", "5", "7", "8", "16", "64", "255", "1000", "65536",
   "134217727", "1073741824", "2147483647", "2147483648", "4294967296",
-  "9007199254740993", "9223372036854775807", "18446744073709551615", "-1", "1.5",
-  "1e9", "1e308", "1e-320", "true", "null", "\"x\"", "[]", "{}", "[0]"
+  "9007199254740993", "9223372036854775807", "18446744073709551615", "-1",
+  "1.5", "1e9", "1e308", "1e-320", "true", "null", "\"x\"", "[]", "{}", "[0]"
 };
 
 static const char *const word[] = {

@@ -82,8 +82,8 @@ train("seq2seq", "train_seq2seq", ("ab cd\tx y\ncd\tz\n"):rep(8),
       "--embed 3 --hidden 2 --test 0")
 train("forecaster", "forecast", wave, "--hidden 2 --window 4 --horizon 2 " ..
       "--target x --inputs y --output quantile --quantiles 0.1,0.5")
-train("recursive", "forecast", wave, "--hidden 2 --window 4 --output gaussian " ..
-      "--strategy recursive --horizon 2 --target x --known y")
+train("recursive", "forecast", wave, "--hidden 2 --window 4 --horizon 2 " ..
+      "--strategy recursive --output gaussian --target x --known y")
 train("autoencoder", "anomaly", wave, "--hidden 2 --window 4 --code 2 " ..
       "--method autoencoder --threshold quantile", "detector")
 

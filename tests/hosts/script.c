@@ -1,7 +1,7 @@
 /*
 ** script.c - a host with Lua: a user's script trains a model, and the host asks
-** it, over arrays of its own. The script gives the global function 'predict':
-** a tensor (T,1,1) of the past to one of the same shape, what comes next.
+** it, over arrays of its own. The script returns a function: from a tensor
+** (T,1,1) of the past to one of the same shape, what comes next.
 ** Usage: script FILE.lua
 */
 #include <lauxlib.h>
@@ -56,16 +56,15 @@ static void array_done (void *ud) {
 
 /* {== What it asks ======================================================= */
 
-/* predict(past) to 'next'. */
+/* What the function on top of the stack makes of 'past', to 'next'. */
 static void predict (lua_State *L, Host *h) {
   const int dim[3] = {T, 1, 1};
-  lua_getglobal(L, "predict");
   rnnlua_pusharray(L, RNL_F32, 3, dim, h->past, array_done, &h->lent);
   h->lent = 1;
   lua_call(L, 1, 1);
   rnl_Tensor *y = rnnlua_checktensor(L, lua_gettop(L));
   if (rnl_dtype(y) != RNL_F32 || rnl_count(y) != T)
-    luaL_error(L, "predict must give %d float32 numbers", T);
+    luaL_error(L, "the script must give %d float32 numbers", T);
   const float *from = rnl_data(y);
   for (int t = 0; t < T; t++) h->next[t] = from[t];
   lua_pop(L, 1);
@@ -82,7 +81,7 @@ static int run (lua_State *L) {
   luaL_requiref(L, "rnn", luaopen_rnn, 0);
   lua_pop(L, 1);
   if (luaL_loadfile(L, h->script) != LUA_OK) lua_error(L);
-  lua_call(L, 0, 0);
+  lua_call(L, 0, 1);
   for (int t = 0; t < T; t++) h->past[t] = sinf(0.3f * (float)t);
   predict(L, h);
   for (int t = T / 2; t < T; t++)

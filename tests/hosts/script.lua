@@ -17,6 +17,6 @@ for _ = 1, 200 do
   opt:step()
 end
 
-function predict(past)
+return function(past)
   return model.out((model.rnn(past)))
 end

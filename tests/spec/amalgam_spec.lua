@@ -68,9 +68,9 @@ describe("one file of the library, and a model as C", function()
       seed = 4, prime = "The ", length = 80})
     -- -O0: what the compiler does to arithmetic changes no bit
     for _, flags in ipairs {"-O1", "-std=c11 -O0"} do
-      code, out, err = shell(("cd %s && cc %s -Wall -Wextra -I %s/src -o host " ..
-        "host.c net.c %s/rnnlua_infer.c -lm && ./host"):format(quote(dir),
-        flags, quote(require "lfs".currentdir()), quote(build)))
+      code, out, err = shell(("cd %s && cc %s -Wall -Wextra -I %s/src " ..
+        "-o host host.c net.c %s/rnnlua_infer.c -lm && ./host"):format(
+        quote(dir), flags, quote(require "lfs".currentdir()), quote(build)))
       assert.equal(0, code, err)
       assert.equal("", err)
       assert.equal(want, out)
@@ -91,9 +91,10 @@ describe("one file of the library, and a model as C", function()
     assert.equal(5, code)
     assert.equal("", out)
     assert.truthy(err:find("no/net.c: ", 1, true), err)
-    code, _, err = shell(sandbox.program .. " scripts/export_c.lua " ..
+    code, out, err = shell(sandbox.program .. " scripts/export_c.lua " ..
                          quote(dir .. "/host.c"))
     assert.equal(3, code)
+    assert.equal("", out)
     assert.truthy(err:find("host.c: ", 1, true), err)
   end)
 

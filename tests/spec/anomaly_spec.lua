@@ -237,11 +237,16 @@ describe("a detector", function()
     assert.equal(#items, #a)
     for i = 1, #items do assert.same(a[i]:totable(), b[i]:totable()) end
     assert.same({8, 2}, a[1]:shape())
+    local function refused(message)
+      assert(rnn.save(path, m, kind.describe(known)))
+      local none, wrong = kind.load(path)
+      assert.is_nil(none)
+      assert.truthy(wrong:find(message, 1, true), wrong)
+    end
     known.D = 3
-    assert(rnn.save(path, m, kind.describe(known)))
-    local none, wrong = kind.load(path)
-    assert.is_nil(none)
-    assert.truthy(wrong:find("damaged", 1, true), wrong)
+    refused "damaged"
+    known.D, known.scaler = 2, rnn.data.scaler {"difference"}
+    refused "its scaler is damaged"
   end)
 end)
 

@@ -210,8 +210,9 @@ describe("a host with Lua", function()
       assert.truthy(out:find("has 0 bytes; the array is ours", 1, true), out)
     end
     fails("x = = 1", "unexpected symbol")
-    fails("function predict(x) kept = x; error 'no' end", "no")
-    fails("function predict(x) return 1 end", "Tensor")
+    fails("return function(x) kept = x; error 'no' end", "no")
+    fails("return function(x) return 1 end", "Tensor")
+    fails("", "attempt to call a nil value")
     fails("local rnn = require 'rnn' local _ = rnn.ones {2} + rnn.ones {3}",
           "broadcast", true)
     fails("require 'rnn'.zeros {1 << 25}", "not enough memory", true)
@@ -227,10 +228,60 @@ describe("a host with Lua", function()
   it("may be stock Lua, with the module", function()
     if VARIANT ~= "release" then return pending "the archive was looked at" end
     local out = run(("LUA_CPATH='%s/?.so;;' lua5.4 -e %s"):format(build, quote(
-      "dofile 'tests/hosts/script.lua' " ..
+      "local predict = dofile 'tests/hosts/script.lua' " ..
       "print(predict(require 'rnn'.zeros {3, 1, 1}):shape()[1])")))
     assert.equal("3\n", out)
   end)
+end)
+
+describe("a model of the scripts", function()
+  local models = dir .. "/models"
+  lfs.mkdir(models)
+  run(("%s tests/fuzz/models.lua %s"):format(sandbox.program, models))
+
+  it("tags words as tag.lua does", function()
+    local tag = infer_host("tag.c", "-std=c99")
+    local model = models .. "/tagger.safetensors"
+    local sentences = "She sees it\nit sees a Bär\n"
+    assert.equal(run(("%s scripts/tag.lua %s"):format(sandbox.program, model),
+                     sentences), run(tag .. " " .. model, sentences))
+    assert.equal("\n", run(tag .. " " .. model, "\n"))
+  end)
+
+  it("labels lines as classify.lua does", function()
+    local classify = infer_host("classify.c", "-std=c99")
+    local model = models .. "/classifier.safetensors"
+    local texts = "one two\nthree\nfour one\n"
+    local out = run(classify .. " " .. model, texts)
+    assert.equal(run(("%s scripts/classify.lua %s"):format(sandbox.program,
+                     model), texts), (out:gsub("\t[%d.]+", "")))
+    local code, _, err = shell(classify .. " " .. model, " \n")
+    assert.equal(1, code)
+    assert.truthy(err:find("^classify: "), err)
+  end)
+
+  it("that somebody has changed is an error, or runs", function()
+    local out = run(("%s/infer_fuzz 20000 1 %s/*"):format(build, models))
+    assert.truthy(out:find("^20000 changed models, %d+ of them ran"), out)
+  end)
+end)
+
+it("is shown in the README as it is", function()
+  local shown = sandbox.read "README.md"
+                :match "\n## Inside other programs\n(.-)\n## "
+  local n = 0
+  for block in shown:gmatch "```c\n(.-)```" do
+    local found = false
+    for name in lfs.dir "tests/hosts" do
+      if name:find "%.c$" then
+        found = found or sandbox.read("tests/hosts/" .. name)
+                         :find(block, 1, true) ~= nil
+      end
+    end
+    assert(found, "in no file of tests/hosts:\n" .. block)
+    n = n + 1
+  end
+  assert.is_true(n >= 2)
 end)
 
 it("has a program for each source in tests/hosts", function()

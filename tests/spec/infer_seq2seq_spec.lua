@@ -214,9 +214,10 @@ describe("translations by the library", function()
     local _, path = model_of {attention = "none"}
     local function refused(text, o)
       o = options_of(o)
-      local _, out = program(path, "texts", ("%d %d %s %g %g %d %g %d %d 0" ..
-        "\nx\n"):format(o.width, o.n, o.normalise, o.alpha, o.beta, o.min_length,
-                o.ratio, o.length, o.unknown == "copy" and 1 or 0))
+      local head = ("%d %d %s %g %g %d %g %d %d 0\n"):format(
+        o.width, o.n, o.normalise, o.alpha, o.beta, o.min_length, o.ratio,
+        o.length, o.unknown == "copy" and 1 or 0)
+      local _, out = program(path, "texts", head .. "x\n")
       assert.truthy(out:find("^%-2 ") and out:find(text, 1, true), out)
     end
     refused("'width'", {width = 0})

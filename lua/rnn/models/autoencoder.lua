@@ -95,6 +95,7 @@ function autoencoder.recall(meta)
   local wrong
   known.scaler, wrong = data.scaler_from(known.scaler, known.D)
   if not known.scaler then return nil, wrong end
+  if known.scaler.lag > 0 then return nil, "its scaler is damaged" end
   return known
 end
 
