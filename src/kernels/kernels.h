@@ -45,7 +45,8 @@ typedef struct rnli_Tile {
   const void *a;              /* word (r, k) of chunk i is at */
   ptrdiff_t a_row, a_k;       /*   a + r*a_row + k*a_k + i*a_chunk */
   ptrdiff_t a_chunk;
-  size_t k, chunks;           /* words of a row: k in each of the chunks */
+  size_t k, chunks;           /* words of a row: k in each of the chunks;
+                                 with RNLI_INFER there is one */
   const void *b;              /* the panel, k*chunks x vecs*lanes */
   const real *from[RNLI_MAX_ROWS];   /* NULL: from 0 */
   real *to[RNLI_MAX_ROWS];
@@ -88,6 +89,7 @@ typedef struct rnli_Cell {
   const real *dinner;         /* its gradient */
 } rnli_Cell;
 
+/* With RNLI_INFER what only training calls is NULL, and no unit is kept. */
 typedef struct rnli_Kernels {
   int lanes;                  /* reals in a vector */
   int rows;                   /* most rows in a tile */
