@@ -91,10 +91,12 @@ end
 
 -- What begins as 0 or 1 (initial states, gains) gets numbers that show.
 local function randomise(net)
-  for name, p in pairs(net) do
-    if name == "h0" or name == "c0" or tostring(name):find "^layer_norm" then
-      local dim = p:shape()
-      p:copy(p * 0.5 + rnn.randn(dim) * 0.2)   -- no chaos, which grows errors
+  local list = rnn.parameters(net)   -- in one order, unlike pairs
+  for i, p in ipairs(list) do
+    local name = list.names[i]
+    if name == "h0" or name == "c0" or name:find "^layer_norm" then
+      -- gains below 1: no chaos, which makes errors grow
+      p:copy(p * 0.5 + rnn.randn(p:shape()) * 0.2)
     end
   end
 end
