@@ -341,6 +341,14 @@ int rnli_has_tensor (const rnli_Loader *l, const char *path,
 }
 
 
+int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
+                    int ndim, const int *dim) {
+  char full[LONGEST];
+  size_t n;
+  return expect(l, tensor_name(full, path, name), ndim, dim, &n);
+}
+
+
 int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
                  const int *dim, float **out) {
   char full[LONGEST];

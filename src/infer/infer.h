@@ -179,6 +179,10 @@ int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
                  const int *dim, float **out);
 int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
                       int ndim, const int *dim, float **out);
+
+/* RNL_EFORMAT unless the file has that tensor: before room is made for it. */
+int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
+                    int ndim, const int *dim);
 int rnli_has_tensor (const rnli_Loader *l, const char *path, const char *name);
 
 /* }====================================================================== */

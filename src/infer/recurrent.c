@@ -88,16 +88,22 @@ static void measure_c (const float *c, size_t H, float *stats) {
 
 /* {== Loading ============================================================ */
 
-/* Columns in panels as those of the cell, of w (gates*H, n). */
-static int pack (rnli_Loader *l, const rnli_Recurrent *r,
-                 const rnli_Product *product, const float *w, int n,
-                 rnli_Dense *d) {
+/* Room for columns in panels as those of the cell, of n elements. */
+static int room (rnli_Loader *l, const rnli_Recurrent *r,
+                 const rnli_Product *product, int n, rnli_Dense *d) {
+  return rnli_dense_room(l, n, product->vecs * l->model->k->lanes, r->panels,
+                         d);
+}
+
+
+/* These columns are those of w (gates*H, n). */
+static void fill (rnli_Loader *l, const rnli_Recurrent *r,
+                  const rnli_Product *product, const float *w, rnli_Dense *d) {
   const rnli_Kernels *k = l->model->k;
-  int status = rnli_dense_room(l, n, product->vecs * k->lanes, r->panels, d);
-  for (int p = 0; status == RNL_OK && p < r->panels; p++)
-    rnli_pack_gates_f32(k, r->u, product, r->H, w, n, p, rnli_panel(k, d, p));
+  for (int p = 0; p < r->panels; p++)
+    rnli_pack_gates_f32(k, r->u, product, r->H, w, d->in, p,
+                        rnli_panel(k, d, p));
   l->model->sizes.step_bytes += rnli_dense_bytes(k, d);
-  return status;
 }
 
 
@@ -146,50 +152,6 @@ static int pack_norm (rnli_Loader *l, const rnli_Recurrent *r,
 }
 
 
-/* The tensors of a lane while it is packed. */
-typedef struct Tensors {
-  float *w_ih, *w_hh, *b_ih, *b_hh, *norm, *w_hr;
-} Tensors;
-
-enum { NAME = 64 };
-
-static const char *name_of (char *to, const char *what, const char *suffix) {
-  snprintf(to, NAME, "%.30s%.30s", what, suffix);
-  return to;
-}
-
-
-static int read_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
-                      const rnli_Recurrent *r, int D, const char *suffix,
-                      rnli_Lane *lane, Tensors *t) {
-  char name[NAME];
-  int G = r->u->gates, rows = G * r->H;
-  int ih[2] = {rows, D}, hh[2] = {rows, r->S}, hr[2] = {r->S, r->H};
-  int peep[2] = {G - 1, r->H}, norm[2] = {2 * G + 2, r->H};
-  int status = rnli_tensor_once(l, path, name_of(name, "weight_ih", suffix), 2,
-                                ih, &t->w_ih);
-  if (status == RNL_OK)
-    status = rnli_tensor_once(l, path, name_of(name, "weight_hh", suffix), 2,
-                              hh, &t->w_hh);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
-    status = rnli_tensor_once(l, path, name_of(name, "bias_ih", suffix), 1, ih,
-                              &t->b_ih);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
-    status = rnli_tensor_once(l, path, name_of(name, "bias_hh", suffix), 1, ih,
-                              &t->b_hh);
-  if (status == RNL_OK && rnli_flag_of(layer, "peephole", 0))
-    status = rnli_tensor(l, path, name_of(name, "weight_peephole", suffix), 2,
-                         peep, &lane->peep);
-  if (status == RNL_OK && rnli_flag_of(layer, "layer_norm", 0))
-    status = rnli_tensor_once(l, path, name_of(name, "layer_norm", suffix), 2,
-                              norm, &t->norm);
-  if (status == RNL_OK && r->S != r->H)
-    status = rnli_tensor_once(l, path, name_of(name, "weight_hr", suffix), 2,
-                              hr, &t->w_hr);
-  return status;
-}
-
-
 /* Products of all ids with a panel, of full precision. */
 static void table_panel (const rnli_Recurrent *r, const rnli_Kernels *k,
                          const rnli_Table *embed, const float *panel, int p) {
@@ -227,39 +189,129 @@ static int make_table (rnli_Loader *l, rnli_Recurrent *r, const float *w_ih,
 }
 
 
-static int pack_lane (rnli_Loader *l, const rnli_Recurrent *r, int D,
-                      rnli_Lane *lane, const Tensors *t) {
-  const rnli_Kernels *k = l->model->k;
-  const rnli_Unit *u = r->u;
-  int status = lane == r->lane && r->V > 0
-    ? rnli_dense_room(l, 0, u->x.vecs * k->lanes, r->panels, &lane->x)
-    : pack(l, r, &u->x, t->w_ih, D, &lane->x);
-  if (status == RNL_OK) status = pack(l, r, &u->h, t->w_hh, r->S, &lane->h);
+/* A lane whose tensors are read and packed one after the other. */
+typedef struct Packing {
+  rnli_Loader *l;
+  const char *path, *suffix;
+  const rnli_Json *layer;
+  rnli_Recurrent *r;
+  rnli_Lane *lane;
+  int D;
+  const rnli_Table *embed;    /* with the products of all ids; or NULL */
+} Packing;
+
+enum { NAME = 64 };
+
+static int read_once (const Packing *p, const char *what, int rows,
+                      int columns, float **out) {
+  char name[NAME];
+  int dim[2] = {rows, columns};
+  snprintf(name, sizeof name, "%.30s%.30s", what, p->suffix);
+  return rnli_tensor_once(p->l, p->path, name, columns ? 2 : 1, dim, out);
+}
+
+
+/* What is not needed any more goes back to the host. */
+static void drop (const Packing *p, float *tensor) {
+  rnli_put(p->l->ctx, tensor);
+  rnl_trim(p->l->ctx);
+}
+
+
+/* Sizes are those of tensors that the file has, so it bounds the room. */
+static int check_weights (const Packing *p) {
+  char name[NAME];
+  int rows = p->r->u->gates * p->r->H;
+  int ih[2] = {rows, p->D}, hh[2] = {rows, p->r->S};
+  snprintf(name, sizeof name, "weight_ih%.30s", p->suffix);
+  int status = rnli_tensor_is(p->l, p->path, name, 2, ih);
+  if (status != RNL_OK) return status;
+  snprintf(name, sizeof name, "weight_hh%.30s", p->suffix);
+  return rnli_tensor_is(p->l, p->path, name, 2, hh);
+}
+
+
+static int make_room (const Packing *p) {
+  const rnli_Unit *u = p->r->u;
+  int status = check_weights(p);
+  if (status == RNL_OK)
+    status = room(p->l, p->r, &u->x, p->embed ? 0 : p->D, &p->lane->x);
+  if (status == RNL_OK)
+    status = room(p->l, p->r, &u->h, p->r->S, &p->lane->h);
   if (status == RNL_OK && u->inner.vecs)
-    status = pack(l, r, &u->inner, t->w_hh, r->H, &lane->inner);
-  if (status == RNL_OK) pack_bias(r, k, lane, t->b_ih, t->b_hh);
-  if (status == RNL_OK && t->norm) status = pack_norm(l, r, lane, t->norm);
-  if (status == RNL_OK && t->w_hr)
-    status = rnli_dense_pack(l, t->w_hr, NULL, r->H, r->S, &lane->proj);
+    status = room(p->l, p->r, &u->inner, p->r->H, &p->lane->inner);
+  return status;
+}
+
+
+static int pack_biases (const Packing *p) {
+  int rows = p->r->u->gates * p->r->H;
+  float *ih = NULL, *hh = NULL;
+  int status = RNL_OK;
+  if (rnli_flag_of(p->layer, "bias", 1)) {
+    status = read_once(p, "bias_ih", rows, 0, &ih);
+    if (status == RNL_OK) status = read_once(p, "bias_hh", rows, 0, &hh);
+  }
+  if (status == RNL_OK) pack_bias(p->r, p->l->model->k, p->lane, ih, hh);
+  drop(p, ih);
+  drop(p, hh);
+  return status;
+}
+
+
+/* Peepholes, which stay, and gains. */
+static int pack_more (const Packing *p) {
+  char name[NAME];
+  int G = p->r->u->gates, peep[2] = {G - 1, p->r->H};
+  float *norm = NULL;
+  int status = RNL_OK;
+  snprintf(name, sizeof name, "weight_peephole%.30s", p->suffix);
+  if (rnli_flag_of(p->layer, "peephole", 0))
+    status = rnli_tensor(p->l, p->path, name, 2, peep, &p->lane->peep);
+  if (status != RNL_OK || !rnli_flag_of(p->layer, "layer_norm", 0))
+    return status;
+  status = read_once(p, "layer_norm", 2 * G + 2, p->r->H, &norm);
+  if (status == RNL_OK) status = pack_norm(p->l, p->r, p->lane, norm);
+  drop(p, norm);
+  return status;
+}
+
+
+static int pack_products (const Packing *p) {
+  const rnli_Unit *u = p->r->u;
+  int rows = u->gates * p->r->H;
+  float *w = NULL;
+  int status = read_once(p, "weight_ih", rows, p->D, &w);
+  if (status == RNL_OK && p->embed)
+    status = make_table(p->l, p->r, w, p->embed);
+  else if (status == RNL_OK)
+    fill(p->l, p->r, &u->x, w, &p->lane->x);
+  drop(p, w);
+  if (status != RNL_OK) return status;
+  status = read_once(p, "weight_hh", rows, p->r->S, &w);
+  if (status == RNL_OK) fill(p->l, p->r, &u->h, w, &p->lane->h);
+  if (status == RNL_OK && u->inner.vecs)
+    fill(p->l, p->r, &u->inner, w, &p->lane->inner);
+  drop(p, w);
   return status;
 }
 
 
 static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
                       rnli_Recurrent *r, int i, const rnli_Table *embed) {
-  char suffix[NAME];
-  Tensors t = {NULL};
-  int D = i < r->dirs ? r->D : r->dirs * r->S;
+  char suffix[NAME], name[NAME];
+  Packing p = {.l = l, .path = path, .suffix = suffix, .layer = layer, .r = r,
+               .lane = &r->lane[i], .D = i < r->dirs ? r->D : r->dirs * r->S,
+               .embed = i == 0 && r->V > 0 ? embed : NULL};
   snprintf(suffix, sizeof suffix, "_l%d%s", i / r->dirs,
            i % r->dirs ? "_reverse" : "");
-  int status = read_lane(l, path, layer, r, D, suffix, &r->lane[i], &t);
-  if (status == RNL_OK) status = pack_lane(l, r, D, &r->lane[i], &t);
-  if (status == RNL_OK && i == 0 && r->V > 0)
-    status = make_table(l, r, t.w_ih, embed);
-  float *all[] = {t.w_ih, t.w_hh, t.b_ih, t.b_hh, t.norm, t.w_hr};
-  for (size_t j = 0; j < sizeof all / sizeof *all; j++)
-    rnli_put(l->ctx, all[j]);
-  return status;
+  snprintf(name, sizeof name, "weight_hr%.30s", suffix);
+  int status = make_room(&p);
+  if (status == RNL_OK) status = pack_biases(&p);
+  if (status == RNL_OK) status = pack_more(&p);
+  if (status == RNL_OK) status = pack_products(&p);
+  if (status != RNL_OK || r->S == r->H) return status;
+  return rnli_matrix(l, path, name, r->H, r->S, &p.lane->proj);
 }
 
 
