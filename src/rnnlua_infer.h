@@ -162,7 +162,7 @@ typedef struct rnl_Load {
                               for each unit; sums and states are float32 */
   const char *kernels;     /* "portable", "avx2", "avx512", "avx512bf16";
                               NULL: the best this machine has */
-  uint64_t most;           /* bytes a file may have; 0: 16 GiB */
+  uint64_t most;           /* bytes a model may have; 0: 16 GiB */
   rnl_Alloc alloc;         /* of the model and, unless they have their own,
                               its states; NULL: malloc and free. States of
                               several threads call it from these */
@@ -309,7 +309,8 @@ RNL_API int rnl_state_score (rnl_State *s, const int32_t *ids, size_t T,
 
 /*
 ** Ids of a text, in memory of the state until the next call of this function.
-** RNL_EFORMAT, naming them, for characters that the model has not learnt.
+** RNL_EFORMAT, telling which or where, for characters that the model has not
+** learnt.
 */
 RNL_API int rnl_state_encode (rnl_State *s, const char *text, size_t n,
                               const int32_t **ids, size_t *nids);

@@ -191,9 +191,12 @@ static int load_source (const char *path, const void *data, size_t n,
   int status = read_options(load, &own, why);
   if (status == RNL_OK) status = start(&own, &m, why);
   if (status != RNL_OK) return status;
-  status = data ? rnli_source_memory(m->ctx, data, n, path, &source)
-                : rnli_source_open(m->ctx, path, own.most,
-                                   &source);
+  if (data && own.most && n > own.most)
+    status = rnli_error(m->ctx, RNL_EFORMAT, "%s: has %zu bytes; at most %llu "
+                        "are read", path, n, (unsigned long long)own.most);
+  else
+    status = data ? rnli_source_memory(m->ctx, data, n, path, &source)
+                  : rnli_source_open(m->ctx, path, own.most, &source);
   if (status == RNL_OK) status = rnli_source_check(source);
   if (status == RNL_OK) {
     rnli_Loader l = {.model = m, .ctx = m->ctx, .name = path,

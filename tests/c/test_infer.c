@@ -193,6 +193,7 @@ static void test_load_errors (void) {
   rnl_model_release(m);
   o = (rnl_Load)RNL_LOAD;
   o.most = made.n - 1;
+  refuse_load(made.p, made.n, &o, RNL_EFORMAT, "at most");
   spill(made.p, made.n);
   CHECK(rnl_model_load(path, &o, &m, why) == RNL_EFORMAT && !m);
   CHECK_MSG(strstr(why, "at most"), "%s", why);
