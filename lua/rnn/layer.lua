@@ -96,6 +96,20 @@ function layer.tensors(class, sizes, options)
   return list
 end
 
+---Whether a value, of a file say, is a layer of a class with these first sizes.
+---@param value any
+---@param class string
+---@param ... integer
+---@return boolean
+function layer.is(value, class, ...)
+  local config = type(value) == "table" and value.config
+  if not config or config.class ~= class then return false end
+  for i, size in ipairs {...} do
+    if config.sizes[i] ~= size then return false end
+  end
+  return true
+end
+
 ---A layer with all parameters 0; sizes and options have been checked.
 function layer.make(class, sizes, options)
   local self = setmetatable({}, class)

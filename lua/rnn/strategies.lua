@@ -15,9 +15,9 @@
 ---    y       (H,N,D) what is to be said of them
 ---Results are (H,N,D,P) for a distribution of P numbers.
 local core = require "rnn.core"
-local new_layer = require("rnn.layer").named
+local layer = require "rnn.layer"
 
-local op = core.op
+local is_layer, new_layer, op = layer.is, layer.named, core.op
 
 local CELLS = {lstm = "LSTM", gru = "GRU", rnn = "RNN",
                clockwork = "ClockworkRNN"}
@@ -192,16 +192,6 @@ end
 -- }==
 
 -- {== Files ==
-
----Whether a layer of a file is of a class and a size.
-local function is_layer(value, class, ...)
-  local config = type(value) == "table" and value.config
-  if not config or config.class ~= class then return false end
-  for i, size in ipairs {...} do
-    if config.sizes[i] ~= size then return false end
-  end
-  return true
-end
 
 ---The class of a recurrent layer as new_rnn() makes it, that reads I numbers;
 ---or nil.

@@ -331,16 +331,6 @@ static int read_tensor (rnli_Loader *l, const char *name, float *to,
 }
 
 
-int rnli_has_tensor (const rnli_Loader *l, const char *path,
-                     const char *name) {
-  char full[LONGEST];
-  int ndim;
-  const int *dim;
-  return l->tensors->shape(l->from, tensor_name(full, path, name), &ndim,
-                           &dim);
-}
-
-
 int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
                     int ndim, const int *dim) {
   char full[LONGEST];

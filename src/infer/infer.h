@@ -183,7 +183,6 @@ int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
 /* RNL_EFORMAT unless the file has that tensor: before room is made for it. */
 int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
                     int ndim, const int *dim);
-int rnli_has_tensor (const rnli_Loader *l, const char *path, const char *name);
 
 /* }====================================================================== */
 

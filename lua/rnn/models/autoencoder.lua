@@ -11,11 +11,11 @@
 local core = require "rnn.core"
 local data = require "rnn.data"
 local json = require "rnn.json"
+local layer = require "rnn.layer"
 local model = require "rnn.model"
-local new_layer = require("rnn.layer").named
 local windowing = require "rnn.data.windows"
 
-local op = core.op
+local is_layer, new_layer, op = layer.is, layer.named, core.op
 local autoencoder = {}
 
 autoencoder.KIND = "autoencoder"
@@ -129,16 +129,6 @@ end
 function autoencoder.wrap(m, known)
   m[KNOWN], m[TABLES] = known, setmetatable({}, {__mode = "k"})
   return setmetatable(m, META)
-end
-
----Whether a layer of a file is of a class and sizes.
-local function is_layer(value, class, ...)
-  local config = type(value) == "table" and value.config
-  if not config or config.class ~= class then return false end
-  for i, size in ipairs {...} do
-    if config.sizes[i] ~= size then return false end
-  end
-  return true
 end
 
 ---What keeps the layers of a file, which is not trusted, from being those that
