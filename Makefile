@@ -144,7 +144,7 @@ $(AMALGAM): scripts/packaging/amalgamate.lua $(INFER_SRC) \
 	$(LUA) $< src:$(B)/obj $(INFER_SRC:src/%=%) > $@.tmp
 	@mv $@.tmp $@
 
-$(B)/infer/obj/kernels/%.o $(B)/infer/obj/infer/draw.o: OPT = -O2
+$(B)/infer/obj/infer/draw.o: OPT = -O2
 $(B)/infer/obj/%.o: OPT = -Os
 $(B)/infer/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -234,8 +234,7 @@ $(TEXT_TOOLS): tests/c/text_tool.c $(B)/librnnlua.a
 $(B)/test_kernels: $(B)/obj/plain_kernels.o
 $(B)/obj/plain_kernels.o: src/kernels/kernels.c Makefile
 	$(CC) -O2 -Isrc -MMD -MP -DRNLI_INFER -Drnli_kernels_f32=plain_kernels \
-	  -Drnli_pack_gates_f32=plain_pack_gates -Drnli_exps_f32=plain_exps \
-	  -c -o $@ $<
+	  -Drnli_exps_f32=plain_exps -c -o $@ $<
 
 $(B)/infer_fuzz: tests/fuzz/infer_fuzz.c tests/c/hostile.h tests/c/models.h \
                  $(B)/librnnlua_infer.a

@@ -49,42 +49,42 @@ static int load_plain (rnli_Loader *l, const char *path,
 
 
 /*
-** Row 'from' and on of a projection that all three share, of E rows for each of
-** query, key and value; or a matrix of its own.
+** The i-th of query, key and value: E rows of a projection that all three
+** share, or a matrix NAME of its own.
 */
-static int load_projection (rnli_Loader *l, const char *path, const float *w,
-                            const char *name, const float *b, int i, int in,
-                            int E, rnli_Dense *d) {
+static int load_projection (rnli_Loader *l, const char *path, const char *name,
+                            const float *b, int i, int in, int E,
+                            rnli_Dense *d) {
+  rnli_Weights w = {.in = in, .path = path, .name = "in_proj_weight"};
   int dim[2] = {E, in};
-  float *own = NULL;
-  int status = w ? RNL_OK : rnli_tensor_once(l, path, name, 2, dim, &own);
-  size_t row = (size_t)i * (size_t)E;
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, w ? w + row * (size_t)in : own,
-                             b ? b + row : NULL, in, E, d);
-  rnli_put(l->ctx, own);
-  return status;
+  w.at = (size_t)i * (size_t)E * (size_t)E;
+  if (name) {
+    w.name = name;
+    w.at = 0;
+    int status = rnli_tensor_is(l, path, name, 2, dim);
+    if (status != RNL_OK) return status;
+  }
+  return rnli_dense_pack(l, &w, b ? b + (size_t)i * (size_t)E : NULL, E, d);
 }
 
 
 static int load_projections (rnli_Loader *l, const char *path, int bias,
                              int own, rnli_Attention *a) {
   int all[2] = {3 * a->E, a->E};
-  float *w = NULL, *b = NULL;
+  float *b = NULL;
   int status = own ? RNL_OK
-                   : rnli_tensor_once(l, path, "in_proj_weight", 2, all, &w);
+                   : rnli_tensor_is(l, path, "in_proj_weight", 2, all);
   if (status == RNL_OK && bias)
     status = rnli_tensor_once(l, path, "in_proj_bias", 1, all, &b);
   if (status == RNL_OK)
-    status = load_projection(l, path, w, "q_proj_weight", b, 0, a->E, a->E,
-                             &a->query);
+    status = load_projection(l, path, own ? "q_proj_weight" : NULL, b, 0, a->E,
+                             a->E, &a->query);
   if (status == RNL_OK)
-    status = load_projection(l, path, w, "k_proj_weight", b, 1, a->K, a->E,
-                             &a->key);
+    status = load_projection(l, path, own ? "k_proj_weight" : NULL, b, 1, a->K,
+                             a->E, &a->key);
   if (status == RNL_OK)
-    status = load_projection(l, path, w, "v_proj_weight", b, 2, a->K, a->E,
-                             &a->value);
-  rnli_put(l->ctx, w);
+    status = load_projection(l, path, own ? "v_proj_weight" : NULL, b, 2, a->K,
+                             a->E, &a->value);
   rnli_put(l->ctx, b);
   return status;
 }

@@ -25,46 +25,64 @@ static int read_periods (const rnli_Json *layer, int *period) {
 }
 
 
-/* Module m as the product of x and of the states from its first on. */
-static int pack_module (rnli_Loader *l, rnli_Recurrent *r, int m,
-                        const float *w_ih, const float *w_hh,
-                        const float *bias) {
+/* Rows of module m: weights of x, and of the states from its first on. */
+static int read_module (rnli_Loader *l, const char *path,
+                        const rnli_Recurrent *r, int m, int in, float *w) {
+  size_t units = (size_t)(r->H / r->modules), from = (size_t)m * units;
+  size_t D = (size_t)r->D, H = (size_t)r->H;
+  int status = RNL_OK;
+  for (size_t u = from; status == RNL_OK && u < from + units; u++, w += in) {
+    status = rnli_tensor_part(l, path, "weight_ih_l0", u * D, D, w);
+    if (status == RNL_OK)
+      status = rnli_tensor_part(l, path, "weight_hh_l0", u * H + from,
+                                H - from, w + D);
+  }
+  return status;
+}
+
+
+static int load_module (rnli_Loader *l, const char *path, rnli_Recurrent *r,
+                        int m, const float *bias) {
   int units = r->H / r->modules, from = m * units, in = r->D + r->H - from;
-  size_t D = (size_t)r->D, rest = (size_t)(r->H - from);
-  size_t bytes = rnli_mul(rnli_mul((size_t)units, (size_t)in), sizeof *w_ih);
+  size_t bytes = rnli_mul(rnli_mul((size_t)units, (size_t)in), sizeof(float));
   float *w = rnli_get(l->ctx, bytes);
   if (!w) return rnli_nomem(l->ctx, "a model", bytes);
-  for (int u = 0; u < units; u++) {
-    float *row = w + (size_t)u * (size_t)in;
-    memcpy(row, w_ih + (size_t)(from + u) * D, D * sizeof *w);
-    memcpy(row + D, w_hh + (size_t)(from + u) * (size_t)r->H + from,
-           rest * sizeof *w);
-  }
-  int status = rnli_dense_pack(l, w, bias + from, in, units, &r->clock[m]);
+  int status = read_module(l, path, r, m, in, w);
+  if (status == RNL_OK)
+    status = rnli_dense_pack(l, &(rnli_Weights){.in = in, .w = w},
+                             bias ? bias + from : NULL, units, &r->clock[m]);
   rnli_put(l->ctx, w);
   return status;
 }
 
 
-/* The weights, and in 'b' the sum of both biases, which is kept by nobody. */
-static int read_weights (rnli_Loader *l, const char *path,
-                         const rnli_Json *layer, const rnli_Recurrent *r,
-                         float *w[2], float *b[2]) {
+/* The sum of both biases, or NULL. */
+static int read_biases (rnli_Loader *l, const char *path,
+                        const rnli_Json *layer, const rnli_Recurrent *r,
+                        float **out) {
+  float *other = NULL;
+  *out = NULL;
+  if (!rnli_flag_of(layer, "bias", 1)) return RNL_OK;
+  int status = rnli_tensor_once(l, path, "bias_ih_l0", 1, &r->H, out);
+  if (status == RNL_OK)
+    status = rnli_tensor_once(l, path, "bias_hh_l0", 1, &r->H, &other);
+  for (int i = 0; status == RNL_OK && i < r->H; i++) (*out)[i] += other[i];
+  rnli_put(l->ctx, other);
+  return status;
+}
+
+
+static int load_modules (rnli_Loader *l, const char *path,
+                         const rnli_Json *layer, rnli_Recurrent *r) {
   int ih[2] = {r->H, r->D}, hh[2] = {r->H, r->H};
-  int status = rnli_tensor_once(l, path, "weight_ih_l0", 2, ih, &w[0]);
+  float *bias = NULL;
+  int status = rnli_tensor_is(l, path, "weight_ih_l0", 2, ih);
   if (status == RNL_OK)
-    status = rnli_tensor_once(l, path, "weight_hh_l0", 2, hh, &w[1]);
-  if (status != RNL_OK) return status;
-  if (!rnli_flag_of(layer, "bias", 1)) {
-    b[0] = rnli_get(l->ctx, (size_t)r->H * sizeof **b);
-    if (!b[0]) return rnli_nomem(l->ctx, "a model", (size_t)r->H);
-    memset(b[0], 0, (size_t)r->H * sizeof **b);
-    return RNL_OK;
-  }
-  status = rnli_tensor_once(l, path, "bias_ih_l0", 1, ih, &b[0]);
-  if (status == RNL_OK)
-    status = rnli_tensor_once(l, path, "bias_hh_l0", 1, ih, &b[1]);
-  for (int i = 0; status == RNL_OK && i < r->H; i++) b[0][i] += b[1][i];
+    status = rnli_tensor_is(l, path, "weight_hh_l0", 2, hh);
+  if (status == RNL_OK) status = read_biases(l, path, layer, r, &bias);
+  for (int m = 0; status == RNL_OK && m < r->modules; m++)
+    status = load_module(l, path, r, m, bias);
+  rnli_put(l->ctx, bias);
   return status;
 }
 
@@ -73,7 +91,6 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
                     rnli_Recurrent *r) {
   const rnli_Json *layer = rnli_layer(l, path);
   int period[MODULES];
-  float *w[2] = {NULL, NULL}, *b[2] = {NULL, NULL};
   int n = read_periods(layer, period);
   *r = (rnli_Recurrent){.D = rnli_size(layer, 0), .H = rnli_size(layer, 1),
                         .L = 1, .dirs = 1, .modules = n};
@@ -88,14 +105,7 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
   if (!r->clock || !kept) return RNL_ENOMEM;
   memcpy(kept, period, (size_t)n * sizeof *kept);
   r->period = kept;
-  int status = read_weights(l, path, layer, r, w, b);
-  for (int m = 0; status == RNL_OK && m < n; m++)
-    status = pack_module(l, r, m, w[0], w[1], b[0]);
-  for (int i = 0; i < 2; i++) {
-    rnli_put(l->ctx, w[i]);
-    rnli_put(l->ctx, b[i]);
-  }
-  return status;
+  return load_modules(l, path, layer, r);
 }
 
 /* }====================================================================== */

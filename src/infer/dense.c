@@ -3,68 +3,171 @@
 */
 #include "infer/infer.h"
 
-enum { SHARED = 3 << 16 };   /* bytes of weights that make sharing them pay */
+enum {
+  SHARED = 3 << 16,   /* bytes of weights that make sharing them pay */
+  ROOM = 1 << 14      /* numbers read together, unless a row has more */
+};
 
 /* {== Packing ============================================================ */
 
-/* Sizes of weights of n elements each; RNL_ENOMEM. */
-int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
+/* A matrix is packed as the units of an Elman cell: as many as there are. */
+static const rnli_Unit *const plain = &rnli_unit[RNLI_ELMAN];
+
+
+static rnli_Form last_form (const rnli_Unit *u, const rnli_Product *product,
+                            int units, int lanes) {
+  if (u->groups > 1)
+    return (rnli_Form){rnli_ceil_div(units, lanes), lanes, units};
+  return (rnli_Form){product->vecs, units, product->vecs * units};
+}
+
+
+int rnli_dense_room (rnli_Loader *l, const rnli_Unit *u,
+                     const rnli_Product *product, int H, int in,
                      rnli_Dense *d) {
   const rnli_Kernels *k = l->model->k;
-  *d = (rnli_Dense){.in = n, .cols = cols, .panels = panels};
-  d->k = ((size_t)n + (size_t)k->word - 1) / (size_t)k->word;
-  d->size = rnli_mul(rnli_col_words(k, (size_t)n), (size_t)cols);
-  d->panel = rnli_keep(l, rnli_mul(d->size, (size_t)panels),
-                       (size_t)k->word_bytes);
+  size_t rows = rnli_col_words(k, (size_t)in);
+  size_t lanes = (size_t)k->lanes, each = (size_t)k->word_bytes;
+  int units = u->groups * k->lanes, panels = rnli_unit_panels(u, H, k->lanes);
+  *d = (rnli_Dense){.in = in, .out = H, .panels = panels};
+  d->full = rnli_full_form(product->vecs, k->lanes);
+  d->cols = d->full.cols;
+  d->k = rows - (size_t)k->col_extra;
+  d->size = rnli_mul(rows, (size_t)d->cols);
+  if (panels > 0) {
+    d->last = last_form(u, product, H - (panels - 1) * units, k->lanes);
+    d->words = rnli_add(rnli_mul(d->size, (size_t)panels - 1),
+                        rnli_mul(rows, (size_t)d->last.cols));
+  }
+  d->panel = rnli_keep(l, rnli_add(d->words, lanes), each);
   if (!d->panel) return RNL_ENOMEM;
-  d->bias = rnli_keep(l, (size_t)panels * (size_t)cols, sizeof *d->bias);
+  memset(d->panel + d->words * each, 0, lanes * each);
+  d->bias = rnli_keep(l, (size_t)panels * (size_t)d->cols, sizeof *d->bias);
   return d->bias ? RNL_OK : RNL_ENOMEM;
 }
 
 
-int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
-                     int out, rnli_Dense *d) {
-  const rnli_Kernels *k = l->model->k;
-  const float *col[RNLI_VECS * RNLI_MAX_LANES];
-  int cols = RNLI_VECS * k->lanes;
-  int status = rnli_dense_room(l, in, cols, rnli_ceil_div(out, cols), d);
-  if (status != RNL_OK) return status;
-  d->out = out;
-  for (int p = 0; p < d->panels; p++) {
-    for (int j = 0; j < cols; j++) {
-      int row = p * cols + j;
-      col[j] = row < out ? w + (size_t)row * (size_t)in : NULL;
-      d->bias[row] = row < out && b ? b[row] : 0;
-    }
-    k->pack_cols(col, (size_t)in, (size_t)cols, rnli_panel(k, d, p));
+/* Rows of weights on their way to a panel. */
+typedef struct Packing {
+  rnli_Loader *l;
+  const rnli_Weights *w;
+  int cols;                   /* of the panel */
+  int most;                   /* rows that the room has place for, */
+  float *room;                /*   and one more */
+} Packing;
+
+
+/* y (J,D) = x (D,J) the other way around. */
+static void turn (const float *x, size_t D, size_t J, float *y) {
+  for (size_t j = 0; j < J; j++)
+    for (size_t d = 0; d < D; d++) y[j * D + d] = x[d * J + j];
+}
+
+
+/* Rows [from, from + n), one behind the other. */
+static int get_rows (const Packing *p, int from, int n, float *to) {
+  const rnli_Weights *w = p->w;
+  size_t in = (size_t)w->in, at = (size_t)from * in;
+  size_t J = (size_t)w->kernel;
+  if (w->w) memcpy(to, w->w + at, (size_t)n * in * sizeof *to);
+  if (w->w || J == 0)
+    return w->w ? RNL_OK : rnli_tensor_part(p->l, w->path, w->name, w->at + at,
+                                            (size_t)n * in, to);
+  float *one = p->room + (size_t)p->most * in;
+  int status = RNL_OK;
+  for (int i = 0; status == RNL_OK && i < n; i++, at += in, to += in) {
+    status = rnli_tensor_part(p->l, w->path, w->name, w->at + at, in, one);
+    if (status == RNL_OK) turn(one, in / J, J, to);
   }
-  l->model->sizes.step_bytes += rnli_dense_bytes(k, d);
+  return status;
+}
+
+
+/* Rows [from, from + n) become columns, the first of them at 'to'. */
+static int pack_rows (const Packing *p, int from, int n, char *to) {
+  const float *col[RNLI_VECS * RNLI_MAX_LANES];
+  const rnli_Kernels *k = p->l->model->k;
+  size_t in = (size_t)p->w->in, each = (size_t)k->word_bytes;
+  for (int m; n > 0; n -= m, from += m, to += (size_t)m * each) {
+    m = n < p->most ? n : p->most;
+    int status = get_rows(p, from, m, p->room);
+    if (status != RNL_OK) return status;
+    for (int j = 0; j < m; j++) col[j] = p->room + (size_t)j * in;
+    k->pack_cols(col, (size_t)m, in, (size_t)p->cols, to);
+  }
   return RNL_OK;
+}
+
+
+int rnli_dense_panel (rnli_Loader *l, const rnli_Unit *u,
+                      const rnli_Product *product, const rnli_Weights *w,
+                      const rnli_Dense *d, int p, char *to) {
+  const rnli_Kernels *k = l->model->k;
+  rnli_Form form = rnli_form(d, p);
+  size_t in = (size_t)w->in, some = ROOM / (in + 1);
+  Packing pack = {l, w, form.cols, some < 1 ? 1 : (int)some, NULL};
+  if (pack.most > form.cols) pack.most = form.cols;
+  size_t bytes = rnli_mul(rnli_mul((size_t)pack.most + (w->kernel > 0), in),
+                          sizeof *pack.room);
+  pack.room = rnli_get(l->ctx, bytes);
+  if (!pack.room) return rnli_nomem(l->ctx, "a model", bytes);
+  int status = RNL_OK;
+  if (u->groups > 1) status = pack_rows(&pack, p * d->cols, form.cols, to);
+  for (int v = 0; u->groups == 1 && status == RNL_OK && v < form.vecs; v++)
+    status = pack_rows(&pack, product->gate[v] * d->out + p * k->lanes,
+                       form.step, to + v * form.step * k->word_bytes);
+  rnli_put(l->ctx, pack.room);
+  return status;
+}
+
+
+int rnli_dense_fill (rnli_Loader *l, const rnli_Unit *u,
+                     const rnli_Product *product, const rnli_Weights *w,
+                     rnli_Dense *d) {
+  const rnli_Kernels *k = l->model->k;
+  int status = RNL_OK;
+  for (int p = 0; status == RNL_OK && p < d->panels; p++)
+    status = rnli_dense_panel(l, u, product, w, d, p, rnli_panel(k, d, p));
+  l->model->sizes.step_bytes += rnli_dense_bytes(k, d);
+  return status;
+}
+
+
+int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
+                     int out, rnli_Dense *d) {
+  int status = rnli_dense_room(l, plain, &plain->x, out, w->in, d);
+  if (status != RNL_OK) return status;
+  memset(d->bias, 0, (size_t)d->panels * (size_t)d->cols * sizeof *b);
+  if (b) memcpy(d->bias, b, (size_t)out * sizeof *b);
+  return rnli_dense_fill(l, plain, &plain->x, w, d);
+}
+
+
+int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
+                     int out, rnli_Dense *d) {
+  int J = w->kernel, dim[3] = {out, J ? w->in / J : w->in, J};
+  float *b = NULL;
+  int status = w->w ? RNL_OK : rnli_tensor_is(l, w->path, w->name, J ? 3 : 2,
+                                              dim);
+  if (status == RNL_OK && bias)
+    status = rnli_tensor_once(l, w->path, bias, 1, dim, &b);
+  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, out, d);
+  rnli_put(l->ctx, b);
+  return status;
 }
 
 
 int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
                  int out, rnli_Dense *d) {
-  int dim[2] = {out, in};
-  float *w;
-  int status = rnli_tensor_once(l, path, name, 2, dim, &w);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
-  rnli_put(l->ctx, w);
-  return status;
+  rnli_Weights w = {.in = in, .path = path, .name = name};
+  return rnli_dense_read(l, &w, NULL, out, d);
 }
 
 
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
                      int bias, rnli_Dense *d) {
-  int dim[2] = {out, in};
-  float *w = NULL, *b = NULL;
-  int status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, in, out, d);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  rnli_Weights w = {.in = in, .path = path, .name = "weight"};
+  return rnli_dense_read(l, &w, bias ? "bias" : NULL, out, d);
 }
 
 
@@ -118,7 +221,7 @@ static void tile_of (const Round *r, int p, int from, int rows) {
   float spare[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
   size_t at = (size_t)p * (size_t)r->d->cols, cols = (size_t)r->d->cols;
   int fits = at + cols <= r->ld;
-  rnli_Tile t = {.rows = rows, .vecs = RNLI_VECS};
+  rnli_Tile t = {.rows = rows};
   rnli_tile_of(r->k, &r->a, r->d, from, p, &t);
   for (int j = 0; j < rows; j++) {
     t.from[j] = r->d->bias + at;

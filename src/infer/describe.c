@@ -316,17 +316,21 @@ static int expect (rnli_Loader *l, const char *name, int ndim,
 }
 
 
-/* Reads it, and takes it into what tells this model from others. */
-static int read_tensor (rnli_Loader *l, const char *name, float *to,
-                        size_t n) {
-  uint64_t d = rnli_mix(l->model->print, n);
-  int status = l->tensors->read(l->from, name, to);
+/*
+** Reads n numbers from 'at' on, and takes them into what tells this model from
+** others, which does not depend on the order of such parts.
+*/
+static int read_part (rnli_Loader *l, const char *name, size_t at, size_t n,
+                      float *to) {
+  uint64_t own = 0, sum = 0;
+  int status = l->tensors->read(l->from, name, at, n, to);
+  for (const char *c = name; *c; c++) own = rnli_mix(own, (unsigned char)*c);
   for (size_t i = 0; status == RNL_OK && i < n; i++) {
     uint32_t bits;
     memcpy(&bits, to + i, sizeof bits);
-    d = rnli_mix(d, bits);
+    sum += rnli_mix(rnli_mix(own, at + i), bits);
   }
-  l->model->print = d;
+  l->model->print += sum;
   return status;
 }
 
@@ -347,7 +351,7 @@ int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
   int status = expect(l, full, ndim, dim, &n);
   if (status != RNL_OK) return status;
   *out = rnli_keep(l, n, sizeof **out);
-  return *out ? read_tensor(l, full, *out, n) : RNL_ENOMEM;
+  return *out ? read_part(l, full, 0, n, *out) : RNL_ENOMEM;
 }
 
 
@@ -361,7 +365,14 @@ int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
   if (status != RNL_OK) return status;
   *out = rnli_get(l->ctx, rnli_mul(n, sizeof **out));
   if (!*out) return rnli_nomem(l->ctx, "a model", rnli_mul(n, sizeof **out));
-  return read_tensor(l, full, *out, n);
+  return read_part(l, full, 0, n, *out);
+}
+
+
+int rnli_tensor_part (rnli_Loader *l, const char *path, const char *name,
+                      size_t at, size_t n, float *to) {
+  char full[LONGEST];
+  return read_part(l, tensor_name(full, path, name), at, n, to);
 }
 
 /* }====================================================================== */

@@ -13,21 +13,13 @@ static int load_linear (rnli_Loader *l, const char *path,
                         const rnli_Table *embed, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
   int tied = rnli_is_class(layer, "TiedLinear");
-  int dim[2] = {head->U, head->H};
-  float *w = NULL, *b = NULL;
-  int status = RNL_OK;
+  rnli_Weights w = {.in = head->H, .path = path, .name = "weight"};
   if (tied && (!embed || embed->V < head->U || embed->D != head->H))
     return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
                        path);
-  if (!tied) status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
-    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, tied ? embed->row : w, b, head->H, head->U,
-                             &head->dense);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  if (tied) w.w = embed->row;
+  return rnli_dense_read(l, &w, rnli_flag_of(layer, "bias", 1) ? "bias" : NULL,
+                         head->U, &head->dense);
 }
 
 
@@ -76,7 +68,8 @@ enum { CLUSTERS = 64 };   /* at most */
 static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
   int *cutoff = rnli_keep(l, CLUSTERS, sizeof *cutoff);
-  float *w = NULL, *b = NULL;
+  rnli_Weights w = {.in = head->H, .path = path, .name = "head.weight"};
+  int biased = rnli_flag_of(layer, "head_bias", 0);
   if (!cutoff) return RNL_ENOMEM;
   head->cutoff = cutoff;
   head->clusters = read_cutoffs(layer, head->U, cutoff, CLUSTERS);
@@ -84,17 +77,11 @@ static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
     return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no cutoffs that fit",
                        path);
   size_t n = (size_t)head->clusters;
-  int dim[2] = {cutoff[0] + head->clusters, head->H};
   head->low = rnli_keep(l, n, sizeof *head->low);
   head->high = rnli_keep(l, n, sizeof *head->high);
   if (!head->low || !head->high) return RNL_ENOMEM;
-  int status = rnli_tensor_once(l, path, "head.weight", 2, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "head_bias", 0))
-    status = rnli_tensor_once(l, path, "head.bias", 1, dim, &b);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, w, b, head->H, dim[0], &head->dense);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
+  int status = rnli_dense_read(l, &w, biased ? "head.bias" : NULL,
+                               cutoff[0] + head->clusters, &head->dense);
   for (int i = 0; status == RNL_OK && i < head->clusters; i++)
     status = load_cluster(l, path, head, i);
   return status;

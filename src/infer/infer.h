@@ -28,7 +28,6 @@ struct rnl_Model {
   void *ud;
   rnli_Level level;
   const rnli_Kernels *k;      /* of its precision */
-  const rnli_Kernels *full;
   const rnli_Kind *kind;
   void *made;                 /* what the kind has loaded */
   rnli_Tokenizer *tok;        /* or NULL */
@@ -95,11 +94,11 @@ static inline int rnli_options (void *own, size_t size, const void *given) {
 
 /*
 ** Where the tensors of a model come from: a file, or tensors that are there.
-** 'read' gives rnl_count floats, all finite, or RNL_EFORMAT.
+** 'read' gives n floats from 'at' on, all finite, or RNL_EFORMAT.
 */
 typedef struct rnli_Provider {
   int (*shape) (void *from, const char *name, int *ndim, const int **dim);
-  int (*read) (void *from, const char *name, float *to);
+  int (*read) (void *from, const char *name, size_t at, size_t n, float *to);
 } rnli_Provider;
 
 typedef struct rnli_Loader {
@@ -108,6 +107,7 @@ typedef struct rnli_Loader {
   const char *name;           /* in messages: the path */
   const rnli_Provider *tensors;
   void *from;
+  size_t spare;               /* bytes that tables of products may take */
   rnli_Json *layers;          /* the description: path -> layer */
 } rnli_Loader;
 
@@ -184,6 +184,10 @@ int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
 int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
                     int ndim, const int *dim);
 
+/* Reads n numbers from 'at' on of such a tensor. */
+int rnli_tensor_part (rnli_Loader *l, const char *path, const char *name,
+                      size_t at, size_t n, float *to);
+
 /* }====================================================================== */
 
 /* {== Products =========================================================== */
@@ -193,12 +197,17 @@ int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
 ** panels. Sums are made as the ops of the engine make them in recurrent layers.
 */
 typedef struct rnli_Dense {
-  int in, out;
-  int cols, panels;           /* a panel has 'cols' columns */
-  size_t k, size;             /* words of a row of x; of a panel */
+  int in, out;                /* out: of a cell, units */
+  int cols, panels;           /* a panel makes 'cols' columns of y */
+  rnli_Form full, last;       /* of panels; of the last, which has the rest */
+  size_t k, size, words;      /* words of a row of x; of a full panel; of all */
   char *panel;
   float *bias;                /* (panels * cols) */
 } rnli_Dense;
+
+static inline rnli_Form rnli_form (const rnli_Dense *d, int p) {
+  return p + 1 < d->panels ? d->full : d->last;
+}
 
 static inline char *rnli_panel (const rnli_Kernels *k, const rnli_Dense *d,
                                 int p) {
@@ -207,15 +216,44 @@ static inline char *rnli_panel (const rnli_Kernels *k, const rnli_Dense *d,
 
 static inline size_t rnli_dense_bytes (const rnli_Kernels *k,
                                        const rnli_Dense *d) {
-  return (size_t)d->panels * d->size * (size_t)k->word_bytes;
+  return d->words * (size_t)k->word_bytes;
 }
 
-/* Room for weights of 'panels' panels of 'cols' columns of n elements. */
-int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
+/*
+** Rows of 'in' weights, in memory or as a tensor of the file, which is read
+** some rows at a time.
+*/
+typedef struct rnli_Weights {
+  int in;
+  const float *w;             /* NULL: those of a tensor ... */
+  const char *path, *name;    /* ... PATH.NAME, whose shape has been checked, */
+  size_t at;                  /* from this number on */
+  int kernel;                 /* unless it is 0, a row lies as (in / kernel,
+                                 kernel) and is wanted the other way around */
+} rnli_Weights;
+
+/* The columns of a product of a cell of H units, 'in' elements each. */
+int rnli_dense_room (rnli_Loader *l, const rnli_Unit *u,
+                     const rnli_Product *product, int H, int in,
+                     rnli_Dense *d);
+int rnli_dense_fill (rnli_Loader *l, const rnli_Unit *u,
+                     const rnli_Product *product, const rnli_Weights *w,
                      rnli_Dense *d);
 
-/* Packs w (out,in) and b (out), or NULL. */
-int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
+/* Panel p of that to 'to', of d's form. */
+int rnli_dense_panel (rnli_Loader *l, const rnli_Unit *u,
+                      const rnli_Product *product, const rnli_Weights *w,
+                      const rnli_Dense *d, int p, char *to);
+
+/* Packs 'out' rows, and b (out), or NULL. */
+int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
+                     int out, rnli_Dense *d);
+
+/*
+** The same with all that a tensor has, which is checked, and the tensor
+** w->path.BIAS, unless that is NULL.
+*/
+int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
                      int out, rnli_Dense *d);
 
 /* The tensor PATH.NAME (out,in), without a bias. */
@@ -252,6 +290,7 @@ static inline void rnli_tile_of (const rnli_Kernels *k, const rnli_Rows *a,
   t->a = a->words + (size_t)from * a->ld * (size_t)k->word_bytes;
   t->a_row = (ptrdiff_t)a->ld;
   t->a_k = 1;
+  t->form = rnli_form(d, p);
   t->k = d->k;
   t->chunks = 1;
   t->b = rnli_panel(k, d, p);

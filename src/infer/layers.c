@@ -28,23 +28,6 @@ int rnli_dropout (rnli_Loader *l, const char *path) {
 
 /* {== Convolution ======================================================== */
 
-/* Packs w (F,D,kernel) as one matrix (F, kernel*D). */
-static int pack_conv (rnli_Loader *l, const float *w, const float *b,
-                      rnli_Conv *c) {
-  size_t D = (size_t)c->D, F = (size_t)c->F, J = (size_t)c->kernel;
-  size_t bytes = rnli_mul(F * D * J, sizeof(float));   /* as those of w */
-  float *rows = rnli_get(l->ctx, bytes);
-  if (!rows) return rnli_nomem(l->ctx, "a model", bytes);
-  for (size_t f = 0; f < F; f++)
-    for (size_t j = 0; j < J; j++)
-      for (size_t d = 0; d < D; d++)
-        rows[(f * J + j) * D + d] = w[(f * D + d) * J + j];
-  int status = rnli_dense_pack(l, rows, b, c->kernel * c->D, c->F, &c->dense);
-  rnli_put(l->ctx, rows);
-  return status;
-}
-
-
 /* Sizes and options, which are not trusted; 0 when they make no such layer. */
 static int conv_sizes (const rnli_Json *layer, rnli_Conv *c) {
   int padding = whole(layer, "padding", 0, 0);
@@ -65,17 +48,12 @@ static int conv_sizes (const rnli_Json *layer, rnli_Conv *c) {
 
 int rnli_conv (rnli_Loader *l, const char *path, int D, rnli_Conv *c) {
   const rnli_Json *layer = rnli_layer(l, path);
-  float *w = NULL, *b = NULL;
   if (!rnli_is_class(layer, "Conv1d") || !conv_sizes(layer, c) || c->D != D)
     return rnli_misfit(l, "has no fitting Conv1d '%s'", path);
-  int dim[3] = {c->F, c->D, c->kernel};
-  int status = rnli_tensor_once(l, path, "weight", 3, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
-    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
-  if (status == RNL_OK) status = pack_conv(l, w, b, c);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  rnli_Weights w = {.in = c->kernel * c->D, .path = path, .name = "weight",
+                    .kernel = c->kernel};
+  return rnli_dense_read(l, &w, rnli_flag_of(layer, "bias", 1) ? "bias" : NULL,
+                         c->F, &c->dense);
 }
 
 

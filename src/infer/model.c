@@ -11,6 +11,8 @@ static const rnli_Kind *const kinds[] = {
   &rnli_kind_forecaster, &rnli_kind_autoencoder, NULL
 };
 
+enum { SOME = 1 << 18 };   /* bytes that a table may have in any case */
+
 /* {== Tensors of a file ================================================== */
 
 static int file_shape (void *from, const char *name, int *ndim,
@@ -23,12 +25,24 @@ static int file_shape (void *from, const char *name, int *ndim,
 }
 
 
-static int file_read (void *from, const char *name, float *to) {
-  return rnli_source_floats(from, rnli_source_find(from, name), to);
+static int file_read (void *from, const char *name, size_t at, size_t n,
+                      float *to) {
+  return rnli_source_floats(from, rnli_source_find(from, name), at, n, to);
 }
 
 
 static const rnli_Provider file_tensors = {file_shape, file_read};
+
+
+/*
+** What tables of products may take, so that a model takes no more memory than
+** twice its file, and some: all other numbers become float32.
+*/
+static size_t spare_of (const rnli_Source *s) {
+  uint64_t floats = 0, twice = 2 * s->size;
+  for (int i = 0; i < s->n; i++) floats += s->stored[i].count * sizeof(float);
+  return SOME + (size_t)(twice > floats ? (twice - floats) / 2 : 0);
+}
 
 /* }====================================================================== */
 
@@ -110,7 +124,6 @@ static int set_precision (rnl_Model *m, const char *name) {
     return rnli_error(m->ctx, RNL_EARG, "'precision' must be full, bf16 or "
                       "int8, got '%s'", name);
   m->k = rnli_kernels_f32(m->level, (rnli_Factor)factor);
-  m->full = rnli_kernels_f32(m->level, RNLI_REAL);
   return RNL_OK;
 }
 
@@ -200,7 +213,8 @@ static int load_source (const char *path, const void *data, size_t n,
   if (status == RNL_OK) status = rnli_source_check(source);
   if (status == RNL_OK) {
     rnli_Loader l = {.model = m, .ctx = m->ctx, .name = path,
-                     .tensors = &file_tensors, .from = source};
+                     .tensors = &file_tensors, .from = source,
+                     .spare = spare_of(source)};
     status = make(&l, source->meta, source->nmeta);
   }
   rnli_source_close(source);
@@ -230,7 +244,7 @@ int rnli_model_make (const rnli_Provider *tensors, void *from,
   if (status == RNL_OK) status = start(&own, &m, why);
   if (status != RNL_OK) return status;
   rnli_Loader l = {.model = m, .ctx = m->ctx, .name = "model",
-                   .tensors = tensors, .from = from};
+                   .tensors = tensors, .from = from, .spare = SIZE_MAX};
   return finish(m, make(&l, meta, nmeta), out, why);
 }
 

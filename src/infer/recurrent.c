@@ -33,13 +33,17 @@ static float product (float a, float b) {
 }
 
 
-/* Gives a row mean 0 and variance 1. */
+/* Gives a row mean 0 and variance 1, where there are units. */
 static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
                        Pieces row) {
   double count = (double)r->u->gates * r->H, sum = 0, squares = 0;
   size_t cols = (size_t)lane->x.cols;
-  for (int p = 0; p < r->panels; p++)
-    sum += rnli_sum(row.at + (size_t)p * row.next, cols, 1);
+  for (int p = 0; p < r->panels; p++) {
+    float *x = row.at + (size_t)p * row.next;
+    const float *e = lane->exists + (size_t)p * (size_t)r->W;
+    for (size_t j = 0; j < cols; j++) x[j] = e[j] > 0 ? x[j] : 0;
+    sum += rnli_sum(x, cols, 1);
+  }
   float mean = (float)(sum / count);
   for (int p = 0; p < r->panels; p++) {
     float *x = row.at + (size_t)p * row.next;
@@ -88,25 +92,6 @@ static void measure_c (const float *c, size_t H, float *stats) {
 
 /* {== Loading ============================================================ */
 
-/* Room for columns in panels as those of the cell, of n elements. */
-static int room (rnli_Loader *l, const rnli_Recurrent *r,
-                 const rnli_Product *product, int n, rnli_Dense *d) {
-  return rnli_dense_room(l, n, product->vecs * l->model->k->lanes, r->panels,
-                         d);
-}
-
-
-/* These columns are those of w (gates*H, n). */
-static void fill (rnli_Loader *l, const rnli_Recurrent *r,
-                  const rnli_Product *product, const float *w, rnli_Dense *d) {
-  const rnli_Kernels *k = l->model->k;
-  for (int p = 0; p < r->panels; p++)
-    rnli_pack_gates_f32(k, r->u, product, r->H, w, d->in, p,
-                        rnli_panel(k, d, p));
-  l->model->sizes.step_bytes += rnli_dense_bytes(k, d);
-}
-
-
 /* Biases of the gates: the two are one unless the product is split. */
 static void pack_bias (const rnli_Recurrent *r, const rnli_Kernels *k,
                        rnli_Lane *lane, const float *b_ih, const float *b_hh) {
@@ -152,40 +137,52 @@ static int pack_norm (rnli_Loader *l, const rnli_Recurrent *r,
 }
 
 
-/* Products of all ids with a panel, of full precision. */
+/* Products of all ids with panel p; 'words' has place for one of them. */
 static void table_panel (const rnli_Recurrent *r, const rnli_Kernels *k,
-                         const rnli_Table *embed, const float *panel, int p) {
+                         const rnli_Table *embed, const char *panel, int p,
+                         char *words) {
   const rnli_Dense *d = &r->lane->x;
   size_t D = (size_t)embed->D, at = (size_t)p * (size_t)r->W;
-  rnli_Tile t = {.rows = 1, .vecs = r->u->x.vecs, .a_k = 1, .k = D,
+  rnli_Tile t = {.rows = 1, .form = rnli_form(d, p), .a = words, .a_k = 1,
+                 .k = rnli_col_words(k, D) - (size_t)k->col_extra,
                  .chunks = 1, .b = panel};
+  t.from[0] = d->bias + p * d->cols;
   for (int v = 0; v < embed->V; v++) {
-    t.a = embed->row + (size_t)v * D;
-    t.from[0] = d->bias + p * d->cols;
+    k->operand(embed->row + (size_t)v * D, D, 1, D, words, 0);
     t.to[0] = r->table + (size_t)v * (size_t)r->panels * (size_t)r->W + at;
     k->tile(&t);
   }
 }
 
 
-static int make_table (rnli_Loader *l, rnli_Recurrent *r, const float *w_ih,
-                       const rnli_Table *embed) {
-  const rnli_Kernels *k = l->model->full;
-  size_t row = (size_t)r->panels * (size_t)r->W;
-  size_t bytes = rnli_mul((size_t)embed->D * (size_t)r->W, sizeof(float));
-  float *panel = rnli_get(l->ctx, bytes);
+/* It says what the products would have said, to the bit. */
+static int make_table (rnli_Loader *l, rnli_Recurrent *r,
+                       const rnli_Weights *w_ih, const rnli_Table *embed) {
+  const rnli_Kernels *k = l->model->k;
+  const rnli_Dense *d = &r->lane->x;
+  size_t row = (size_t)r->panels * (size_t)r->W, D = (size_t)embed->D;
+  size_t words = rnli_add(rnli_mul(rnli_col_words(k, D),
+                                   (size_t)rnli_form(d, 0).cols),
+                          (size_t)k->lanes);
+  size_t bytes = rnli_mul(rnli_add(words, rnli_row_words(k, D)),
+                          (size_t)k->word_bytes);
   r->table = rnli_keep(l, rnli_mul(row, (size_t)embed->V), sizeof(float));
+  if (!r->table) return RNL_ENOMEM;
+  char *panel = rnli_get(l->ctx, bytes);
   if (!panel) return rnli_nomem(l->ctx, "a model", bytes);
-  for (int p = 0; r->table && p < r->panels; p++) {
-    rnli_pack_gates_f32(k, r->u, &r->u->x, r->H, w_ih, embed->D, p, panel);
-    table_panel(r, k, embed, panel, p);
+  memset(panel, 0, bytes);
+  int status = RNL_OK;
+  for (int p = 0; status == RNL_OK && p < r->panels; p++) {
+    status = rnli_dense_panel(l, r->u, &r->u->x, w_ih, d, p, panel);
+    if (status == RNL_OK)
+      table_panel(r, k, embed, panel, p,
+                  panel + words * (size_t)k->word_bytes);
   }
   rnli_put(l->ctx, panel);
-  if (!r->table) return RNL_ENOMEM;
-  for (int v = 0; r->lane->norm && v < embed->V; v++)
+  for (int v = 0; status == RNL_OK && r->lane->norm && v < embed->V; v++)
     normalise(r, r->lane, (Pieces){r->table + (size_t)v * row,
                                    (size_t)r->W});
-  return RNL_OK;
+  return status;
 }
 
 
@@ -235,11 +232,13 @@ static int make_room (const Packing *p) {
   const rnli_Unit *u = p->r->u;
   int status = check_weights(p);
   if (status == RNL_OK)
-    status = room(p->l, p->r, &u->x, p->embed ? 0 : p->D, &p->lane->x);
+    status = rnli_dense_room(p->l, u, &u->x, p->r->H, p->embed ? 0 : p->D,
+                             &p->lane->x);
   if (status == RNL_OK)
-    status = room(p->l, p->r, &u->h, p->r->S, &p->lane->h);
+    status = rnli_dense_room(p->l, u, &u->h, p->r->H, p->r->S, &p->lane->h);
   if (status == RNL_OK && u->inner.vecs)
-    status = room(p->l, p->r, &u->inner, p->r->H, &p->lane->inner);
+    status = rnli_dense_room(p->l, u, &u->inner, p->r->H, p->r->H,
+                             &p->lane->inner);
   return status;
 }
 
@@ -279,20 +278,17 @@ static int pack_more (const Packing *p) {
 
 static int pack_products (const Packing *p) {
   const rnli_Unit *u = p->r->u;
-  int rows = u->gates * p->r->H;
-  float *w = NULL;
-  int status = read_once(p, "weight_ih", rows, p->D, &w);
-  if (status == RNL_OK && p->embed)
-    status = make_table(p->l, p->r, w, p->embed);
-  else if (status == RNL_OK)
-    fill(p->l, p->r, &u->x, w, &p->lane->x);
-  drop(p, w);
-  if (status != RNL_OK) return status;
-  status = read_once(p, "weight_hh", rows, p->r->S, &w);
-  if (status == RNL_OK) fill(p->l, p->r, &u->h, w, &p->lane->h);
+  char ih[NAME], hh[NAME];
+  rnli_Weights x = {.in = p->D, .path = p->path, .name = ih};
+  rnli_Weights h = {.in = p->r->S, .path = p->path, .name = hh};
+  snprintf(ih, sizeof ih, "weight_ih%.30s", p->suffix);
+  snprintf(hh, sizeof hh, "weight_hh%.30s", p->suffix);
+  int status = p->embed ? make_table(p->l, p->r, &x, p->embed)
+                        : rnli_dense_fill(p->l, u, &u->x, &x, &p->lane->x);
+  if (status == RNL_OK)
+    status = rnli_dense_fill(p->l, u, &u->h, &h, &p->lane->h);
   if (status == RNL_OK && u->inner.vecs)
-    fill(p->l, p->r, &u->inner, w, &p->lane->inner);
-  drop(p, w);
+    status = rnli_dense_fill(p->l, u, &u->inner, &h, &p->lane->inner);
   return status;
 }
 
@@ -378,6 +374,18 @@ static int load_state (rnli_Loader *l, const char *path,
 }
 
 
+/* Does a table of all products pay, and is there memory to spare for it? */
+static int has_table (rnli_Loader *l, const rnli_Recurrent *r,
+                      const rnli_Table *embed) {
+  size_t row = (size_t)r->panels * (size_t)r->W * sizeof(float);
+  size_t bytes = rnli_mul(row, (size_t)embed->V);
+  if (r->dirs > 1 || embed->V / TABLE_IDS > embed->D || bytes > l->spare)
+    return 0;
+  l->spare -= bytes;
+  return 1;
+}
+
+
 int rnli_recurrent (rnli_Loader *l, const char *path, int D,
                     const rnli_Table *embed, rnli_Recurrent *r) {
   const rnli_Json *layer = rnli_layer(l, path);
@@ -392,8 +400,7 @@ int rnli_recurrent (rnli_Loader *l, const char *path, int D,
   r->lane = rnli_keep(l, lanes, sizeof *r->lane);
   if (!r->lane) return RNL_ENOMEM;
   memset(r->lane, 0, lanes * sizeof *r->lane);
-  if (embed && r->dirs == 1 && embed->V / TABLE_IDS <= embed->D)
-    r->V = embed->V;
+  if (embed && has_table(l, r, embed)) r->V = embed->V;
   int status = load_state(l, path, layer, r);
   for (int i = 0; status == RNL_OK && i < r->L * r->dirs; i++)
     status = load_lane(l, path, layer, r, i, embed);
@@ -445,7 +452,6 @@ static void input_part (const Step *s, int p, rnli_Tile *t, int n) {
            W * sizeof(float));
   if (s->ids || s->ready) return;
   rnli_tile_of(s->m->k, &s->x, d, n, p, t);
-  t->vecs = s->r->u->x.vecs;
   for (int j = 0; j < t->rows; j++) {
     t->from[j] = d->bias + p * d->cols;
     t->to[j] = gates_of(s, p, n + j);
@@ -459,7 +465,6 @@ static void state_part (const Step *s, int p, rnli_Tile *t, int n) {
   const rnli_Dense *d = &s->lane->h;
   int apart = s->r->u->split || s->lane->norm;
   rnli_tile_of(s->m->k, &s->s, d, n, p, t);
-  t->vecs = s->r->u->h.vecs;
   for (int j = 0; j < t->rows; j++) {
     float *gates = gates_of(s, p, n + j);
     t->to[j] = apart ? rec_of(s, p, n + j) : gates;
@@ -533,7 +538,7 @@ static void inner_part (void *arg, int part) {
   rnli_share(s->r->panels, s->parts, part, &p0, &p1);
   for (int p = p0; p < p1; p++) {
     for (int n = 0; n < s->N; n += s->m->k->rows) {
-      rnli_Tile t = {.rows = rows_at(s, n), .vecs = u->inner.vecs};
+      rnli_Tile t = {.rows = rows_at(s, n)};
       rnli_tile_of(s->m->k, &s->i, &s->lane->inner, n, p, &t);
       for (int j = 0; j < t.rows; j++) {
         t.to[j] = gates_of(s, p, n + j) + u->inner.from * s->m->k->lanes;

@@ -31,11 +31,13 @@ static int shape (void *from, const char *name, int *ndim, const int **dim) {
 }
 
 
-static int read_floats (void *from, const char *name, float *to) {
+static int read_floats (void *from, const char *name, size_t at, size_t n,
+                        float *to) {
   const rnl_Tensor *t = find(from, name);
-  if (t->dtype == RNL_F32) memcpy(to, t->data, t->count * sizeof *to);
+  if (t->dtype == RNL_F32)
+    memcpy(to, (const float *)t->data + at, n * sizeof *to);
   else
-    for (size_t i = 0; i < t->count; i++) to[i] = (float)rnl_get(t, i);
+    for (size_t i = 0; i < n; i++) to[i] = (float)rnl_get(t, at + i);
   return RNL_OK;
 }
 

@@ -71,10 +71,11 @@ int rnli_source_read (rnli_Source *s, const rnli_Stored *t, void *to,
                       uint64_t *d);
 
 /*
-** Reads a tensor of floats as float32. RNL_EFORMAT, naming it, if it is one of
-** integers, or has a number that is not finite.
+** Reads 'count' numbers of a tensor of floats, from 'from' on, as float32.
+** RNL_EFORMAT, naming it, if it is one of integers, or one is not finite.
 */
-int rnli_source_floats (rnli_Source *s, const rnli_Stored *t, float *to);
+int rnli_source_floats (rnli_Source *s, const rnli_Stored *t, size_t from,
+                        size_t count, float *to);
 
 /*
 ** RNL_EFORMAT unless 'd' is the digest that the metadata may have. Only our own

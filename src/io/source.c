@@ -213,15 +213,15 @@ static size_t piece_of (const rnli_Stored *t) {
 
 
 /*
-** The numbers from 'at' on, as many as make a piece, go to 'to': NULL stands
-** for the source's room. '*n' is their count.
+** The numbers from 'at' to 'end', but no more than make a piece, go to 'to':
+** NULL stands for the source's room. '*n' is their count.
 */
 static int read_piece (rnli_Source *s, const rnli_Stored *t, size_t at,
-                       void *to, size_t *n) {
+                       size_t end, void *to, size_t *n) {
   const rnli_Type *type = t->type;
   size_t most = piece_of(t);
   uint64_t from = s->data + t->begin + (uint64_t)at * (size_t)type->size;
-  *n = t->count - at < most ? t->count - at : most;
+  *n = end - at < most ? end - at : most;
   if (!to) to = s->piece;
   if (!type->convert)
     return rnli_source_bytes(s, from, to, *n * (size_t)type->size);
@@ -238,7 +238,7 @@ int rnli_source_read (rnli_Source *s, const rnli_Stored *t, void *to,
   size_t size = rnl_dtype_size(t->type->dtype), at = 0, n;
   do {
     char *p = to ? (char *)to + at * size : s->piece;
-    int status = read_piece(s, t, at, p, &n);
+    int status = read_piece(s, t, at, t->count, p, &n);
     if (status != RNL_OK) return status;
     at += n;
     *d = at < t->count ? rnli_digest_words(*d, p, n * size)
@@ -256,14 +256,16 @@ static size_t find_wild (const float *x, size_t n) {
 }
 
 
-int rnli_source_floats (rnli_Source *s, const rnli_Stored *t, float *to) {
+int rnli_source_floats (rnli_Source *s, const rnli_Stored *t, size_t from,
+                        size_t count, float *to) {
   int wide = t->type->dtype == RNL_F64;
   if (t->type->dtype == RNL_I32)
     return rnli_source_refuse(s, "tensor '%s' holds integers (%s); expected "
                               "floats", rnli_brief(t->name).text,
                               t->type->code);
-  for (size_t at = 0, n; at < t->count; at += n) {
-    int status = read_piece(s, t, at, wide ? NULL : to + at, &n);
+  for (size_t at = 0, n; at < count; at += n) {
+    int status = read_piece(s, t, from + at, from + count,
+                            wide ? NULL : to + at, &n);
     if (status != RNL_OK) return status;
     const double *x = (const void *)s->piece;
     for (size_t i = 0; wide && i < n; i++) to[at + i] = (float)x[i];
@@ -271,7 +273,7 @@ int rnli_source_floats (rnli_Source *s, const rnli_Stored *t, float *to) {
     if (wild < n)
       return rnli_source_refuse(s, "tensor '%s': its number %zu is not finite "
                                 "in float32", rnli_brief(t->name).text,
-                                at + wild + (size_t)s->ctx->base);
+                                from + at + wild + (size_t)s->ctx->base);
   }
   return RNL_OK;
 }

@@ -12,8 +12,13 @@ RNLI_INLINE vec hard_sigmoid (vec x) {
 }
 
 
-RNLI_INLINE vec squash (vec x, int hard) {
+RNLI_SHARED vec squash (vec x, int hard) {
   return hard ? hard_sigmoid(x) : rnli_sigmoid(x);
+}
+
+
+RNLI_SHARED vec tanh_of (vec x) {
+  return rnli_tanh(x);
 }
 
 
@@ -107,7 +112,7 @@ RNLI_INLINE Gates lstm_gates (const rnli_Cell *c, const real *sums,
   if (p) f = rnli_mad(p->f, prev, f);
   s.i = squash(i, hard);
   s.f = coupled ? 1 - s.i : squash(f, hard);
-  s.g = rnli_tanh(load(sums + lstm_g(c, varied)));
+  s.g = tanh_of(load(sums + lstm_g(c, varied)));
   return s;
 }
 
@@ -138,7 +143,7 @@ static void lstm_forward (const rnli_Cell *c) {
       put(cell, c->fresh + r * c->ld, n);
       continue;
     }
-    vec h = o * rnli_tanh(cell);
+    vec h = o * tanh_of(cell);
     if (varied) h = zone_of_h(h, c, at, n);
     put(state, c->c + at, n);
     put(h, c->h + at, n);
@@ -155,7 +160,7 @@ static void lstm_output (const rnli_Cell *c) {
     ptrdiff_t at = r * c->H;
     vec cell = get(c->fresh + r * c->ld, n), prev = get(c->c_prev + at, n);
     vec normal = (cell - stats[RNLI_C_MEAN]) * stats[RNLI_C_SCALE];
-    vec h = o * rnli_tanh(rnli_mad(normal, gain, bias));
+    vec h = o * tanh_of(rnli_mad(normal, gain, bias));
     put(zone_of_h(h, c, at, n), c->h + at, n);
     put(zone(cell, prev, keep_row(c->keep_c, at), c->zone_c), c->c + at, n);
   }
@@ -180,7 +185,7 @@ static void gru_forward (const rnli_Cell *c) {
     vec h_prev = get(c->h_prev + at, n), q = load(rec + 2 * LANES);
     vec r = squash(load(gates) + load(rec), hard);
     vec z = squash(load(gates + LANES) + load(rec + LANES), hard);
-    vec new = rnli_tanh(rnli_mad(r, q, load(gates + 2 * LANES)));
+    vec new = tanh_of(rnli_mad(r, q, load(gates + 2 * LANES)));
     vec h = gru_h(z, new, h_prev);
     if (c->varied) h = zone(h, h_prev, keep_row(c->keep_h, at), c->zone_h);
     store(gates, r);
@@ -213,7 +218,7 @@ static void gru_before_forward (const rnli_Cell *c) {
   for (ptrdiff_t row = 0; row < c->rows; row++) {
     real *gates = c->gates + row * PANEL + LANES;
     ptrdiff_t at = row * c->H;
-    vec new = rnli_tanh(load(gates + LANES));
+    vec new = tanh_of(load(gates + LANES));
     vec h = gru_h(load(gates), new, get(c->h_prev + at, n));
     store(gates + LANES, new);
     put(zone_of_h(h, c, at, n), c->h + at, n);
@@ -236,7 +241,7 @@ static void elman_forward (const rnli_Cell *c) {
       vec x = load(c->gates + r * PANEL + u);
       ptrdiff_t at = r * c->H + u;
       int n = c->units - u < LANES ? c->units - u : LANES;
-      vec h = c->relu ? no_less(x) : rnli_tanh(x);
+      vec h = c->relu ? no_less(x) : tanh_of(x);
       if (c->varied) h = zone_of_h(h, c, at, n);
       put(h, c->h + at, n);
     }

@@ -1,7 +1,8 @@
 /*
 ** int8.h - tiles of products of int8 factors, for sampling. Included for each
-** level with RNLI_FACTOR int8; and once more, for the tile alone, where
-** RNLI_TILE is dot_int8: there are instructions for four of them (VNNI).
+** level with RNLI_FACTOR int8; and once more where there are instructions for
+** four of them (VNNI): RNLI_TILE is dot_int8 then. Without RNLI_PACK, for the
+** tile alone.
 **
 ** A row of A and a column of B are integers from -127 to 127 times a scale of
 ** their own: x_k = s q_k, s = max |x| / 127, q rounded to nearest. The sum over
@@ -10,7 +11,7 @@
 ** needs taken off because it wants A without sign.
 */
 
-#ifndef RNLI_DOT
+#ifdef RNLI_PACK
 
 typedef int32_t Word;
 enum { WORD = 4 };
@@ -65,6 +66,8 @@ static void to_operand (const real *from, size_t from_ld, size_t n, size_t k,
 }
 
 
+#ifdef RNLI_COLUMNS
+
 /* Word i of a column goes to its place among the others. */
 RNLI_PACKING real column_to_panel (const real *x, size_t k, size_t ncols,
                                    int32_t *to, int32_t *sum) {
@@ -82,11 +85,11 @@ RNLI_PACKING real column_to_panel (const real *x, size_t k, size_t ncols,
 }
 
 
-RNLI_PACKING void cols_to_panel (const real *const *cols, size_t k,
+RNLI_PACKING void cols_to_panel (const real *const *cols, size_t n, size_t k,
                                  size_t ncols, void *to) {
   size_t len = (k + WORD - 1) / WORD;
   int32_t *words = to, *sums = words + len * ncols;
-  for (size_t j = 0; j < ncols; j++) {
+  for (size_t j = 0; j < n; j++) {
     int32_t sum;
     real scale = column_to_panel(cols[j], cols[j] ? k : 0, ncols, words + j,
                                  &sum);
@@ -95,6 +98,8 @@ RNLI_PACKING void cols_to_panel (const real *const *cols, size_t k,
     memcpy(sums + ncols + j, &scale, sizeof scale);
   }
 }
+
+#endif
 
 /* }====================================================================== */
 
@@ -167,17 +172,21 @@ RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
 
 RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
   const int32_t *a = t->a, *b = t->b;
-  size_t cols = (size_t)vecs * LANES;
+  size_t cols = (size_t)t->form.cols, step = (size_t)t->form.step;
   const int32_t *tail = b + t->k * cols;
   ints sum[RNLI_ROWS][RNLI_VECS];
   RNLI_UNROLL
   for (int r = 0; r < rows; r++)
     RNLI_UNROLL
-    for (int j = 0; j < vecs; j++) sum[r][j] = begin_sum(tail + j * LANES);
+    for (int j = 0; j < vecs; j++)
+      sum[r][j] = begin_sum(tail + (size_t)j * step);
   for (size_t k = 0; k < t->k; k++, a += t->a_k, b += cols) {
     ints bk[RNLI_VECS];
     RNLI_UNROLL
-    for (int j = 0; j < vecs; j++) bk[j] = load_ints(b + j * LANES);
+    for (int j = 0; j < vecs; j++) {
+      bk[j] = load_ints(b + (size_t)j * step);
+      if (rows > 1) RNLI_HOLD(bk[j]);
+    }
     RNLI_UNROLL
     for (int r = 0; r < rows; r++)
       RNLI_UNROLL
@@ -194,7 +203,7 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
     for (int j = 0; j < vecs; j++) {
       const real *scales = (const real *)(const void *)(tail + cols);
       vec x = __builtin_convertvector(sum[r][j], vec);
-      x = rnli_mad(x, scale * load(scales + j * LANES),
+      x = rnli_mad(x, scale * load(scales + (size_t)j * step),
                    load(from + j * LANES));
       store(to + j * LANES, x);
     }

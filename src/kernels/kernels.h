@@ -38,16 +38,30 @@ enum {
    of the two products. */
 enum { RNLI_C_MEAN, RNLI_C_SCALE, RNLI_H_SCALE, RNLI_X_SCALE, RNLI_STATS };
 
+/*
+** How a panel lies: rows of 'cols' words, in which 'vecs' vectors begin 'step'
+** apart. In a full one each has lanes of its own. In one with fewer columns the
+** lanes beyond them are what follows: they give no matter what, and as many
+** words may be read behind the panel.
+*/
+typedef struct rnli_Form {
+  int vecs, step, cols;       /* vecs: 1 .. RNLI_VECS */
+} rnli_Form;
+
+static inline rnli_Form rnli_full_form (int vecs, int lanes) {
+  return (rnli_Form){vecs, lanes, vecs * lanes};
+}
+
 /* to[r][0 .. vecs*lanes) = from[r][...] + row r of A times a panel of B. */
 typedef struct rnli_Tile {
   int rows;                   /* 1 .. kernels->rows */
-  int vecs;                   /* 1 .. RNLI_VECS */
+  rnli_Form form;             /* of the panel */
   const void *a;              /* word (r, k) of chunk i is at */
   ptrdiff_t a_row, a_k;       /*   a + r*a_row + k*a_k + i*a_chunk */
   ptrdiff_t a_chunk;
   size_t k, chunks;           /* words of a row: k in each of the chunks;
                                  with RNLI_INFER there is one */
-  const void *b;              /* the panel, k*chunks x vecs*lanes */
+  const void *b;              /* the panel, k*chunks rows */
   const real *from[RNLI_MAX_ROWS];   /* NULL: from 0 */
   real *to[RNLI_MAX_ROWS];
 } rnli_Tile;
@@ -104,9 +118,10 @@ typedef struct rnli_Kernels {
      the columns from n on are 0. */
   void (*pack_rows) (const real *const *rows, size_t k, size_t at, size_t n,
                      size_t cols, void *to);
-  /* A panel whose column j is cols[j], NULL for zeros. */
-  void (*pack_cols) (const real *const *cols, size_t k, size_t ncols,
-                     void *to);
+  /* n columns side by side of a panel of 'ncols', the first at 'to', column j
+     being cols[j], NULL for zeros. */
+  void (*pack_cols) (const real *const *cols, size_t n, size_t k,
+                     size_t ncols, void *to);
   void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
   void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
   void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */

@@ -8,9 +8,11 @@
 #define RNLI_JOIN(a, b, c) RNLI_JOIN_(a, b, c)
 #define RNLI_L(name) RNLI_JOIN(name, RNLI_LEVEL, level)
 #define RNLI_K(name) RNLI_JOIN(name, RNLI_LEVEL, RNLI_FACTOR)
+#define RNLI_F(name) RNLI_JOIN(name, of, RNLI_FACTOR)
 #define RNLI_D(name) RNLI_JOIN(name, RNLI_LEVEL, RNLI_TILE)
 
-/* Of a level, of its factor, and of the instructions for that. */
+/* Of a level, of its factor, of a factor alone, and of the instructions for
+   a level's. */
 /* lanes.h, exp.h */
 #define LANES RNLI_L(LANES)
 #define PANEL RNLI_L(PANEL)
@@ -46,6 +48,7 @@
 #define Gates RNLI_L(Gates)
 #define hard_sigmoid RNLI_L(hard_sigmoid)
 #define squash RNLI_L(squash)
+#define tanh_of RNLI_L(tanh_of)
 #define keep_row RNLI_L(keep_row)
 #define kept RNLI_L(kept)
 #define zone RNLI_L(zone)
@@ -87,13 +90,13 @@
 #define elems RNLI_K(elems)
 #define Word RNLI_K(Word)
 #define WORD RNLI_K(WORD)
-#define STEP RNLI_D(STEP)
 #define panel_vec RNLI_D(panel_vec)
 #define shorts RNLI_D(shorts)
 #define to_elems RNLI_K(to_elems)
 #define convert RNLI_K(convert)
 #define load_panel RNLI_D(load_panel)
 #define load_ints RNLI_D(load_ints)
+#define spread RNLI_D(spread)
 #define begin_sum RNLI_D(begin_sum)
 #define add_words RNLI_D(add_words)
 #define multiply_add RNLI_D(multiply_add)
@@ -107,4 +110,4 @@
 #define panel_at RNLI_K(panel_at)
 #define rows_to_panel RNLI_K(rows_to_panel)
 #define column_to_panel RNLI_K(column_to_panel)
-#define cols_to_panel RNLI_K(cols_to_panel)
+#define cols_to_panel RNLI_F(cols_to_panel)

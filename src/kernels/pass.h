@@ -8,13 +8,14 @@
 #include "kernels/cells_back.h"
 #endif
 
+#define RNLI_PACK
 #define RNLI_FACTOR real
 #define RNLI_TILE real
 #include "kernels/product.h"
 #undef RNLI_TILE
 #undef RNLI_FACTOR
 
-#ifndef RNLI_F64
+#ifdef RNLI_NARROW
 
 #define RNLI_FACTOR bf16
 #define RNLI_TILE bf16
@@ -31,3 +32,4 @@
 #undef RNLI_FACTOR
 
 #endif
+#undef RNLI_PACK

@@ -1,11 +1,11 @@
 /*
 ** product.h - tiles of matrix products and the packing of their factors.
-** Included for each level with RNLI_FACTOR real and bf16; and once more, for
-** the tile alone, where RNLI_TILE is dot_bf16: there are instructions for pairs
-** of bf16.
+** Included for each level with RNLI_FACTOR real and bf16; and once more where
+** there are instructions for pairs of bf16: RNLI_TILE is dot_bf16 then. Without
+** RNLI_PACK, for the tile alone.
 */
 
-#ifndef RNLI_DOT
+#ifdef RNLI_PACK
 
 #if defined(RNLI_BF16)
 typedef uint16_t elem;
@@ -94,17 +94,19 @@ static void rows_to_panel (const real *const *rows, size_t k, size_t at,
 #endif
 
 
-RNLI_PACKING void cols_to_panel (const real *const *cols, size_t k,
+#ifdef RNLI_COLUMNS
+RNLI_PACKING void cols_to_panel (const real *const *cols, size_t n, size_t k,
                                  size_t ncols, void *to) {
   for (size_t i = 0; i < k; i += LANES)
-    for (size_t j = 0; j < ncols; j++) {
-      size_t n = k - i < LANES ? k - i : LANES;
+    for (size_t j = 0; j < n; j++) {
+      size_t m = k - i < LANES ? k - i : LANES;
       elem q[LANES] = {0};
-      if (cols[j]) convert(cols[j] + i, n, q);
-      for (size_t l = 0; l < whole(n); l += WORD)
+      if (cols[j]) convert(cols[j] + i, m, q);
+      for (size_t l = 0; l < whole(m); l += WORD)
         memcpy(panel_at(to, ncols, i + l, j), q + l, sizeof(Word));
     }
 }
+#endif
 
 /* }====================================================================== */
 
@@ -121,9 +123,13 @@ RNLI_INLINE panel_vec load_panel (const Word *b) {
 }
 
 
-RNLI_INLINE vec multiply_add (Word a, panel_vec b, vec sum) {
-  __m512bh both = (__m512bh)_mm512_set1_epi32((int)a);
-  return (vec)_mm512_dpbf16_ps((__m512)sum, both, b);
+RNLI_INLINE panel_vec spread (Word a) {
+  return (__m512bh)_mm512_set1_epi32((int)a);
+}
+
+
+RNLI_INLINE vec multiply_add (panel_vec a, panel_vec b, vec sum) {
+  return (vec)_mm512_dpbf16_ps((__m512)sum, a, b);
 }
 
 #elif defined(RNLI_BF16)
@@ -137,11 +143,15 @@ RNLI_INLINE panel_vec load_panel (const Word *b) {
 }
 
 
+RNLI_INLINE panel_vec spread (Word a) {
+  return a - (uints){0};
+}
+
+
 /* A bf16 is the upper half of a float. */
-RNLI_INLINE vec multiply_add (Word a, panel_vec b, vec sum) {
-  uints both = a - (uints){0};
-  sum = rnli_mad((vec)(both << 16), (vec)(b << 16), sum);
-  return rnli_mad((vec)(both & 0xffff0000u), (vec)(b & 0xffff0000u), sum);
+RNLI_INLINE vec multiply_add (panel_vec a, panel_vec b, vec sum) {
+  sum = rnli_mad((vec)(a << 16), (vec)(b << 16), sum);
+  return rnli_mad((vec)(a & 0xffff0000u), (vec)(b & 0xffff0000u), sum);
 }
 
 #else
@@ -153,35 +163,39 @@ RNLI_INLINE panel_vec load_panel (const Word *b) {
 }
 
 
-RNLI_INLINE vec multiply_add (Word a, panel_vec b, vec sum) {
-  return rnli_mad(rnli_num(a), b, sum);
+RNLI_INLINE panel_vec spread (Word a) {
+  return rnli_num(a);
+}
+
+
+RNLI_INLINE vec multiply_add (panel_vec a, panel_vec b, vec sum) {
+  return rnli_mad(a, b, sum);
 }
 
 #endif
 
-/* Each lane of a panel's row of words belongs to one column. */
-enum { STEP = RNLI_BYTES / (int)sizeof(Word) };
-
-
 RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
   vec sum[RNLI_ROWS][RNLI_VECS];
   const Word *b = t->b;
+  size_t cols = (size_t)t->form.cols, step = (size_t)t->form.step;
   RNLI_UNROLL
   for (int r = 0; r < rows; r++) {
-    const real *from = t->from[r];
+    const real *from = t->from[r] ? t->from[r] : rnli_zeros;
     RNLI_UNROLL
-    for (int j = 0; j < vecs; j++)
-      sum[r][j] = from ? load(from + j * LANES) : (vec){0};
+    for (int j = 0; j < vecs; j++) sum[r][j] = load(from + j * LANES);
   }
   for (size_t i = 0; i < RNLI_CHUNKS(t); i++) {
     const Word *a = (const Word *)t->a + (ptrdiff_t)i * t->a_chunk;
-    for (size_t k = 0; k < t->k; k++, a += t->a_k, b += vecs * STEP) {
+    for (size_t k = 0; k < t->k; k++, a += t->a_k, b += cols) {
       panel_vec bk[RNLI_VECS];
       RNLI_UNROLL
-      for (int j = 0; j < vecs; j++) bk[j] = load_panel(b + j * STEP);
+      for (int j = 0; j < vecs; j++) {
+        bk[j] = load_panel(b + (size_t)j * step);
+        if (rows > 1) RNLI_HOLD(bk[j]);
+      }
       RNLI_UNROLL
       for (int r = 0; r < rows; r++) {
-        Word ar = a[r * t->a_row];
+        panel_vec ar = spread(a[r * t->a_row]);
         RNLI_UNROLL
         for (int j = 0; j < vecs; j++)
           sum[r][j] = multiply_add(ar, bk[j], sum[r][j]);

@@ -1,6 +1,7 @@
 /*
 ** tile.h - run_tile, which calls one_tile(t, rows, vecs) with the two as
-** constants: included where one_tile is defined.
+** constants: included where one_tile is defined. A tile for which there is no
+** such call is done in halves.
 */
 #ifndef TILE_OF
 #define TILE_OF(r, v) case 8 * (v) + (r): one_tile(t, r, v); return;
@@ -13,12 +14,15 @@
 #endif
 
 static void run_tile (const rnli_Tile *t) {
-  switch (8 * t->vecs + t->rows) {
+  switch (8 * t->form.vecs + t->rows) {
 #ifdef RNLI_INFER
     TILE_OF(1, 1) TILE_OF(1, 2)
 #endif
-    TILES_OF(1) TILES_OF(2)
-#if RNLI_ROWS >= 3
+    TILES_OF(1)
+#if RNLI_ROWS >= 2
+    TILES_OF(2)
+#endif
+#if RNLI_ROWS == 3 || RNLI_ROWS >= 7
     TILES_OF(3)
 #endif
 #if RNLI_ROWS >= 4
@@ -29,12 +33,14 @@ static void run_tile (const rnli_Tile *t) {
 #endif
     default: break;
   }
-  rnli_Tile row = *t;
-  row.rows = 1;
-  for (int r = 0; r < t->rows; r++) {
-    row.a = (const Word *)t->a + r * t->a_row;
-    row.from[0] = t->from[r];
-    row.to[0] = t->to[r];
-    run_tile(&row);
+  rnli_Tile half = *t;
+  half.rows = t->rows / 2;
+  run_tile(&half);
+  half.a = (const Word *)t->a + half.rows * t->a_row;
+  for (int r = half.rows; r < t->rows; r++) {
+    half.from[r - half.rows] = t->from[r];
+    half.to[r - half.rows] = t->to[r];
   }
+  half.rows = t->rows - half.rows;
+  run_tile(&half);
 }

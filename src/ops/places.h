@@ -39,8 +39,15 @@ static inline int across (const Run *r, const Side *s, int q) {
 }
 
 
-static inline int across_vecs (const Run *r, const Side *s, int q) {
-  return rnli_ceil_div(across(r, s, q), r->k->lanes);
+static inline rnli_Form across_form (const Run *r, const Side *s, int q) {
+  return rnli_full_form(rnli_ceil_div(across(r, s, q), r->k->lanes),
+                        r->k->lanes);
+}
+
+
+/* Of a panel of gates. */
+static inline rnli_Form gates_form (const Run *r, const Side *s) {
+  return rnli_full_form(s->product->vecs, r->k->lanes);
 }
 
 

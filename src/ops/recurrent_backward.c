@@ -67,10 +67,10 @@ void rnli_factor_tile (const Run *r, const Side *s, int q, const char *d,
   real part[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
   size_t ww = words(r, (size_t)r->W), k = words(r, (size_t)s->cols);
   size_t first = words(r, (size_t)(s->product->from * r->k->lanes));
-  int n = across(r, s, q), vecs = across_vecs(r, s, q);
-  int whole = n == vecs * r->k->lanes;
+  rnli_Form form = across_form(r, s, q);
+  int n = across(r, s, q), whole = n == form.cols;
   size_t at = (size_t)q * (size_t)r->W * k * (size_t)r->panels;
-  rnli_Tile t = {.rows = m, .vecs = vecs, .a_row = (ptrdiff_t)ww, .a_k = 1,
+  rnli_Tile t = {.rows = m, .form = form, .a_row = (ptrdiff_t)ww, .a_k = 1,
                  .a_chunk = (ptrdiff_t)(rows * ww), .k = k,
                  .chunks = (size_t)r->panels};
   t.a = d + first * (size_t)r->k->word_bytes;
@@ -235,7 +235,7 @@ static void pack_factor (const Run *r, const Side *s, int q, size_t m,
                          int from, RowAt *row_at) {
   const real *row[PACK_ROWS];
   size_t n = (size_t)across(r, s, q);
-  size_t cols = (size_t)(across_vecs(r, s, q) * r->k->lanes);
+  size_t cols = (size_t)across_form(r, s, q).cols;
   size_t size = words(r, s == &r->x && r->distinct ? (size_t)r->distinct
                                                    : r->rows);
   char *to = word_at(r, s->rows, (size_t)q * (size_t)r->W * size);
@@ -284,7 +284,7 @@ static const real *id_row (const Run *r, int from, size_t i) {
 static void weight_tile (const Run *r, rnli_Tile *t, int n, int q,
                          real *const *to) {
   real part[RNLI_MAX_ROWS][RNLI_VECS * RNLI_MAX_LANES];
-  int whole = n == t->vecs * r->k->lanes;
+  int whole = n == t->form.cols;
   for (int j = 0; j < t->rows; j++) {
     int direct = whole && to[j];
     t->from[j] = direct ? to[j] + q * r->W : NULL;
@@ -306,7 +306,7 @@ static void weight_grad (const Run *r, const Side *s, int p, const char *d,
   int tiles = tile_count(r, s->cols);
   size_t k = words(r, m);
   for (int q = 0; q < factor_panels(r, s); q++) {
-    rnli_Tile t = {.vecs = across_vecs(r, s, q), .a_row = 1, .a_k = r->W,
+    rnli_Tile t = {.form = across_form(r, s, q), .a_row = 1, .a_k = r->W,
                    .k = k, .chunks = 1};
     t.b = word_at(r, s->rows, (size_t)q * (size_t)r->W * words(r, size));
     for (int g = 0; g < tiles; g++) {
@@ -568,7 +568,7 @@ static void ids_backward (Run *r) {
 static void pack_back (const Run *r, const Side *s, int q) {
   const real *row[RNLI_VECS * RNLI_MAX_LANES];
   size_t n = (size_t)across(r, s, q);
-  size_t cols = (size_t)(across_vecs(r, s, q) * r->k->lanes);
+  size_t cols = (size_t)across_form(r, s, q).cols;
   size_t kp = words(r, (size_t)s->cols);
   size_t at = (size_t)q * (size_t)r->W * kp * (size_t)r->panels;
   for (int p = 0; p < r->panels; p++) {

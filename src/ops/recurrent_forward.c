@@ -52,7 +52,7 @@ static void input_product (const Run *r, int p, const char *x, int m,
                            real *to) {
   const Side *s = &r->x;
   const real *bias = s->bias_panels + (size_t)p * (size_t)s->cols;
-  rnli_Tile t = {.vecs = s->product->vecs, .a_row = (ptrdiff_t)s->ld,
+  rnli_Tile t = {.form = gates_form(r, s), .a_row = (ptrdiff_t)s->ld,
                  .a_k = 1, .k = s->k, .chunks = 1};
   t.b = panel_of(r, s, p);
   int tiles = tile_count(r, m);
@@ -116,7 +116,7 @@ static void step_tile (const Run *r, int p, int i, int a, int b) {
   real rec[RNLI_MAX_ROWS * RNLI_VECS * RNLI_MAX_LANES];
   const Side *s = &r->h;
   rnli_Cell cell = cell_at(r, p, i, a);
-  rnli_Tile t = {.rows = b - a, .vecs = s->product->vecs,
+  rnli_Tile t = {.rows = b - a, .form = gates_form(r, s),
                  .a_row = (ptrdiff_t)s->ld, .a_k = 1, .k = s->k, .chunks = 1};
   t.a = word_at(r, s->operand, (size_t)a * s->ld);
   t.b = panel_of(r, s, p);

@@ -20,7 +20,7 @@ static void load_inner (const Run *r, int i, int n0, int n1) {
 static void inner_tile (const Run *r, int p, int i, int a, int b) {
   const Side *s = &r->inner;
   rnli_Cell cell = cell_at(r, p, i, a);
-  rnli_Tile t = {.rows = b - a, .vecs = s->product->vecs,
+  rnli_Tile t = {.rows = b - a, .form = gates_form(r, s),
                  .a_row = (ptrdiff_t)s->ld, .a_k = 1, .k = s->k, .chunks = 1};
   t.a = word_at(r, s->operand, (size_t)a * s->ld);
   t.b = word_at(r, s->panels, (size_t)p * (size_t)s->cols * s->k);
@@ -123,8 +123,9 @@ static void product (const Run *r, const char *a, size_t k, const char *b,
     for (int g = 0; g < tiles; g++) {
       int from, end, len = n - q * r->W < r->W ? n - q * r->W : r->W;
       rnli_share(m, tiles, g, &from, &end);
-      rnli_Tile t = {.rows = end - from, .vecs = RNLI_VECS,
-                     .a_row = (ptrdiff_t)k, .a_k = 1, .k = k, .chunks = 1};
+      rnli_Tile t = {.rows = end - from, .a_row = (ptrdiff_t)k, .a_k = 1,
+                     .k = k, .chunks = 1};
+      t.form = rnli_full_form(RNLI_VECS, r->k->lanes);
       t.a = a + (size_t)from * k * (size_t)r->k->word_bytes;
       t.b = b + (size_t)q * (size_t)r->W * k * (size_t)r->k->word_bytes;
       for (int j = 0; j < t.rows; j++) t.to[j] = part[j];

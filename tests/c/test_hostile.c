@@ -260,7 +260,8 @@ static rnli_Source *source_of (const unsigned char *p, size_t n,
 
 static int floats_fail (rnli_Source *s, const char *name, const char *says) {
   float x[2];
-  int status = rnli_source_floats(s, rnli_source_find(s, name), x);
+  const rnli_Stored *t = rnli_source_find(s, name);
+  int status = rnli_source_floats(s, t, 0, t->count, x);
   return status == RNL_EFORMAT && strstr(rnl_errmsg(ctx), says);
 }
 
@@ -278,8 +279,11 @@ static void test_source (const char *path) {
     float x[2] = {0};
     const rnli_Stored *t = rnli_source_find(s, has[i].name);
     CHECK(t && t->count == has[i].n);
-    CHECK(rnli_source_floats(s, t, x) == RNL_OK);
+    CHECK(rnli_source_floats(s, t, 0, t->count, x) == RNL_OK);
     CHECK_MSG(memcmp(x, has[i].want, sizeof x) == 0, "%s", has[i].name);
+    if (t->count < 2) continue;
+    CHECK(rnli_source_floats(s, t, 1, 1, x) == RNL_OK);   /* a part of it */
+    CHECK_MSG(memcmp(x, &has[i].want[1], sizeof *x) == 0, "%s", has[i].name);
   }
   CHECK(floats_fail(s, "i", "tensor 'i' holds integers (I32)"));
   CHECK(rnli_source_check(s) == RNL_OK);
@@ -331,7 +335,8 @@ static void test_shrinks (void) {
   make_several(p);
   rnli_Source *s = source_of(p, sizeof p, at("case"));
   CHECK(truncate(at("case"), 8 + HEADER + 7) == 0);
-  CHECK(rnli_source_floats(s, rnli_source_find(s, "z"), x) == RNL_EFORMAT);
+  CHECK(rnli_source_floats(s, rnli_source_find(s, "z"), 0, 2, x) ==
+        RNL_EFORMAT);
   CHECK(strstr(rnl_errmsg(ctx), "truncated"));
   CHECK(rnli_source_check(s) == RNL_EFORMAT);
   rnli_source_close(s);
@@ -376,7 +381,7 @@ static int read_whole (rnl_Context *counted, Heap *h, const void *p, size_t n,
   int status = rnli_source_memory(counted, p, n, "bytes", &s);
   for (int i = 0; status == RNL_OK && i < s->n; i++)
     if (s->stored[i].type->dtype != RNL_I32 && s->stored[i].count <= 64)
-      (void)rnli_source_floats(s, &s->stored[i], x);
+      (void)rnli_source_floats(s, &s->stored[i], 0, s->stored[i].count, x);
   if (status == RNL_OK) status = rnli_source_check(s);
   rnli_source_close(s);
   rnl_trim(counted);

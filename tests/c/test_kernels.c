@@ -53,9 +53,9 @@ static rnli_Tile make_tile (const rnli_Kernels *k, int first, int rows,
   const real *col[MAX_COLS];
   for (size_t j = 0; j < cols; j++) col[j] = j + 1 < cols ? b[j] : NULL;
   k->operand(a[0], K, RNLI_MAX_ROWS, K, a_words, ld);
-  k->pack_cols(col, K, cols, b_words);
-  rnli_Tile t = {.rows = rows, .vecs = vecs, .a_row = (ptrdiff_t)ld,
-                 .a_k = 1, .chunks = 1, .b = b_words};
+  k->pack_cols(col, cols, K, cols, b_words);
+  rnli_Tile t = {.rows = rows, .form = rnli_full_form(vecs, k->lanes),
+                 .a_row = (ptrdiff_t)ld, .a_k = 1, .chunks = 1, .b = b_words};
   t.k = (K + (size_t)k->word - 1) / (size_t)k->word;
   t.a = a_words + (size_t)first * ld * (size_t)k->word_bytes;
   for (int r = 0; r < rows; r++) {
@@ -116,6 +116,48 @@ static void check_alone (const rnli_Kernels *k, const char *name) {
   t = make_tile(k, 1, 1, RNLI_VECS);
   k->tile(&t);
   CHECK_MSG(memcmp(together, got[1], bytes) == 0, "%s word %d", name, k->word);
+}
+
+
+/*
+** A panel of fewer columns than its vectors have lanes, whose room is no larger
+** than it must be: those columns have the bits that they have in a full one.
+*/
+static void check_form (const rnli_Kernels *k, const char *name, int vecs,
+                        int step, int cols) {
+  static char panel[sizeof b_words];
+  static real full[RNLI_MAX_ROWS][MAX_COLS];
+  const real *col[MAX_COLS];
+  size_t words = rnli_col_words(k, K) * (size_t)cols;
+  size_t each = (size_t)k->word_bytes;
+  rnli_Tile t = make_tile(k, 0, k->rows, vecs);
+  k->tile(&t);
+  memcpy(full, got, sizeof full);
+  t.form = (rnli_Form){vecs, step, cols};
+  for (int j = 0; j < cols; j++)   /* in parts, one and then the others */
+    col[j] = b[j / step * k->lanes + j % step];
+  memset(panel, 0x7f, sizeof panel);   /* what lies behind is no matter */
+  k->pack_cols(col, 1, K, (size_t)cols, panel);
+  k->pack_cols(col + 1, (size_t)cols - 1, K, (size_t)cols, panel + each);
+  CHECK(panel[words * each] == 0x7f);
+  t.b = panel;
+  k->tile(&t);
+  for (int r = 0; r < k->rows; r++)
+    for (int j = 0; j < cols; j++) {
+      int at = j / step * k->lanes + j % step;
+      CHECK_MSG(memcmp(&full[r][at], &got[r][at], sizeof(real)) == 0,
+                "%s word %d: vecs %d step %d cols %d (%d,%d)", name, k->word,
+                vecs, step, cols, r, j);
+    }
+}
+
+
+static void check_forms (const rnli_Kernels *k, const char *name) {
+  for (int vecs = 1; vecs <= RNLI_VECS; vecs++)
+    for (int n = 1; n < k->lanes; n++) {
+      check_form(k, name, vecs, n, vecs * n);
+      check_form(k, name, vecs, k->lanes, (vecs - 1) * k->lanes + n);
+    }
 }
 
 
@@ -228,11 +270,12 @@ static void product_of (const rnli_Kernels *k, size_t n, int rows, int vecs) {
   memset(a_words, 0, sizeof a_words);
   memset(b_words, 0, sizeof b_words);
   k->operand(a[0], K, RNLI_MAX_ROWS, n, a_words, ld);
-  k->pack_cols(col, n, cols, b_words);
+  k->pack_cols(col, cols, n, cols, b_words);
   for (int first = 0; first < rows; first += k->rows) {
     rnli_Tile t = {.rows = rows - first < k->rows ? rows - first : k->rows,
-                   .vecs = vecs, .a_row = (ptrdiff_t)ld, .a_k = 1,
-                   .chunks = 1, .b = b_words};
+                   .form = rnli_full_form(vecs, k->lanes),
+                   .a_row = (ptrdiff_t)ld, .a_k = 1, .chunks = 1,
+                   .b = b_words};
     t.k = (n + (size_t)k->word - 1) / (size_t)k->word;
     t.a = a_words + (size_t)first * ld * (size_t)k->word_bytes;
     for (int r = 0; r < t.rows; r++) {
@@ -332,9 +375,13 @@ static void check_exps (void) {
 
 static void check_same (rnli_Level level) {
   const char *name = rnli_level_name[level];
-  for (int f = RNLI_REAL; f < RNLI_NFACTOR; f++)
-    check_same_tiles(rnli_kernels(level, (rnli_Factor)f),
-                     plain_kernels(level, (rnli_Factor)f), name, f);
+  for (int f = RNLI_REAL; f < RNLI_NFACTOR; f++) {
+    const rnli_Kernels *k = rnli_kernels(level, (rnli_Factor)f);
+    const rnli_Kernels *plain = plain_kernels(level, (rnli_Factor)f);
+    if (plain->lanes != k->lanes)   /* a small library has AVX2's there */
+      k = rnli_kernels(RNLI_AVX2, (rnli_Factor)f);
+    check_same_tiles(k, plain, name, f);
+  }
   check_same_cells(rnli_kernels(level, RNLI_REAL),
                    plain_kernels(level, RNLI_REAL), name);
 }
@@ -350,6 +397,7 @@ static void check_level (rnli_Level level) {
       for (int vecs = 1; vecs <= RNLI_VECS; vecs++)
         check_tile(k, name, f, rows, vecs);
     check_alone(k, name);
+    check_forms(k, name);
     if (f != RNLI_INT8) check_rows(k, name, f);
   }
   check_cells(rnli_kernels(level, RNLI_REAL), name);
@@ -357,8 +405,26 @@ static void check_level (rnli_Level level) {
 }
 
 
+/* What the processor says of itself is what the compiler reads in it. */
+static void check_best (void) {
+#if defined(RNLI_X86) && defined(RNLI_X86_BF16)
+  rnli_Level best = rnli_level_best();
+  int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  int avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+  CHECK((best >= RNLI_AVX2) == avx2 && (best >= RNLI_AVX512) == avx512);
+  CHECK((best == RNLI_AVX512_BF16) ==
+        (avx512 && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512vnni")));
+#endif
+}
+
+
 int main (void) {
   fill();
+  check_best();
   for (int level = 0; level <= (int)rnli_level_best(); level++) {
     check_level((rnli_Level)level);
     check_same((rnli_Level)level);
