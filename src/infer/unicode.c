@@ -2,45 +2,55 @@
 ** unicode.c - what is known of each code point, from tables that the build
 ** makes (infer/tables/unicode.c): for programs without utf8proc.
 **
-** The tables are small, not fast: they are read where they lie, and an index
-** says where to begin. All indexes are rows of two fields, a code point and a
-** place, both ascending; the last row of each is behind all codes. Fields have
-** as many bits as the largest one needs, the lowest first.
+** The tables are small rather than fast, and are read where they lie. There are
+** two kinds of them:
+** - fields of a fixed number of bits, the lowest first (bits_at): 'rows',
+**   'slots', 'chains';
+** - the 'stream' of half bytes, low before high, that make numbers: the first
+**   one of a number, its lead, says how many there are (number). Small numbers
+**   are short ones. A distance is a number with a sign in its lowest bit.
 **
-** Most places are in 'stream', half bytes that make numbers: the first one of a
-** number, its lead, says how many follow, and the small are the short (number).
-** What follows a row is about its code and those after it, up to the next row.
+** Whatever is looked up begins in an index (format.h): rows of a code and a
+** place, both ascending. A row is about the codes from its own on, up to the
+** next row; the last row is above all codes and only ends the one before it.
+** The place is where the stream goes on about them:
 **
-** PROPERTIES   Runs of codes that have one record: rank and length - 1, both in
-**              one half byte where they are below COMMON and SHORT, with a
-**              number for what is above. The record of rank 0 has most runs.
-** IN_NFC ...   Runs of codes that have parts in a form: shape and GAP bit, a
-**              number of codes left out if that is set, how many codes the run
-**              has - 1. SLIDE: all are of one part, as far from their codes as
-**              that of the first. STEPS: so is every second code. STRINGS: each
-**              code has some parts, and that many numbers.
-**                 A number is how far a part is from the one in its place that
-**              was read last, or from the part before it if there was no such
-**              part; the first after a row, from the code of the row.
-** COMPOSITES   Ranges of codes; the place is that of a slot, and each code of
-**              the range has one. A slot has a mark, the second part of the
-**              composite, and the next slot of a composite with the same first
-**              part, its starter; the last of these has the starter instead.
-**              Slots of codes that are none have no mark.
-** STARTERS     All starters of composites; a number for each how far it is from
-** MARKS        the one before it, but for every LISTED, which has a row. So are
-**              all marks. The k-th starter begins with slot 'chains'[k].
+** PROPERTIES  Runs of codes with the same record: a half byte for the rank of
+**             the record and the codes of the run - 1, and a number for each of
+**             them that is not below COMMON, SHORT. The record with most runs
+**             has rank 0. Syllables of Hangul are not asked for.
+** IN_NFC ...  Runs of codes with parts in that form: shape and GAP bit; if that
+**             is set, the codes before them that have none, - 1; the codes of
+**             the run - 1; then parts.
+**             SLIDE: every code has one part, and they ascend with the codes;
+**             the distance of the first is there. STEPS: the same of every
+**             second code. STRINGS and above: each code has a string of so many
+**             parts, a distance for each; the last shape has LONGEST + 1 and a
+**             number more, which is said before the codes of the run.
+**             A distance is from the part in the same place of the string
+**             before or, if that was shorter, from the part before; the first
+**             one of a row, from its code.
+** STARTERS    Lists of codes, sorted: every LISTED have a row for the first of
+** MARKS       them, and how far the next one is, a number, for all others.
+** COMPOSITES  Ranges of codes. Here a place is the slot of the code of the row,
+**             and each code after it has the next slot.
 **
-** What has no entry in a form has that in NFC; parts are taken apart in turn.
+** A composite is a starter and a mark, by their numbers in their lists. Its
+** slot says the mark, and the next slot with the same starter; the last slot of
+** a starter says NSLOTS + the starter instead. The chain of starter k begins
+** with slot chains[k]. A code in a range that is no composite has a slot with
+** mark NMARKS. So composites are found by code and by parts.
+**
+** A code without an entry in a form has that in NFC, and what a code is taken
+** apart into is taken apart in turn. ASCII and Hangul have no entries.
 */
 #include "text/unicode.h"
-
 #include "infer/tables/format.h"
 #include "infer/unicode_tables.h"
 
 /* {== Fields and numbers ================================================= */
 
-/* Field 'i', of n bits; the table is three bytes longer than its bits. */
+/* A field of n bits; tables end with three bytes more. */
 static uint32_t bits_at (const uint8_t *table, size_t at, unsigned n) {
   const uint8_t *s = table + (at >> 3);
   uint32_t x = s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 |
@@ -66,7 +76,6 @@ static uint32_t number (size_t *at) {
 }
 
 
-/* A number with a sign, that is in its lowest bit. */
 static int32_t distance (size_t *at) {
   uint32_t x = number(at);
   return x & 1 ? -(int32_t)(x >> 1) - 1 : (int32_t)(x >> 1);
@@ -171,12 +180,13 @@ static int mark_of (size_t slot) {
 }
 
 
-/* The next slot of a starter; or NSLOTS and more: the starter. */
+/* The next slot of the same starter, or NSLOTS + that starter. */
 static size_t link_of (size_t slot) {
   return bits_at(slots, slot * (MARK_BITS + LINK_BITS) + MARK_BITS, LINK_BITS);
 }
 
 
+/* The code of a slot: of the last row whose place is not behind it. */
 static int32_t code_of (size_t slot) {
   int from = first_row[COMPOSITES], to = first_row[COMPOSITES + 1];
   while (to - from > 1) {
@@ -215,42 +225,49 @@ int32_t rnli_code_joined (int32_t starter, int32_t code) {
 
 /* {== Parts ============================================================== */
 
-/* Reads one string over the one before it, of 'before' parts. */
+typedef struct Run {
+  int32_t from, last, step;   /* codes */
+  int slides, n;              /* n: parts of each */
+} Run;
+
+
+/* The head of a run, 'from' is the code after the run before. */
+static Run run_at (size_t *at, int32_t from) {
+  int head = (int)half_byte(at), shape = head & (GAP - 1);
+  Run r = {from, 0, shape == STEPS ? 2 : 1, shape < STRINGS, 1};
+  if (head & GAP) r.from += (int32_t)number(at) + 1;
+  if (!r.slides) r.n = shape - STRINGS + 1;
+  if (r.n > LONGEST) r.n += (int)number(at);
+  r.last = r.from + (int32_t)number(at) * r.step;
+  return r;
+}
+
+
+/* Reads a string of n parts over the one before it, of 'before' parts. */
 static void read_string (size_t *at, int32_t *part, int before, int n) {
   for (int i = 0; i < n; i++)
     part[i] = part[i < before ? i : i - 1] + distance(at);
 }
 
 
-/* What is in a form for a code; how many parts, 0 if nothing is. */
+/* What a form has for a code; how many parts, 0: nothing. */
 static int entry_of (int32_t code, rnl_Normal form,
                      int32_t part[RNLI_MAX_PARTS]) {
   int row = row_of((Index)form, code), before = 1;
   if (row < 0) return 0;
-  int32_t c = code_of_row(row);
   size_t at = place_of_row(row), end = place_of_row(row + 1);
-  part[0] = c;
+  int32_t next = part[0] = code_of_row(row);
   while (at < end) {
-    unsigned head = half_byte(&at), shape = head & (GAP - 1);
-    if (head & GAP) c += (int32_t)number(&at) + 1;
-    if (code < c) return 0;
-    int n = shape < STRINGS ? 1 : (int)shape - STRINGS + 1;
-    if (n > LONGEST) n += (int)number(&at);
-    int32_t step = shape == STEPS ? 2 : 1;
-    int32_t last = c + (int32_t)number(&at) * step;
-    if (shape < STRINGS) {
-      int32_t d = (code < last ? code : last) - c;
-      read_string(&at, part, before, n);
-      part[0] += d;
-      if (code <= last) return d % step == 0;
-    } else {
-      for (; c <= last; c++, before = n) {
-        read_string(&at, part, before, n);
-        if (c == code) return n;
-      }
-    }
-    c = last + 1;
-    before = n;
+    Run r = run_at(&at, next);
+    int32_t d = (code < r.last ? code : r.last) - r.from;
+    if (d < 0) return 0;
+    read_string(&at, part, before, r.n);
+    if (r.slides) part[0] += d;
+    for (int32_t i = 0; i < d && !r.slides; i++)
+      read_string(&at, part, r.n, r.n);
+    if (code <= r.last) return d % r.step == 0 ? r.n : 0;
+    next = r.last + 1;
+    before = r.n;
   }
   return 0;
 }

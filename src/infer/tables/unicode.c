@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "text/unicode.h"
-
 #include "infer/tables/format.h"
 
 enum {
@@ -19,8 +18,8 @@ enum {
   BLOCK = 80,       /* half bytes between two rows, no more than about that */
   WORTH = 1 << 12,  /* half bytes skipped, by codes that skip them: a row */
   WIDE = 16,        /* codes without an entry: a row if that is worth it */
-  MAX_COUNT = 16,   /* strings of a run */
-  FEW = 4,          /* codes are worth a run of their own */
+  MAX_COUNT = 32,   /* strings of a run */
+  FEW = 3,          /* codes that are worth a run of their own */
   MAX_HOLE = 1,     /* codes inside a range of composites that are none */
   WIDTH = 12
 };
@@ -443,7 +442,7 @@ static Parts shorter (const Parts *p, rnl_Normal form) {
 
 static void find_entries (rnl_Normal form) {
   nentries = 0;
-  for (int32_t c = 0; c < NCODE; c++) {
+  for (int32_t c = 0x80; c < NCODE; c++) {
     if (!rnli_is_scalar(c) || rnli_is_syllable(c)) continue;
     Parts p = parts_of(c, form);
     if (is_clear(&p, form)) continue;
