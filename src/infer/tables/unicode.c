@@ -3,7 +3,6 @@
 ** has, and says what they are, as C, to standard output. It asks
 ** text/unicode.c, so that both agree.
 */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,19 +14,21 @@ enum {
   NCODE = RNLI_MAX_CODE + 1,
   MAX_RECORDS = 1 << 10, MAX_RUNS = 1 << 14, MAX_ENTRIES = 1 << 13,
   MAX_PAIRS = 1 << 12, MAX_ROWS = 1 << 12, MAX_STREAM = 1 << 17,
-  BLOCK = 80,       /* half bytes between two rows, no more than about that */
-  WORTH = 1 << 12,  /* half bytes skipped, by codes that skip them: a row */
-  WIDE = 16,        /* codes without an entry: a row if that is worth it */
-  MAX_COUNT = 32,   /* strings of a run */
-  FEW = 3,          /* codes that are worth a run of their own */
-  MAX_HOLE = 1,     /* codes inside a range of composites that are none */
+  /* when a row is worth its bits (is_worth): */
+  BLOCK = 80,       /* half bytes that it lets skip; */
+  WORTH = 1 << 12,  /* these times the codes that it lets skip them; */
+  WIDE = 16,        /* codes without an entry that have a row, too */
+  /* how codes are put together: */
+  MAX_COUNT = 32,   /* strings of a run at most */
+  FEW = 3,          /* codes of a slide at least */
+  MAX_HOLE = 1,     /* codes in a range of composites that are none, at most */
   WIDTH = 12
 };
 
-/* Ends the program unless something fits. */
+/* Ends the program if something does not fit. */
 static void need (int fits, const char *what) {
   if (fits) return;
-  fprintf(stderr, "the tables of Unicode: too many %s\n", what);
+  fprintf(stderr, "the tables of Unicode: there is no room for %s\n", what);
   exit(1);
 }
 
@@ -48,8 +49,8 @@ static unsigned width_of (uint32_t x) {
 
 
 static void add_bits (Bits *b, uint32_t x, unsigned n) {
-  need(n <= MAX_BITS && width_of(x) <= n, "bits of a number");
-  need(b->n / 8 + 8 < sizeof b->byte, "bytes");
+  need(n <= MAX_BITS && width_of(x) <= n, "a field of so many bits");
+  need(b->n / 8 + 8 < sizeof b->byte, "so many bytes");
   for (unsigned i = 0; i < n; i++, b->n++)
     b->byte[b->n >> 3] |= (uint8_t)((x >> i & 1) << (b->n & 7));
 }
@@ -82,7 +83,7 @@ static struct {
 
 
 static void add_half (uint32_t x) {
-  need(stream.n < MAX_STREAM, "numbers");
+  need(stream.n < MAX_STREAM, "so many numbers");
   stream.half[stream.n++] = (uint8_t)x;
 }
 
@@ -98,7 +99,7 @@ static void add_number (uint32_t x) {
     }
     x -= room;
   }
-  need(0, "half bytes of a number");
+  need(0, "so large a number");
 }
 
 
@@ -108,7 +109,7 @@ static void add_distance (int32_t x) {
 
 
 static void add_row (int32_t code, size_t place) {
-  need(stream.nrows < MAX_ROWS, "rows");
+  need(stream.nrows < MAX_ROWS, "so many rows");
   stream.row[stream.nrows++] = (Row){code, place};
 }
 
@@ -167,13 +168,13 @@ static unsigned nrecords, nruns;
 
 /* Syllables of Hangul have that of the code before, for they are not asked. */
 static unsigned record_of (int32_t code) {
-  unsigned i = 0;
-  unsigned bits = (unsigned)rnli_code_order(code) << 8 |
-                  (unsigned)rnli_code_kind(code) << 4 |
-                  (unsigned)rnli_code_break(code);
+  unsigned order = (unsigned)rnli_code_order(code), i = 0;
+  unsigned kind = rnli_code_kind(code), break_ = rnli_code_break(code);
+  unsigned bits = order << 8 | kind << 4 | break_;
   if (rnli_is_syllable(code)) return runs[nruns - 1].record;
+  need(order < 256 && kind < 16 && break_ < 16, "so large a property");
   while (i < nrecords && records[i].bits != bits) i++;
-  need(i < MAX_RECORDS, "records");
+  need(i < MAX_RECORDS, "so many records");
   if (i == nrecords) records[nrecords++].bits = bits;
   return i;
 }
@@ -183,7 +184,7 @@ static void find_runs (void) {
   for (int32_t c = 0; c < NCODE; c++) {
     unsigned r = record_of(c);
     if (nruns == 0 || runs[nruns - 1].record != r) {
-      need(nruns < MAX_RUNS, "runs");
+      need(nruns < MAX_RUNS, "so many runs");
       runs[nruns++] = (Run){c, 0, r};
       records[r].runs++;
     }
@@ -258,7 +259,7 @@ static void find_pair (int32_t code) {
     made = rnli_code_joined(made, part[k]);
   }
   if (before < 0 || made != code) return;
-  need(npairs < MAX_PAIRS, "composites");
+  need(npairs < MAX_PAIRS, "so many composites");
   pairs[npairs++] = (Pair){code, before, part[n - 1], 0};
   is_composite[code] = 1;
 }
@@ -416,7 +417,7 @@ static int is_clear (const Parts *p, rnl_Normal form) {
   if (is_same(&nfc, &self)) return 0;
   if (form == RNL_NFC) return is_composite[p->code];
   int follows = is_made_of(p, &nfc, form);
-  need(follows || !is_composite[p->code], "forms of a composite");
+  need(follows || !is_composite[p->code], "a composite with a form of its own");
   return follows;
 }
 
@@ -435,7 +436,7 @@ static Parts shorter (const Parts *p, rnl_Normal form) {
     memmove(s.part + i + 1, s.part + i + 2,
             (size_t)(s.n - i - 1) * sizeof *s.part);
   }
-  need(is_made_of(p, &s, form), "steps of taking apart");
+  need(is_made_of(p, &s, form), "parts that are not taken apart in turn");
   return s;
 }
 
@@ -446,7 +447,7 @@ static void find_entries (rnl_Normal form) {
     if (!rnli_is_scalar(c) || rnli_is_syllable(c)) continue;
     Parts p = parts_of(c, form);
     if (is_clear(&p, form)) continue;
-    need(nentries < MAX_ENTRIES, "parts");
+    need(nentries < MAX_ENTRIES, "so many parts");
     entries[nentries++] = shorter(&p, form);
   }
 }
@@ -478,6 +479,7 @@ static size_t strings_of (size_t i) {
 }
 
 
+/* The head of a run of n codes; more: parts behind LONGEST + 1, or -1. */
 static void add_head (unsigned shape, int more, int32_t gap, size_t n) {
   add_half(shape | (gap > 0 ? (unsigned)GAP : 0));
   if (gap > 0) add_number((uint32_t)gap - 1);
@@ -508,8 +510,8 @@ static size_t add_entries (size_t i, int32_t gap, Parts *last) {
     return n;
   }
   size_t n = strings_of(i);
-  int more = p->n - LONGEST - 1, shape = more < 0 ? p->n : LONGEST + 1;
-  add_head((unsigned)(STRINGS - 1 + shape), more, gap, n);
+  int more = p->n - LONGEST - 1, parts = more < 0 ? p->n : LONGEST + 1;
+  add_head((unsigned)(STRINGS + parts - 1), more, gap, n);
   for (size_t k = 0; k < n; k++) add_string(p + k, last);
   return n;
 }
