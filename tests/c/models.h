@@ -164,8 +164,12 @@ static inline Made make_scaled (const Plan *p, uint64_t seed, float scale) {
   Draft d = {.scale = scale};
   rnl_rng_seed(&d.rng, seed);
   put_text(&d, "{\"__metadata__\":{");
-  if (p->V)
-    put_text(&d, "\"rnnlua.kind\":\"lm\",\"tokenizer\":\"char : 61-77\",");
+  if (p->V) {   /* V characters from "a" on */
+    char text[80];
+    snprintf(text, sizeof text, "\"rnnlua.kind\":\"lm\",\"tokenizer\":"
+             "\"char : 61-%x\",", 0x60u + (unsigned)p->V);
+    put_text(&d, text);
+  }
   put_layers(&d, p);
   put_text(&d, "}");
   if (p->V) put_tensor(&d, "embed.weight", p->V, p->D);

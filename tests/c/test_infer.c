@@ -617,6 +617,43 @@ static void test_no_memory (int count) {
 }
 
 
+/*
+** Loading takes no more than twice the file and a constant, however narrow a
+** layer is for the vectors of the kernels, and however large its table of all
+** ids would be.
+*/
+static void test_memory (void) {
+  static const char *const precisions[] = {"full", "bf16", "int8"};
+  static const Plan shape[] = {
+    {"RNN", "\"bias\":false", 0, 50000, 1, 1, 1, 0},
+    {"RNN", "\"nonlinearity\":\"relu\"", 0, 9000, 17, 1, 1, 0},
+    {"ClockworkRNN", "\"periods\":[1,2,3,4,5,6,7,8]", 0, 40000, 8, 1, 1, 0},
+    {"LSTM", "\"layer_norm\":true", 0, 20000, 3, 1, 1, 0},
+    {"GRU", "\"reset\":\"before\"", 0, 30000, 2, 1, 2, 0},
+    {"LSTM", "\"proj_size\":1", 0, 3, 400, 1, 1, 1},
+    {"GRU", "\"num_layers\":2", 0, 1, 300, 2, 5, 0},
+    {"LSTM", "\"num_layers\":1", 1700, 220, 220, 1, 1700, 0},
+    {"LSTM", "\"num_layers\":1", 1700, 220, 700, 1, 1700, 0},
+    {"RNN", "\"num_layers\":1", 1700, 2, 1000, 1, 1700, 0}
+  };
+  for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
+    Made made = make_model(&shape[i], 1);
+    for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
+      Ledger l = {0};
+      rnl_Load o = load_from(&l);
+      rnl_Model *m = NULL;
+      o.precision = precisions[p];
+      CHECK_MSG(rnl_model_read(made.p, made.n, &o, &m, why) == RNL_OK, "%s",
+                why);
+      CHECK_MSG(l.peak <= 2 * made.n + (1 << 20), "%d %s: %zu of %zu", (int)i,
+                precisions[p], l.peak, made.n);
+      rnl_model_release(m);
+    }
+    free(made.p);
+  }
+}
+
+
 /* All that takes memory; the first status that is no RNL_OK. */
 static int whole_life (const Made *made, Ledger *l) {
   rnl_Load o = load_from(l);
@@ -768,6 +805,7 @@ int main (int argc, char **argv) {
   test_penalty_and_score();
   test_text();
   test_precision();
+  test_memory();
   test_no_memory(steps);
   test_faults();
   test_threads();

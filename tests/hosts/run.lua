@@ -1,5 +1,6 @@
----What `make hosts` does: tests of hosts with the libraries as they are, and
----with sanitizers; then how long a million steps take.
+---What `make hosts` does: the hosts, built by pkg-config from what is installed
+---in an empty folder, with the libraries as they are and with sanitizers, and
+---tests of the libraries; then how long a million steps take.
 ---Usage: rnnlua tests/hosts/run.lua MAKE
 local lfs = require "lfs"
 
@@ -15,18 +16,24 @@ local function run(format, ...)
   os.exit(1)
 end
 
+local prefix = os.tmpname()
+os.remove(prefix)
+
 for _, variant in ipairs {"release", "asan", "tsan"} do
   local b = "build/" .. variant
   print(variant)
-  run([[%s --no-print-directory -s VARIANT=%s %s/librnnlua.a \
-      %s/librnnlua_infer.a %s/test_infer %s/test_hosts %s/infer_fuzz]], make,
-      variant, b, b, b, b, b)
+  run("%s --no-print-directory -s VARIANT=%s %s/test_infer %s/test_hosts", make,
+      variant, b, b)
+  run("TSAN_OPTIONS=die_after_fork=0 %s -s VARIANT=%s PREFIX=%s install", make,
+      variant, prefix)
   run("%s/test_infer 200000", b)
   -- a child of a process with threads trains on, which TSan does not like
   run("TSAN_OPTIONS=die_after_fork=0 %s/test_hosts", b)
-  run([[VARIANT=%s RNNLUA_BIN=%s %s tests/busted.lua -o TAP \
-      tests/spec/hosts_spec.lua]], variant, program, program)
+  run([[VARIANT=%s RNNLUA_BIN=%s INSTALLED=%s %s tests/busted.lua -o TAP \
+      tests/spec/hosts_spec.lua]], variant, program, prefix, program)
+  run("%s -s VARIANT=%s PREFIX=%s uninstall", make, variant, prefix)
 end
+run("find %s -depth -type d -exec rmdir {} +", prefix)   -- all is gone
 
 local audio, path = os.tmpname(), os.tmpname()
 run([[cc -std=c99 -O2 -Isrc -o %s tests/hosts/audio.c \
