@@ -161,22 +161,17 @@ int rnli_remember (const rnl_Model *m, const rnli_Attention *a, rnli_Work *w,
 }
 
 
-RNLI_INLINE float times (float a, float b) {
-  return a * b;
-}
-
-
 /* The score of a key: with w, or a product. */
-RNLI_INLINE float score (const float *w, const float *q, const float *k,
-                         size_t d) {
+static float score (const float *w, const float *q, const float *k,
+                    size_t d) {
   float u[RNLI_BUFFER];
   double sum = 0;
-  if (!w) return (float)rnli_sum_of(q, k, d, 1, times);
+  if (!w) return (float)rnli_dot(q, k, d);
   for (size_t i = 0; i < d; i += RNLI_BUFFER) {
     size_t n = d - i < RNLI_BUFFER ? d - i : RNLI_BUFFER;
-    for (size_t j = 0; j < n; j++)
-      u[j] = w[i + j] * rnli_tanh(q[i + j] + k[i + j]);
-    sum += rnli_sum(u, n, 1);
+    for (size_t j = 0; j < n; j++) u[j] = q[i + j] + k[i + j];
+    rnli_tanh_all(u, n);
+    sum += rnli_dot(w + i, u, n);
   }
   return (float)sum;
 }
@@ -185,10 +180,9 @@ RNLI_INLINE float score (const float *w, const float *q, const float *k,
 /* p of one query, from its scores. */
 static void soften (float *p, size_t S, float scale) {
   for (size_t s = 0; s < S; s++) p[s] *= scale;
-  float top = rnli_top(p, S, 1);
+  float top = rnli_largest(p, S);
   if (top == -(float)INFINITY) top = 0;   /* of NaN */
-  for (size_t s = 0; s < S; s++) p[s] = rnli_exp(p[s] - top);
-  double sum = rnli_sum(p, S, 1);
+  double sum = rnli_exp_all(p, S, top);
   float part = sum == 0 ? 0 : (float)(1 / sum);
   for (size_t s = 0; s < S; s++) p[s] *= part;
 }

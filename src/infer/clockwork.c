@@ -4,7 +4,6 @@
 ** the step, of itself and the slower modules behind it; the others stay.
 */
 #include "infer/infer.h"
-#include "kernels/vmath.h"
 
 enum { MODULES = 64 };   /* at most */
 
@@ -102,9 +101,10 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
 
 /* {== Steps ============================================================== */
 
-static float activate (const rnli_Recurrent *r, float x) {
-  if (r->cell.relu) return x > 0 || x != x ? x : 0;
-  return rnli_tanh(x);
+static void activate (const rnli_Recurrent *r, float *x, int n) {
+  if (!r->cell.relu) rnli_tanh_all(x, (size_t)n);
+  for (int i = 0; r->cell.relu && i < n; i++)
+    x[i] = x[i] > 0 || x[i] != x[i] ? x[i] : 0;
 }
 
 
@@ -116,8 +116,7 @@ static int run_module (const rnl_Model *model, const rnli_Recurrent *r,
   memcpy(row + r->D, h + from, (size_t)(r->H - from) * sizeof *row);
   int status = rnli_dense(model, &r->clock[m], w, row, 1, fresh + from,
                           (size_t)units);
-  for (int u = from; status == RNL_OK && u < from + units; u++)
-    fresh[u] = activate(r, fresh[u]);
+  if (status == RNL_OK) activate(r, fresh + from, units);
   return status;
 }
 

@@ -281,13 +281,19 @@ static void middles (const rnli_Forecaster *f, const float *said, size_t n,
 }
 
 
+/* Of a normal distribution, from its P numbers. */
+static float deviation_of (const float *said) {
+  return rnli_exp(said[1] * 0.5f);
+}
+
+
 /* The quantiles of one number, from its P. */
 static void quantiles (const rnli_Forecaster *f, const float *said,
                        int32_t *work, float *to) {
   if (f->output == RNLI_QUANTILES) {
     sort_quantiles(f, said, work, to);
   } else {
-    float deviation = rnli_exp(said[1] * 0.5f);
+    float deviation = deviation_of(said);
     for (int k = 0; k < f->Q; k++) to[k] = said[0] + deviation * f->normal[k];
   }
 }
@@ -300,7 +306,7 @@ static void quantiles (const rnli_Forecaster *f, const float *said,
 static float draw_one (const rnli_Forecaster *f, const float *said,
                        rnl_Rng *rng, int32_t *work, float *sorted) {
   if (f->output == RNLI_GAUSSIAN)
-    return said[0] + rnli_exp(said[1] * 0.5f) * (float)rnl_rng_normal(rng);
+    return said[0] + deviation_of(said) * (float)rnl_rng_normal(rng);
   sort_quantiles(f, said, work, sorted);
   float u = (float)rnl_rng_uniform(rng), y = sorted[0];
   for (int k = 1; k < f->Q; k++) {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
 
 /* {== Loading ============================================================ */
 
@@ -119,8 +118,7 @@ int rnli_head (rnli_Loader *l, const char *path, const rnli_Table *embed,
 /* {== Running ============================================================ */
 
 void rnli_log_softmax (float *x, size_t n) {
-  float m = rnli_top(x, n, 1);
-  float log_s = (float)log(rnli_sum_exp(x, n, 1, m));
+  float m, log_s = (float)rnli_log_total(x, n, &m);
   for (size_t i = 0; i < n; i++) x[i] = x[i] - m - log_s;
 }
 

@@ -74,6 +74,22 @@ static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
 
 /* }====================================================================== */
 
+/* {== Numbers side by side =============================================== */
+
+/* Their sum; that of products, each of them rounded; the largest, not NaN. */
+double rnli_total (const float *x, size_t n);
+double rnli_dot (const float *a, const float *b, size_t n);
+float rnli_largest (const float *x, size_t n);
+
+/* log of the sum of e^(x - top), '*top' being the largest. */
+double rnli_log_total (const float *x, size_t n, float *top);
+
+/* In place: x becomes e^(x - top), whose sum is returned; tanh x. */
+double rnli_exp_all (float *x, size_t n, float top);
+void rnli_tanh_all (float *x, size_t n);
+
+/* }====================================================================== */
+
 /* {== Options =========================================================== */
 
 /*

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
+#include "kernels/vmath.h"
 
 /* {== Options ============================================================ */
 
@@ -166,16 +166,9 @@ static void run_max (const float *x, size_t T, size_t F, float *y) {
 }
 
 
-static float product (float a, float b) {
-  return a * b;
-}
-
-
 /* In place, of n numbers. */
 static void soften (float *x, size_t n) {
-  float m = rnli_top(x, n, 1);
-  for (size_t i = 0; i < n; i++) x[i] = rnli_exp(x[i] - m);
-  float scale = (float)(1 / rnli_sum(x, n, 1));
+  float scale = (float)(1 / rnli_exp_all(x, n, rnli_largest(x, n)));
   for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
@@ -189,9 +182,9 @@ static int run_attention (const rnl_Model *m, const rnli_Pooling *p,
   if (!u || !a || !sum) return RNL_ENOMEM;
   int status = rnli_dense(m, &p->dense, w, x, T, u, H);
   if (status != RNL_OK) return status;
-  for (size_t i = 0; i < n * H; i++) u[i] = rnli_tanh(u[i]);
+  rnli_tanh_all(u, n * H);
   for (size_t t = 0; t < n; t++)
-    a[t] = (float)rnli_sum_of(u + t * H, p->context, H, 1, product);
+    a[t] = (float)rnli_dot(u + t * H, p->context, H);
   soften(a, n);
   memset(sum, 0, F * sizeof *sum);
   for (size_t t = 0; t < n; t++)
@@ -336,14 +329,19 @@ int rnli_mlp (rnli_Loader *l, const char *path, int in, int out,
 }
 
 
-static float activate (int activation, float x) {
+static float activated (int activation, float x) {
   switch (activation) {
     case RELU: return x <= 0 ? 0 : x;
     case GELU: return x * (0.5f + 0.5f * erff(x * 0.70710678118654752f));
-    case TANH: return rnli_tanh(x);
     case SIGMOID: return rnli_sigmoid(x);
     default: return x <= 0 ? 0.01f * x : x;
   }
+}
+
+
+static void activate (int activation, float *x, size_t n) {
+  if (activation == TANH) rnli_tanh_all(x, n);
+  else for (size_t i = 0; i < n; i++) x[i] = activated(activation, x[i]);
 }
 
 
@@ -361,9 +359,8 @@ int rnli_mlp_run (const rnl_Model *m, const rnli_Mlp *mlp, rnli_Work *w,
     const rnli_Dense *d = &mlp->dense[i];
     float *to = i + 1 < mlp->n ? room[i % 2] : y;
     status = rnli_dense(m, d, w, x, rows, to, (size_t)d->out);
-    size_t n = (size_t)rows * (size_t)d->out;
-    for (size_t k = 0; i + 1 < mlp->n && k < n; k++)
-      to[k] = activate(mlp->activation, to[k]);
+    if (i + 1 < mlp->n)
+      activate(mlp->activation, to, (size_t)rows * (size_t)d->out);
     x = to;
   }
   rnli_work_back(w, mark);

@@ -28,24 +28,19 @@ typedef struct Pieces {
 } Pieces;
 
 
-static float product (float a, float b) {
-  return a * b;
-}
-
-
 /* Gives a row mean 0 and variance 1. */
 static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
                        Pieces row) {
   double count = (double)r->u->gates * r->H, sum = 0, squares = 0;
   size_t cols = (size_t)lane->x.cols;
   for (int p = 0; p < r->panels; p++)
-    sum += rnli_sum(row.at + (size_t)p * row.next, cols, 1);
+    sum += rnli_total(row.at + (size_t)p * row.next, cols);
   float mean = (float)(sum / count);
   for (int p = 0; p < r->panels; p++) {
     float *x = row.at + (size_t)p * row.next;
     const float *e = lane->exists + (size_t)p * (size_t)r->W;
     for (size_t j = 0; j < cols; j++) x[j] = (x[j] - mean) * e[j];
-    squares += rnli_sum_of(x, x, cols, 1, product);
+    squares += rnli_dot(x, x, cols);
   }
   float scale = (float)(1 / sqrt(squares / count + EPS));
   for (int p = 0; p < r->panels; p++) {
@@ -74,11 +69,11 @@ static void add_up (const rnli_Recurrent *r, const rnli_Lane *lane, Pieces x,
 static void measure_c (const float *c, size_t H, float *stats) {
   float d[RNLI_BUFFER];
   double squares = 0;
-  float mean = (float)(rnli_sum(c, H, 1) / (double)H);
+  float mean = (float)(rnli_total(c, H) / (double)H);
   for (size_t k = 0; k < H; k += RNLI_BUFFER) {
     size_t len = H - k < RNLI_BUFFER ? H - k : RNLI_BUFFER;
     for (size_t j = 0; j < len; j++) d[j] = c[k + j] - mean;
-    squares += rnli_sum_of(d, d, len, 1, product);
+    squares += rnli_dot(d, d, len);
   }
   stats[RNLI_C_MEAN] = mean;
   stats[RNLI_C_SCALE] = (float)(1 / sqrt(squares / (double)H + EPS));

@@ -3,7 +3,6 @@
 ** a file are those that seq2seq.build of lua/rnn/models/seq2seq.lua makes.
 */
 #include "infer/seq2seq.h"
-#include "kernels/vmath.h"
 
 /* {== Loading ============================================================ */
 
@@ -216,11 +215,6 @@ void rnli_writer_pick (const rnli_Seq2seq *m, const rnli_Writer *all, int rows,
 
 /* {== Running ============================================================ */
 
-static void make_tanh (float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = rnli_tanh(x[i]);
-}
-
-
 static void embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
                    size_t ld) {
   size_t D = (size_t)t->D;
@@ -238,7 +232,7 @@ static int bridge (rnl_State *s, const rnli_Dense *d, const float *last,
     return RNL_OK;
   }
   int status = rnli_dense(s->model, d, &s->work, last, 1, to, (size_t)d->out);
-  if (status == RNL_OK) make_tanh(to, (size_t)d->out);
+  if (status == RNL_OK) rnli_tanh_all(to, (size_t)d->out);
   return status;
 }
 
@@ -290,7 +284,7 @@ static int attend (rnl_State *s, const float *h, int R,
   if (status != RNL_OK) return status;
   join(h, H, c, C, R, hc);
   status = rnli_dense(s->model, &m->combine, &s->work, hc, R, out, A);
-  if (status == RNL_OK) make_tanh(out, rows * A);
+  if (status == RNL_OK) rnli_tanh_all(out, rows * A);
   return status;
 }
 

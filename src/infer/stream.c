@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
 
 /* {== Memory ============================================================= */
 
@@ -283,8 +282,9 @@ static double surprise (const rnl_State *s, int stream, int32_t id) {
   size_t U = (size_t)s->model->sizes.outputs;
   const float *x = rnl_state_outputs(s, stream);
   if ((size_t)id >= U) return HUGE_VAL;
-  float m = rnli_top(x, U, 1);
-  return log(rnli_sum_exp(x, U, 1, m)) + (double)m - (double)x[id];
+  float m;
+  double log_s = rnli_log_total(x, U, &m);
+  return log_s + (double)m - (double)x[id];
 }
 
 
