@@ -28,6 +28,8 @@ _Static_assert(sizeof(rnli_Block) <= HEADER, "block header fits");
 
 static const size_t MAX_BYTES = (size_t)1 << 47;
 
+extern inline uint64_t rnli_mix (uint64_t d, uint64_t w);
+
 
 const char *rnl_version (void) {
   return RNL_VERSION;

@@ -68,9 +68,8 @@ typedef struct rnli_Mark {
 rnli_Mark rnli_work_mark (const rnli_Work *w);
 void rnli_work_back (rnli_Work *w, rnli_Mark mark);
 
-static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
-  return rnli_work(w, rnli_mul(n, each), sizeof(float));
-}
+/* n * each numbers. */
+float *rnli_floats (rnli_Work *w, size_t n, size_t each);
 
 /* }====================================================================== */
 
@@ -97,13 +96,7 @@ void rnli_tanh_all (float *x, size_t n);
 ** of those by default in 'own' of 'size' bytes. 0 when they do not begin with
 ** their size: they were not begun with RNL_LOAD or the like.
 */
-static inline int rnli_options (void *own, size_t size, const void *given) {
-  size_t n;
-  memcpy(&n, given, sizeof n);
-  if (n < sizeof n || n > 4096) return 0;
-  memcpy(own, given, n < size ? n : size);
-  return 1;
-}
+int rnli_options (void *own, size_t size, const void *given);
 
 /* }====================================================================== */
 

@@ -129,6 +129,15 @@ static void destroy (rnl_Model *m) {
 }
 
 
+int rnli_options (void *own, size_t size, const void *given) {
+  size_t n;
+  memcpy(&n, given, sizeof n);
+  if (n < sizeof n || n > 4096) return 0;
+  memcpy(own, given, n < size ? n : size);
+  return 1;
+}
+
+
 static int read_options (const rnl_Load *load, rnl_Load *own, char *why) {
   if (!load || rnli_options(own, sizeof *own, load)) return RNL_OK;
   snprintf(why, RNL_MAX_ERROR, "the options of a model must begin with "

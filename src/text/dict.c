@@ -24,6 +24,12 @@ enum { LEAST = 1 << 6 };
 
 typedef rnli_Piece Piece;
 
+extern inline size_t rnli_dict_slot (const rnl_Dict *d, int32_t parent,
+                                     int32_t code);
+extern inline int32_t rnli_dict_next (const rnl_Dict *d, int32_t parent,
+                                      int32_t code);
+extern inline uint64_t rnli_dict_freq (const rnl_Dict *d, int32_t node);
+
 /* {== Making ============================================================= */
 
 static void forget_spelling (rnl_Dict *d) {
