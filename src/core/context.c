@@ -145,7 +145,7 @@ int rnli_error (rnl_Context *ctx, int status, const char *fmt, ...) {
 
 
 int rnli_nomem (rnl_Context *ctx, const char *what, size_t bytes) {
-  static const char *const unit[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  static const char unit[][6] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
   if (bytes >= MAX_BYTES)
     return rnli_error(ctx, RNL_ENOMEM,
                       "not enough memory: %s is larger than any memory", what);

@@ -40,11 +40,10 @@ static int read_description (const rnli_Json *o, int labels, Classifier *m) {
       deep->kind != RNLI_BOOL || !most || most->kind != RNLI_INT ||
       most->i < 1 || !(rate >= 0 && rate <= 1))
     return 0;
-  m->chars = strcmp(tokens->s, "chars") == 0;
+  m->chars = rnli_which("words|chars", tokens->s);
   m->hierarchical = deep->i != 0;
   m->most = (uint64_t)most->i < SIZE_MAX ? (size_t)most->i : SIZE_MAX;
-  return (m->chars || strcmp(tokens->s, "words") == 0) &&
-         rnli_counts(o, labels);
+  return m->chars >= 0 && rnli_counts(o, labels);
 }
 
 

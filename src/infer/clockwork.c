@@ -80,8 +80,7 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
   if (n == 0 || r->D < 0 || r->H < 1 || r->H % n != 0 ||
       (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
     return rnli_misfit(l, "has no fitting ClockworkRNN '%s'", path);
-  r->cell.relu = strcmp(rnli_word_of(layer, "nonlinearity", "tanh"),
-                        "relu") == 0;
+  r->cell.relu = rnli_word_of(layer, "nonlinearity", "tanh|relu");
   r->clock = rnli_keep(l, (size_t)n, sizeof *r->clock);
   int *kept = rnli_keep(l, (size_t)n, sizeof *kept);
   if (!r->clock || !kept) return RNL_ENOMEM;

@@ -173,11 +173,13 @@ const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *classes,
 /* Size i of a layer, from 0; -1: there is none. */
 int rnli_size (const rnli_Json *layer, int i);
 
-/* An option of a layer, or what it is by default. */
+/* Which of the words "full|bf16" a string is, from 0; -1: none. NULL is none. */
+int rnli_which (const char *words, const char *s);
+
+/* An option of a layer, or what it is by default: of some words the first. */
 double rnli_number_of (const rnli_Json *layer, const char *name, double def);
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def);
-const char *rnli_word_of (const rnli_Json *layer, const char *name,
-                          const char *def);
+int rnli_word_of (const rnli_Json *layer, const char *name, const char *words);
 
 /*
 ** The tensor PATH.NAME, or NAME alone without a path, as floats of the shape
@@ -602,7 +604,7 @@ int rnli_tagger_run (rnl_State *s, const rnli_Tagger *t,
 
 /* What knows how to load a kind of model, and to make its states. */
 struct rnli_Kind {
-  const char *name;
+  char name[20];
   int (*load) (rnli_Loader *l);      /* sets made, sizes, label */
   int (*begin) (rnl_State *s);       /* its streams, or NULL: it has none */
 };

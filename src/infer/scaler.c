@@ -9,18 +9,12 @@
 
 /* The kind of a step's name; 0 when it is none. */
 static int kind_of (const rnli_Json *name, rnli_ScalerKind *kind) {
-  static const struct {
-    const char *name;
-    rnli_ScalerKind kind;
-  } kinds[] = {{"standard", RNLI_SHIFTED}, {"minmax", RNLI_SHIFTED},
-               {"log", RNLI_LOG}, {"log1p", RNLI_LOG1P}};
-  for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++) {
-    if (name->kind != RNLI_STRING || strcmp(name->s, kinds[i].name) != 0)
-      continue;
-    *kind = kinds[i].kind;
-    return 1;
-  }
-  return 0;
+  static const rnli_ScalerKind kinds[] = {RNLI_SHIFTED, RNLI_SHIFTED, RNLI_LOG,
+                                          RNLI_LOG1P};
+  int i = name && name->kind == RNLI_STRING
+          ? rnli_which("standard|minmax|log|log1p", name->s) : -1;
+  if (i >= 0) *kind = kinds[i];
+  return i >= 0;
 }
 
 

@@ -46,13 +46,12 @@ static int load_dict (rnli_Loader *l, const char *text, Segmenter *m) {
 
 /* Are there the tags and columns of a segmenter? */
 static int is_sound (const rnl_Model *model, const rnli_Tagger *t, int mark) {
-  static const char *const name[] = {"B", "E", "M", "S"};
   if (t->tags.n != 4 || t->ncolumns != (mark ? COLUMNS : MARK) ||
       strcmp(model->column[PAIR], "2") != 0 ||
       (mark && strcmp(model->column[MARK], "3") != 0))
     return 0;
   for (int i = 0; i < 4; i++)
-    if (strcmp(t->tags.name[i], name[i]) != 0) return 0;
+    if (rnli_which("B|E|M|S", t->tags.name[i]) != i) return 0;
   return 1;
 }
 

@@ -15,14 +15,11 @@ static int misfit (rnli_Loader *l, const char *path) {
 /* 1 for the units that a description names, of the first 'most' there are. */
 static int read_units (const rnli_Json *o, const char *key, int most,
                        rnli_Units *units) {
-  static const char *const name[] = {"words", "chars", "jamo"};
   const rnli_Json *x = rnli_json_get(o, key);
-  for (int i = 0; x && x->kind == RNLI_STRING && i < most; i++) {
-    if (strcmp(x->s, name[i]) != 0) continue;
-    *units = (rnli_Units)i;
-    return 1;
-  }
-  return 0;
+  int i = x && x->kind == RNLI_STRING ? rnli_which("words|chars|jamo", x->s)
+                                      : -1;
+  *units = (rnli_Units)i;
+  return i >= 0 && i < most;
 }
 
 
@@ -133,17 +130,13 @@ static int load_out (rnli_Loader *l, int tied, rnli_Seq2seq *m) {
 
 /* No layer but those of such a model. */
 static int check_paths (rnli_Loader *l) {
-  static const char *const path[] = {
-    "source", "target", "encoder", "decoder", "out", "bridge.h", "bridge.c",
-    "attention", "combine", "drop"};
+  static const char paths[] = "source|target|encoder|decoder|out|bridge.h|"
+                              "bridge.c|attention|combine|drop";
   const rnli_Json *drop = rnli_layer(l, "drop");
-  for (const rnli_Json *x = l->layers->first; x; x = x->next) {
-    size_t i = 0, n = sizeof path / sizeof *path;
-    while (i < n && strcmp(path[i], x->key) != 0) i++;
-    if (i == n)
+  for (const rnli_Json *x = l->layers->first; x; x = x->next)
+    if (rnli_which(paths, x->key) < 0)
       return rnli_misfit(l, "has a layer '%.80s', which no such model has",
                          x->key);
-  }
   return drop && !rnli_is_class(drop, "Dropout") ? misfit(l, "drop") : RNL_OK;
 }
 

@@ -34,10 +34,12 @@ static int read_scale (const rnli_Json *o, Series *m) {
       missing->kind != RNLI_BOOL)
     return 0;
   m->missing = missing->i != 0;
-  m->scaled = strcmp(scale->s, "channel") == 0;
-  m->alone = strcmp(scale->s, "series") == 0;
+  enum { CHANNEL, SERIES };
+  int way = rnli_which("channel|series|none", scale->s);
+  m->scaled = way == CHANNEL;
+  m->alone = way == SERIES;
   size_t C = m->scaled ? (size_t)m->C : 0;
-  return (m->scaled || m->alone || strcmp(scale->s, "none") == 0) &&
+  return way >= 0 &&
          rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
          rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
 }
