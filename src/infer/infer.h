@@ -173,7 +173,7 @@ const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *classes,
 /* Size i of a layer, from 0; -1: there is none. */
 int rnli_size (const rnli_Json *layer, int i);
 
-/* Which of the words "full|bf16" a string is, from 0; -1: none. NULL is none. */
+/* Which of the words "full|bf16" a string is, from 0; -1: none, as NULL. */
 int rnli_which (const char *words, const char *s);
 
 /* An option of a layer, or what it is by default: of some words the first. */
