@@ -20,12 +20,12 @@ typedef struct Classifier {
   size_t most;                /* tokens of a text that are read */
   const rnl_Words *words;
   rnli_Table embed;
-  rnli_Spelt spelt;
-  rnli_Reader reader, sentences;
   const rnl_Words *grams;     /* NULL: no Bayes */
   rnli_Table bayes;           /* (grams, labels) */
   int F;                      /* of the vector of a text, without Bayes */
   rnli_Mlp out;
+  rnli_Spelt spelt;
+  rnli_Reader reader, sentences;
 } Classifier;
 
 /* {== Loading ============================================================ */

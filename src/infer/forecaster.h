@@ -42,12 +42,12 @@ typedef struct rnli_Forecaster {
   const int *date;            /* (dates) */
   int nseries;
   const rnli_Learnt *series;
-  rnli_Recurrent net, decoder;
-  int attends;
-  rnli_Attention attention;
-  int F;                      /* features that 'out' reads */
-  rnli_Dense out, known_out;
   const rnli_Normal *normal_rows;   /* or NULL */
+  int attends;
+  int F;                      /* features that 'out' reads */
+  rnli_Recurrent net, decoder;
+  rnli_Attention attention;
+  rnli_Dense out, known_out;
 } rnli_Forecaster;
 
 /* Rows of a series as a table of levels. */

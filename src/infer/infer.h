@@ -286,13 +286,13 @@ int rnli_table (rnli_Loader *l, const char *path, int V, int D,
 
 /* One layer in one direction. */
 typedef struct rnli_Lane {
+  float *peep;                /* (3,H) or (2,H) */
+  float *norm;                /* (2,H) gain and bias of c; then also */
+  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
   rnli_Dense x, h;            /* panels as of the cell; all biases in x but
                                  those of a recurrent product that is split */
   rnli_Dense inner;           /* GRU, reset before */
   rnli_Dense proj;            /* LSTM with a projection */
-  float *peep;                /* (3,H) or (2,H) */
-  float *norm;                /* (2,H) gain and bias of c; then also */
-  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
 } rnli_Lane;
 
 /*
@@ -305,7 +305,6 @@ typedef struct rnli_Recurrent {
   int residual;
   int unit;
   const rnli_Unit *u;         /* NULL: ClockworkRNN */
-  rnli_Cell cell;             /* what all cells have in common */
   int W, panels;              /* columns of a panel of gates; panels */
   rnli_Lane *lane;            /* (L*dirs) */
   float *h0, *c0;             /* (L*dirs,S), (L*dirs,H), or NULL: zeros */
@@ -315,6 +314,7 @@ typedef struct rnli_Recurrent {
   int modules;                /* ClockworkRNN */
   const int *period;
   rnli_Dense *clock;          /* (modules): of units from its first on */
+  rnli_Cell cell;             /* what all cells have in common */
 } rnli_Recurrent;
 
 /*
@@ -571,15 +571,15 @@ typedef struct rnli_Column {
 typedef struct rnli_Tagger {
   const rnl_Words *words;
   rnli_Table embed;
-  rnli_Spelt spelt;
-  int ncolumns;
-  rnli_Column *column;
-  rnli_Recurrent net;
-  rnli_Dense out;
-  int has_crf;
-  rnli_Crf crf;
   rnli_Tags tags;
   rnli_TagLabels labels;
+  int ncolumns;
+  rnli_Column *column;
+  int has_crf;
+  rnli_Crf crf;
+  rnli_Dense out;
+  rnli_Recurrent net;
+  rnli_Spelt spelt;
 } rnli_Tagger;
 
 /* 'scheme' "BMES", or NULL for that of its tags. */
@@ -650,14 +650,14 @@ typedef struct rnli_Streams {
 struct rnl_State {
   rnl_Model *model;
   rnl_Context *ctx;
-  rnli_Work lasting;          /* what stays as long as the state */
   rnli_Work work;             /* of a call */
-  rnli_Work text;             /* results that are borrowed */
   int N, history;
-  rnli_Streams now;
   int32_t *ids;               /* (N) */
   float *y;                   /* (N,S) */
   void *draw;                 /* work memory of a draw */
+  rnli_Streams now;
+  rnli_Work lasting;          /* what stays as long as the state */
+  rnli_Work text;             /* results that are borrowed */
   rnli_Stream stream;         /* text of ids that follow each other */
   rnl_Dict *user;             /* words that a segmenter never cuts, or NULL */
 };
