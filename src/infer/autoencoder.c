@@ -137,11 +137,10 @@ static int run (rnl_State *s, const float *x, float *y) {
   if (status == RNL_OK)
     status = rnli_dense(s->model, &a->squeeze, &s->work, h + (W - 1) * H, 1,
                         code, C);
-  for (size_t t = 1; status == RNL_OK && t < W; t++)
-    memcpy(code + t * C, code, C * sizeof *code);
-  if (status == RNL_OK)
-    status = rnli_run_once(s->model, &a->decoder, &s->work, a->W, code, h,
-                           &last);
+  if (status != RNL_OK) return status;
+  rnli_copy(code + C, C, code, 0, W - 1, C);
+  status = rnli_run_once(s->model, &a->decoder, &s->work, a->W, code, h,
+                         &last);
   return status == RNL_OK ? rnli_dense(s->model, &a->out, &s->work, h, a->W, y,
                                        (size_t)a->D) : status;
 }

@@ -92,6 +92,14 @@ int rnli_table (rnli_Loader *l, const char *path, int V, int D,
   return status;
 }
 
+
+void rnli_embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
+                 size_t ld) {
+  size_t D = (size_t)t->D;
+  for (int i = 0; i < n; i++, x += ld)
+    memcpy(x, t->row + (size_t)ids[i] * D, D * sizeof *x);
+}
+
 /* }====================================================================== */
 
 /* {== Running ============================================================ */

@@ -162,11 +162,10 @@ static void fill_window (const View *v, const float *d, const float *rows,
                          float *to) {
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, E = (size_t)f->E, K = (size_t)f->K;
-  for (int t = 0; t < f->W; t++, d += D, rows += E + K, to += D + E + K) {
+  rnli_copy(to + D, D + E + K, rows, E + K, (size_t)f->W, E);
+  rnli_copy(to + D + E, D + E + K, rows + v->ld + E, E + K, (size_t)f->W, K);
+  for (int t = 0; t < f->W; t++, d += D, to += D + E + K)
     for (size_t k = 0; k < D; k++) to[k] = d[k] / (float)f->v[k];
-    memcpy(to + D, rows, E * sizeof *to);
-    memcpy(to + D + E, rows + (E + K) + E, K * sizeof *to);
-  }
 }
 
 
@@ -222,12 +221,10 @@ static int copy_state (View *v, int N) {
   float *h = rnli_floats(&v->s->work, n, 1);
   float *c = rnli_floats(&v->s->work, f->net.cells ? n : 0, 1);
   if (!h || !c) return RNL_ENOMEM;
-  for (size_t l = 0; l < L; l++)
-    for (size_t r = 0; r < rows; r++) {
-      memcpy(h + (l * rows + r) * H, v->h + l * H, H * sizeof *h);
-      if (f->net.cells)
-        memcpy(c + (l * rows + r) * H, v->c + l * H, H * sizeof *c);
-    }
+  for (size_t l = 0; l < L; l++) {
+    rnli_copy(h + l * rows * H, H, v->h + l * H, 0, rows, H);
+    if (f->net.cells) rnli_copy(c + l * rows * H, H, v->c + l * H, 0, rows, H);
+  }
   v->h = h;
   v->c = c;
   v->N = N;
@@ -246,12 +243,10 @@ static int say (const View *v, const float *y, int N, float *said) {
   float *c = rnli_floats(w, (size_t)N, H), *x = rnli_floats(w, (size_t)N, F);
   if (!c || !x) return RNL_ENOMEM;
   int status = rnli_attend(m, &f->attention, w, &v->memory, y, N, c, NULL);
-  for (size_t r = 0; status == RNL_OK && r < (size_t)N; r++) {
-    memcpy(x + r * F, y + r * H, H * sizeof *x);
-    memcpy(x + r * F + H, c + r * H, H * sizeof *x);
-  }
-  return status == RNL_OK
-         ? rnli_dense(m, &f->out, w, x, N, said, (size_t)f->out.out) : status;
+  if (status != RNL_OK) return status;
+  rnli_copy(x, F, y, H, (size_t)N, H);
+  rnli_copy(x + H, F, c, H, (size_t)N, H);
+  return rnli_dense(m, &f->out, w, x, N, said, (size_t)f->out.out);
 }
 
 /* }====================================================================== */
@@ -327,14 +322,12 @@ static float draw_one (const rnli_Forecaster *f, const float *said,
 static int read_values (View *v, int k, const float *values, float *y) {
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, E = (size_t)f->E, K = (size_t)f->K;
-  float *x = rnli_floats(&v->s->work, (size_t)v->N, D + E + K);
+  size_t N = (size_t)v->N, ld = D + E + K;
+  float *x = rnli_floats(&v->s->work, N, ld);
   if (!x) return RNL_ENOMEM;
-  for (int r = 0; r < v->N; r++) {
-    float *row = x + (size_t)r * (D + E + K);
-    memcpy(row, values + (size_t)r * D, D * sizeof *x);
-    memcpy(row + D, v->held, E * sizeof *x);
-    memcpy(row + D + E, v->known + (size_t)(k + 1) * v->ld, K * sizeof *x);
-  }
+  rnli_copy(x, ld, values, D, N, D);
+  rnli_copy(x + D, ld, v->held, 0, N, E);
+  rnli_copy(x + D + E, ld, v->known + (size_t)(k + 1) * v->ld, 0, N, K);
   return rnli_recurrent_step(v->s->model, &f->net, &v->s->work, v->N, x, NULL,
                              v->h, v->c, &v->t, y);
 }
@@ -366,8 +359,8 @@ static int go_on (View *v, int N, rnl_Rng *rng, float *values) {
   size_t rows = (size_t)N, H = (size_t)f->net.H, n = rows * (size_t)f->D;
   float *y = rnli_floats(w, rows, H);
   int status = y ? copy_state(v, N) : RNL_ENOMEM;
-  for (size_t r = 0; status == RNL_OK && r < rows; r++)
-    memcpy(y + r * H, v->keys + (size_t)(f->W - 1) * H, H * sizeof *y);
+  if (status != RNL_OK) return status;
+  rnli_copy(y, H, v->keys + (size_t)(f->W - 1) * H, 0, rows, H);
   for (int k = 0; status == RNL_OK && k < v->H; k++, values += n) {
     rnli_Mark mark = rnli_work_mark(w);
     status = choose(v, y, rng, values);
@@ -451,8 +444,7 @@ static int direct (View *v, float *said) {
   if (status != RNL_OK || K == 0) return status;
   float *known = rnli_floats(w, H, K), *more = rnli_floats(w, H, DP);
   if (!known || !more) return RNL_ENOMEM;
-  for (size_t k = 0; k < H; k++)
-    memcpy(known + k * K, v->known + k * v->ld, K * sizeof *known);
+  rnli_copy(known, K, v->known, v->ld, H, K);
   status = rnli_dense(v->s->model, &f->known_out, w, known, v->H, more, DP);
   for (size_t i = 0; status == RNL_OK && i < H * DP; i++) said[i] += more[i];
   return status;

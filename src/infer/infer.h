@@ -87,6 +87,10 @@ double rnli_log_total (const float *x, size_t n, float *top);
 double rnli_exp_all (float *x, size_t n, float top);
 void rnli_tanh_all (float *x, size_t n);
 
+/* Rows of n numbers, 'ld' apart: 0 is one row, again and again. */
+void rnli_copy (float *to, size_t to_ld, const float *from, size_t from_ld,
+                size_t rows, size_t n);
+
 /* }====================================================================== */
 
 /* {== Options =========================================================== */
@@ -279,6 +283,10 @@ typedef struct rnli_Table {
 
 int rnli_table (rnli_Loader *l, const char *path, int V, int D,
                 rnli_Table *t);
+
+/* The rows of n ids, 'ld' apart. */
+void rnli_embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
+                 size_t ld);
 
 /* }====================================================================== */
 

@@ -240,29 +240,19 @@ int rnli_run_once (const rnl_Model *m, const rnli_Recurrent *r, rnli_Work *w,
 }
 
 
-/* The states (T, 2S) and what was read (T,D), side by side. */
-static void join (const rnli_Reader *r, const float *states, const float *x,
-                  int T, float *z) {
-  size_t S = 2 * (size_t)r->net.S, D = (size_t)r->D;
-  for (size_t t = 0; t < (size_t)T; t++, z += S + D) {
-    memcpy(z, states + t * S, S * sizeof *z);
-    memcpy(z + S, x + t * D, D * sizeof *z);
-  }
-}
-
-
 int rnli_reader_run (const rnl_Model *m, const rnli_Reader *r, rnli_Work *w,
                      const float *x, int T, float *y) {
   rnli_Mark mark = rnli_work_mark(w);
-  size_t n = (size_t)T, S = 2 * (size_t)r->net.S;
+  size_t n = (size_t)T, S = 2 * (size_t)r->net.S, D = (size_t)r->D;
   float *h, *z = NULL, *states = rnli_floats(w, n, S);
   if (!states) return RNL_ENOMEM;
   int status = rnli_run_once(m, &r->net, w, T, x, states, &h);
   if (status != RNL_OK) return status;
   if (r->pools) {
-    z = rnli_floats(w, n, (size_t)r->F);
+    z = rnli_floats(w, n, S + D);
     if (!z) return RNL_ENOMEM;
-    join(r, states, x, T, z);
+    rnli_copy(z, S + D, states, S, n, S);
+    rnli_copy(z + S, S + D, x, D, n, D);
     status = rnli_pooling_run(m, &r->pool, w, z, T, y);
   } else {
     memcpy(y, h + (size_t)(r->net.L - 1) * S, S * sizeof *y);

@@ -208,14 +208,6 @@ void rnli_writer_pick (const rnli_Seq2seq *m, const rnli_Writer *all, int rows,
 
 /* {== Running ============================================================ */
 
-static void embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
-                   size_t ld) {
-  size_t D = (size_t)t->D;
-  for (int i = 0; i < n; i++)
-    memcpy(x + (size_t)i * ld, t->row + (size_t)ids[i] * D, D * sizeof *x);
-}
-
-
 /* A part of the first state of one row: h or c of the encoder's last (n). */
 static int bridge (rnl_State *s, const rnli_Dense *d, const float *last,
                    size_t n, float *to) {
@@ -241,7 +233,7 @@ int rnli_seq2seq_read (rnl_State *s, const int32_t *ids, int S,
   float *c = rnli_floats(&s->work, r->cells ? n : 0, 1);
   int64_t t = 0;
   if (!x || !e || !h || !c) return RNL_ENOMEM;
-  embed(&m->read, ids, S, x, D);
+  rnli_embed(&m->read, ids, S, x, D);
   rnli_recurrent_begin(r, 1, h, c);
   int status = rnli_recurrent_run(s->model, r, &s->work, S, x, h, c, &t, e);
   if (status == RNL_OK) status = bridge(s, &m->bridge_h, h, n, to->h);
@@ -250,16 +242,6 @@ int rnli_seq2seq_read (rnl_State *s, const int32_t *ids, int S,
   if (m->feeds) memset(to->feed, 0, (size_t)m->A * sizeof *to->feed);
   if (status != RNL_OK || !m->attends) return status;
   return rnli_remember(s->model, &m->attention, &s->work, e, S, memory);
-}
-
-
-/* Rows [h, c] of h (R,H) and c (R,C). */
-static void join (const float *h, size_t H, const float *c, size_t C, int R,
-                  float *hc) {
-  for (int r = 0; r < R; r++, h += H, c += C, hc += H + C) {
-    memcpy(hc, h, H * sizeof *hc);
-    memcpy(hc + H, c, C * sizeof *hc);
-  }
 }
 
 
@@ -275,7 +257,8 @@ static int attend (rnl_State *s, const float *h, int R,
   int status = rnli_attend(s->model, &m->attention, &s->work, memory, h, R, c,
                            weights);
   if (status != RNL_OK) return status;
-  join(h, H, c, C, R, hc);
+  rnli_copy(hc, H + C, h, H, rows, H);
+  rnli_copy(hc + H, H + C, c, C, rows, C);
   status = rnli_dense(s->model, &m->combine, &s->work, hc, R, out, A);
   if (status == RNL_OK) rnli_tanh_all(out, rows * A);
   return status;
@@ -290,9 +273,8 @@ static int advance (rnl_State *s, const int32_t *ids, int R,
   float *x = rnli_floats(&s->work, (size_t)R, D);
   int64_t t = 0;
   if (!x) return RNL_ENOMEM;
-  embed(&m->written, ids, R, x, D);
-  for (size_t r = 0; m->feeds && r < (size_t)R; r++)
-    memcpy(x + r * D + E, state->feed + r * A, A * sizeof *x);
+  rnli_embed(&m->written, ids, R, x, D);
+  if (m->feeds) rnli_copy(x + E, D, state->feed, A, (size_t)R, A);
   return rnli_recurrent_step(s->model, &m->decoder, &s->work, R, x, NULL,
                              state->h, state->c, &t, y);
 }

@@ -97,9 +97,7 @@ static int load_ids (rnl_State *s, float **x) {
   if (m->net.V > 0) return RNL_OK;
   *x = rnli_floats(&s->work, (size_t)s->N, D);
   if (!*x) return RNL_ENOMEM;
-  for (int n = 0; n < s->N; n++)
-    memcpy(*x + (size_t)n * D, m->embed.row + (size_t)s->ids[n] * D,
-           D * sizeof **x);
+  rnli_embed(&m->embed, s->ids, s->N, *x, D);
   return RNL_OK;
 }
 

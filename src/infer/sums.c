@@ -49,3 +49,10 @@ double rnli_log_total (const float *x, size_t n, float *top) {
 void rnli_tanh_all (float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = rnli_tanh(x[i]);
 }
+
+
+void rnli_copy (float *to, size_t to_ld, const float *from, size_t from_ld,
+                size_t rows, size_t n) {
+  for (; rows > 0; rows--, to += to_ld, from += from_ld)
+    memcpy(to, from, n * sizeof *to);
+}
