@@ -106,18 +106,13 @@ static int prepare (rnl_State *s, const double *window, float *x,
                     float *mean) {
   const rnli_Autoencoder *a = s->model->made;
   size_t D = (size_t)a->D, W = (size_t)a->W;
-  double *row = rnli_work(&s->work, D, sizeof *row);
   double *sum = rnli_work(&s->work, D, sizeof *sum);
-  if (!row || !sum) return RNL_ENOMEM;
+  if (!sum) return RNL_ENOMEM;
   memset(sum, 0, D * sizeof *sum);
   for (size_t t = 0; t < W; t++) {
-    memcpy(row, window + t * D, D * sizeof *row);
-    rnli_scale(&a->scaler, row, 1, D);
-    for (size_t d = 0; d < D; d++) {
-      float z = (float)row[d];
-      x[(W - 1 - t) * D + d] = z;
-      sum[d] += (double)z;
-    }
+    float *z = x + (W - 1 - t) * D;
+    rnli_scale(&a->scaler, window + t * D, z);
+    for (size_t d = 0; d < D; d++) sum[d] += (double)z[d];
   }
   for (size_t d = 0; d < D; d++)
     mean[d] = a->absolute ? 0 : (float)(sum[d] / a->W);
@@ -155,9 +150,10 @@ int rnli_rebuild (rnl_State *s, const double *window, double *out) {
   if (!x || !y || !mean) return RNL_ENOMEM;
   int status = prepare(s, window, x, mean);
   if (status == RNL_OK) status = run(s, x, y);
-  for (size_t i = 0; status == RNL_OK && i < n; i++)
-    out[i] = (double)(a->absolute ? y[i] : y[i] + mean[i % D]);
-  if (status == RNL_OK) rnli_unscale(&a->scaler, out, (size_t)a->W, D);
+  for (size_t i = 0; status == RNL_OK && !a->absolute && i < n; i++)
+    y[i] += mean[i % D];
+  for (size_t i = 0; status == RNL_OK && i < n; i += D)
+    rnli_unscale(&a->scaler, y + i, 1, out + i);
   rnli_work_back(&s->work, mark);
   return status;
 }
@@ -166,11 +162,8 @@ int rnli_rebuild (rnl_State *s, const double *window, double *out) {
 int rnl_state_rebuild (rnl_State *s, const double *window, double *out) {
   const rnli_Autoencoder *a = s->model->made;
   int status = rnli_expect_kind(s, &rnli_kind_autoencoder);
-  for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
-    if (!isfinite(window[i]))
-      status = rnli_error(s->ctx, RNL_EARG, "rebuild: column %d of row %d is "
-                          "no number", (int)(i % (size_t)a->D) + s->ctx->base,
-                          (int)(i / (size_t)a->D) + s->ctx->base);
+  if (status == RNL_OK)
+    status = rnli_check_rows(s, "rebuild", "", window, a->W, a->D, 0);
   if (status == RNL_OK) status = rnli_rebuild(s, window, out);
   for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
     if (!isfinite(out[i]))

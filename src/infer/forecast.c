@@ -42,55 +42,26 @@ static int fill_dates (rnl_State *s, const rnli_Forecaster *f, double time,
 }
 
 
-static void put_floats (const double *x, size_t n, float *to) {
-  for (size_t i = 0; i < n; i++) to[i] = (float)x[i];
-}
-
-
-int rnli_forecast_put (rnl_State *s, const rnli_Levels *to, size_t at,
-                       const double *y, size_t T) {
-  const rnli_Forecaster *f = s->model->made;
-  rnli_Mark mark = rnli_work_mark(&s->work);
-  size_t D = (size_t)f->D;
-  double *row = rnli_work(&s->work, D, sizeof *row);
-  if (!row) return RNL_ENOMEM;
-  for (size_t t = 0; t < T; t++) {
-    memcpy(row, y + t * D, D * sizeof *row);
-    rnli_scale(&to->series->target, row, 1, D);
-    put_floats(row, D, to->z + (at + t) * D);
-  }
-  rnli_work_back(&s->work, mark);
-  return RNL_OK;
-}
-
-
-/* One row of values, which are in 'row' and change there. */
-static void fill_row (const rnli_Forecaster *f, const rnli_Levels *to,
-                      size_t at, double *row) {
-  size_t D = (size_t)f->D, others = (size_t)(f->E + f->own);
-  rnli_scale(&to->series->target, row, 1, D);
-  put_floats(row, D, to->z + at * D);
-  if (others) rnli_scale(&to->series->others, row + D, 1, others);
-  put_floats(row + D, others, to->x + at * (size_t)(f->E + f->K));
+void rnli_forecast_put (const rnli_Levels *to, size_t at, const double *y,
+                        size_t T) {
+  const rnli_Scaler *target = &to->series->target;
+  size_t D = (size_t)target->D;
+  for (size_t t = 0; t < T; t++)
+    rnli_scale(target, y + t * D, to->z + (at + t) * D);
 }
 
 
 int rnli_forecast_fill (rnl_State *s, const rnli_Levels *to, size_t from,
                         const double *values, const double *times, size_t T) {
   const rnli_Forecaster *f = s->model->made;
-  rnli_Mark mark = rnli_work_mark(&s->work);
-  size_t C = (size_t)(f->D + f->E + f->own), X = (size_t)(f->E + f->K);
-  double *row = rnli_work(&s->work, C, sizeof *row);
-  int status = row ? RNL_OK : RNL_ENOMEM;
-  for (size_t t = 0; status == RNL_OK && t < T; t++, values += C) {
-    size_t at = from + t;
-    memcpy(row, values, C * sizeof *row);
-    fill_row(f, to, at, row);
-    if (f->dates > 0)
-      status = fill_dates(s, f, times[t],
-                          to->x + at * X + (size_t)(f->E + f->own));
+  size_t D = (size_t)f->D, others = (size_t)(f->E + f->own);
+  int status = RNL_OK;
+  for (size_t t = 0; status == RNL_OK && t < T; t++, values += D + others) {
+    float *x = to->x + (from + t) * (size_t)(f->E + f->K);
+    rnli_forecast_put(to, from + t, values, 1);
+    rnli_scale(&to->series->others, values + D, x);
+    if (f->dates > 0) status = fill_dates(s, f, times[t], x + others);
   }
-  rnli_work_back(&s->work, mark);
   return status;
 }
 
@@ -530,18 +501,13 @@ static int forecast (rnl_State *s, const rnli_Levels *table, size_t at, int H,
 /* {== In the unit of the data ============================================ */
 
 /* Levels x (n,D,each) of each of which D make a row. */
-static int to_units (rnl_State *s, const rnli_Scaler *scaler, const float *x,
-                     size_t n, size_t each, double *to) {
+static void to_units (const rnli_Scaler *scaler, const float *x, size_t n,
+                      size_t each, double *to) {
   size_t D = (size_t)scaler->D;
-  double *row = rnli_work(&s->work, D, sizeof *row);
-  if (!row) return RNL_ENOMEM;
   for (size_t i = 0; i < n * each; i++) {
     size_t at = i / each * D * each + i % each;
-    for (size_t d = 0; d < D; d++) row[d] = (double)x[at + d * each];
-    rnli_unscale(scaler, row, 1, D);
-    for (size_t d = 0; d < D; d++) to[at + d * each] = row[d];
+    rnli_unscale(scaler, x + at, each, to + at);
   }
-  return RNL_OK;
 }
 
 
@@ -557,10 +523,8 @@ int rnli_forecast_at (rnl_State *s, const rnli_Levels *table, size_t at, int H,
   if (!levels || !spread) return RNL_ENOMEM;
   int status = forecast(s, table, at, H, paths, rng, levels,
                         Q > 0 ? spread : NULL);
-  if (status == RNL_OK)
-    status = to_units(s, scaler, levels, (size_t)take, 1, y);
-  if (status == RNL_OK && Q > 0)
-    status = to_units(s, scaler, spread, (size_t)take, Q, quantile);
+  if (status == RNL_OK) to_units(scaler, levels, (size_t)take, 1, y);
+  if (status == RNL_OK) to_units(scaler, spread, (size_t)take, Q, quantile);
   rnli_work_back(&s->work, mark);
   return status;
 }
@@ -614,19 +578,6 @@ static int check_counts (rnl_State *s, const Ask *a) {
 }
 
 
-/* Are rows of n columns finite, and the first D fit for a logarithm? */
-static int check_rows (rnl_State *s, const double *x, int rows, int n,
-                       const char *what, int first) {
-  for (int r = 0; r < rows; r++, x += n)
-    for (int k = 0; k < n; k++)
-      if (!isfinite(x[k]))
-        return rnli_error(s->ctx, RNL_EARG, "forecast: column %d of row %d of "
-                          "'%s' is no number", k + s->ctx->base,
-                          first + r + s->ctx->base, what);
-  return RNL_OK;
-}
-
-
 static int check_levels (rnl_State *s, const Ask *a) {
   const rnli_Forecaster *f = s->model->made;
   size_t D = (size_t)f->D;
@@ -670,12 +621,14 @@ static int begin (rnl_State *s, const rnl_Series *o, Ask *a) {
   rnl_rng_seed(&a->own, 1);
   a->rng = o->rng ? o->rng : &a->own;
   int status = check_counts(s, a);
+  int C = f->D + f->E + f->own, first = o->T - f->span;
   if (status == RNL_OK)
-    status = check_rows(s, o->values + (size_t)(o->T - f->span) *
-                        (size_t)(f->D + f->E + f->own), f->span,
-                        f->D + f->E + f->own, "values", o->T - f->span);
-  if (status == RNL_OK && f->own > 0)
-    status = check_rows(s, o->ahead, a->H, f->own, "ahead", 0);
+    status = rnli_check_rows(s, "forecast", " of 'values'",
+                             o->values + (size_t)first * (size_t)C, f->span,
+                             C, first);
+  if (status == RNL_OK)
+    status = rnli_check_rows(s, "forecast", " of 'ahead'", o->ahead, a->H,
+                             f->own, 0);
   if (status != RNL_OK) return status;
   a->block = f->strategy == RNLI_RECURSIVE ? a->H : f->H;
   a->blocks = (a->H - 1) / a->block + 1;
@@ -716,7 +669,8 @@ static int forecast_block (rnl_State *s, Ask *a, int b, double *y,
   if (status == RNL_OK) status = check_finite(s, a, y, n);
   if (status == RNL_OK) status = check_finite(s, a, quantile, n * Q);
   if (status != RNL_OK || b + 1 == a->blocks) return status;
-  return rnli_forecast_put(s, &a->levels, at + 1, y, (size_t)take);
+  rnli_forecast_put(&a->levels, at + 1, y, (size_t)take);
+  return RNL_OK;
 }
 
 

@@ -60,19 +60,6 @@ static int grow_nodes (rnl_Dict *d) {
 }
 
 
-static int grow_entries (rnl_Dict *d) {
-  size_t room = d->room ? d->room * 2 : LEAST;
-  size_t bytes = rnli_mul(room, sizeof *d->entry);
-  rnli_Listed *entry = rnli_get(d->ctx, bytes);
-  if (!entry) return rnli_nomem(d->ctx, "a dictionary", bytes);
-  if (d->n) memcpy(entry, d->entry, d->n * sizeof *entry);
-  rnli_put(d->ctx, d->entry);
-  d->entry = entry;
-  d->room = room;
-  return RNL_OK;
-}
-
-
 int rnl_dict_new (rnl_Context *ctx, rnl_Dict **out) {
   *out = NULL;
   rnl_Dict *d = rnli_get(ctx, sizeof *d);
@@ -210,10 +197,10 @@ static void remove_entry (rnl_Dict *d, int32_t node) {
 static int set_entry (rnl_Dict *d, Piece word, uint64_t freq,
                       const char *tag) {
   int32_t node, tag_node = RNLI_TAGS;
-  if (d->n == d->room) {
-    int status = grow_entries(d);
-    if (status != RNL_OK) return status;
-  }
+  rnli_Listed *entry = rnli_grow(d->ctx, d->entry, d->n, d->n + 1,
+                                 sizeof *entry, &d->room, "a dictionary");
+  if (!entry) return RNL_ENOMEM;
+  d->entry = entry;
   int status = add_path(d, RNLI_WORDS, word, &node);
   if (status == RNL_OK && tag)
     status = add_path(d, RNLI_TAGS, (Piece){tag, strlen(tag)}, &tag_node);
