@@ -12,12 +12,13 @@ enum { NAME = 64 };   /* bytes of a path */
 
 /* {== Loading ============================================================ */
 
-static int load_additive (rnli_Loader *l, const char *path, double size,
-                          rnli_Attention *a) {
+static int load_additive (rnli_Loader *l, const char *path,
+                          const rnli_Json *layer, rnli_Attention *a) {
   float *w;
-  if (!(size >= 0 && size <= INT32_MAX) || size != (int)size)
+  int size = rnli_whole_of(layer, "size", 0, 0, INT32_MAX);
+  if (size < 0)
     return rnli_misfit(l, "its Attention '%s' has no 'size'", path);
-  a->E = size > 0 ? (int)size : a->K;
+  a->E = size > 0 ? size : a->K;
   int status = rnli_matrix(l, path, "weight_query", a->Q, a->E, &a->query);
   if (status == RNL_OK)
     status = rnli_matrix(l, path, "weight_key", a->K, a->E, &a->key);
@@ -37,7 +38,7 @@ static int load_plain (rnli_Loader *l, const char *path,
   if (rnli_size(layer, 0) != a->Q || rnli_size(layer, 1) != a->K)
     return rnli_misfit(l, "has no fitting Attention '%s'", path);
   if (kind == ADDITIVE)
-    return load_additive(l, path, rnli_number_of(layer, "size", 0), a);
+    return load_additive(l, path, layer, a);
   if (kind == GENERAL)
     return rnli_matrix(l, path, "weight", a->Q, a->K, &a->query);
   if (kind == SCALED) a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));

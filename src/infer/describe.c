@@ -281,6 +281,13 @@ double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
 }
 
 
+int rnli_whole_of (const rnli_Json *layer, const char *name, int def,
+                   int least, int most) {
+  double x = rnli_number_of(layer, name, def);
+  return x >= least && x <= most && x == (int)x ? (int)x : -1;
+}
+
+
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def) {
   const rnli_Json *x = option(layer, name);
   return x && x->kind == RNLI_BOOL ? x->i != 0 : def;

@@ -180,9 +180,15 @@ int rnli_size (const rnli_Json *layer, int i);
 /* Which of the words "full|bf16" a string is, from 0; -1: none, as NULL. */
 int rnli_which (const char *words, const char *s);
 
-/* An option of a layer, or what it is by default: of some words the first. */
+/* An option of a layer, or what it is by default. */
 double rnli_number_of (const rnli_Json *layer, const char *name, double def);
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def);
+
+/* -1 unless it is an integer from 'least' on, of at most 'most'. */
+int rnli_whole_of (const rnli_Json *layer, const char *name, int def,
+                   int least, int most);
+
+/* -1 unless it is one of the words; the first one by default. */
 int rnli_word_of (const rnli_Json *layer, const char *name, const char *words);
 
 /*

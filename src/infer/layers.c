@@ -8,23 +8,11 @@
 #include "infer/infer.h"
 #include "kernels/vmath.h"
 
-/* {== Options ============================================================ */
-
-/* An option that must be an integer of at least so much; -1: it is none. */
-static int whole (const rnli_Json *layer, const char *name, int def,
-                  int least) {
-  double x = rnli_number_of(layer, name, def);
-  return x >= least && x <= INT32_MAX && x == (int)x ? (int)x : -1;
-}
-
-
 int rnli_dropout (rnli_Loader *l, const char *path) {
   const rnli_Json *layer = rnli_layer(l, path);
   if (!layer || rnli_is_class(layer, "Dropout")) return RNL_OK;
   return rnli_misfit(l, "its layer '%s' is of another class", path);
 }
-
-/* }====================================================================== */
 
 /* {== Convolution ======================================================== */
 
@@ -47,12 +35,13 @@ static int pack_conv (rnli_Loader *l, const float *w, const float *b,
 
 /* Sizes and options, which are not trusted; 0 when they make no such layer. */
 static int conv_sizes (const rnli_Json *layer, rnli_Conv *c) {
-  int padding = whole(layer, "padding", 0, 0);
+  int padding = rnli_whole_of(layer, "padding", 0, 0, INT32_MAX);
   int causal = rnli_flag_of(layer, "causal", 0);
   *c = (rnli_Conv){.D = rnli_size(layer, 0), .F = rnli_size(layer, 1),
                    .kernel = rnli_size(layer, 2),
-                   .stride = whole(layer, "stride", 1, 1),
-                   .dilation = whole(layer, "dilation", 1, 1)};
+                   .stride = rnli_whole_of(layer, "stride", 1, 1, INT32_MAX),
+                   .dilation = rnli_whole_of(layer, "dilation", 1, 1,
+                                             INT32_MAX)};
   if (c->D < 1 || c->F < 1 || c->kernel < 1 || c->stride < 1 ||
       c->dilation < 1 || padding < 0 || c->D > INT32_MAX / c->kernel)
     return 0;
@@ -118,7 +107,7 @@ int rnli_conv_run (const rnl_Model *m, const rnli_Conv *c, rnli_Work *w,
 static int load_attention (rnli_Loader *l, const char *path,
                            const rnli_Json *layer, rnli_Pooling *p) {
   float *context;
-  int hidden = whole(layer, "hidden", 0, 0);
+  int hidden = rnli_whole_of(layer, "hidden", 0, 0, INT32_MAX);
   if (hidden < 0 || rnli_size(layer, 0) != p->F)
     return rnli_misfit(l, "has no fitting AttentionPool '%s'", path);
   if (hidden == 0) hidden = p->F;

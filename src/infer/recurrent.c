@@ -321,19 +321,17 @@ static int unit_of (const rnli_Json *layer) {
 
 /* Sizes and options, which are not trusted; 0 when they make no layer. */
 static int read_sizes (const rnli_Json *layer, rnli_Recurrent *r) {
-  double L = rnli_number_of(layer, "num_layers", 1);
-  double S = rnli_number_of(layer, "proj_size", 0);
   double zone_h = rnli_number_of(layer, "zoneout", 0);
   double zone_c = rnli_number_of(layer, "zoneout_c", 0);
   r->D = rnli_size(layer, 0);
   r->H = rnli_size(layer, 1);
-  if (!(L >= 1 && L <= 1000) || r->D < 0 || r->H < 1 ||
-      r->H > INT32_MAX / 16 || !(S >= 0 && S < r->H) || S != (int)S ||
-      L != (int)L || !(zone_h >= 0 && zone_h <= 1) ||
-      !(zone_c >= 0 && zone_c <= 1) || (S > 0 && zone_h > 0))
+  r->L = rnli_whole_of(layer, "num_layers", 1, 1, 1000);
+  r->S = rnli_whole_of(layer, "proj_size", 0, 0, r->H - 1);
+  if (r->D < 0 || r->H < 1 || r->H > INT32_MAX / 16 || r->L < 0 || r->S < 0 ||
+      !(zone_h >= 0 && zone_h <= 1) || !(zone_c >= 0 && zone_c <= 1) ||
+      (r->S > 0 && zone_h > 0))
     return 0;
-  r->L = (int)L;
-  r->S = S > 0 ? (int)S : r->H;
+  if (r->S == 0) r->S = r->H;
   r->dirs = rnli_flag_of(layer, "bidirectional", 0) ? 2 : 1;
   r->residual = rnli_flag_of(layer, "residual", 0);
   r->cell.zone_h = (float)zone_h;
