@@ -19,9 +19,10 @@ static int load_additive (rnli_Loader *l, const char *path,
   if (size < 0)
     return rnli_misfit(l, "its Attention '%s' has no 'size'", path);
   a->E = size > 0 ? size : a->K;
-  int status = rnli_matrix(l, path, "weight_query", a->Q, a->E, &a->query);
+  int status = rnli_matrix(l, path, "weight_query", NULL, a->Q, a->E,
+                           &a->query);
   if (status == RNL_OK)
-    status = rnli_matrix(l, path, "weight_key", a->K, a->E, &a->key);
+    status = rnli_matrix(l, path, "weight_key", NULL, a->K, a->E, &a->key);
   if (status == RNL_OK) status = rnli_tensor(l, path, "weight", 1, &a->E, &w);
   if (status == RNL_OK) a->w = w;
   return status;
@@ -40,7 +41,7 @@ static int load_plain (rnli_Loader *l, const char *path,
   if (kind == ADDITIVE)
     return load_additive(l, path, layer, a);
   if (kind == GENERAL)
-    return rnli_matrix(l, path, "weight", a->Q, a->K, &a->query);
+    return rnli_dense_load(l, path, a->Q, a->K, 0, &a->query);
   if (kind == SCALED) a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
   if (kind < 0)
     return rnli_misfit(l, "its Attention '%s' is of no known kind", path);

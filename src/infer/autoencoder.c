@@ -83,10 +83,8 @@ static int load_layers (rnli_Loader *l, rnli_Autoencoder *a) {
 
 
 static int load (rnli_Loader *l) {
-  rnli_Autoencoder *a = rnli_keep(l, 1, sizeof *a);
+  rnli_Autoencoder *a = rnli_made(l, sizeof *a);
   if (!a) return RNL_ENOMEM;
-  *a = (rnli_Autoencoder){.D = 0};
-  l->model->made = a;
   int status = describe(l, a);
   if (status == RNL_OK) status = load_layers(l, a);
   if (status == RNL_OK) status = rnli_normal(l, a->D, &a->normal);

@@ -89,10 +89,8 @@ static int load_layers (rnli_Loader *l, Classifier *m) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   rnli_Json *o;
-  Classifier *m = rnli_keep(l, 1, sizeof *m);
+  Classifier *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  memset(m, 0, sizeof *m);
-  model->made = m;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
   if (status == RNL_OK) status = rnli_meta_json(l, "classifier", &o);
   if (status != RNL_OK) return status;

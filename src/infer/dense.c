@@ -43,28 +43,23 @@ int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
 }
 
 
-int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
-                 int out, rnli_Dense *d) {
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name,
+                 const char *bias, int in, int out, rnli_Dense *d) {
   int dim[2] = {out, in};
-  float *w;
+  float *w, *b = NULL;
   int status = rnli_tensor_once(l, path, name, 2, dim, &w);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, NULL, in, out, d);
+  if (status == RNL_OK && bias)
+    status = rnli_tensor_once(l, path, bias, 1, dim, &b);
+  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, in, out, d);
   rnli_put(l->ctx, w);
+  rnli_put(l->ctx, b);
   return status;
 }
 
 
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
                      int bias, rnli_Dense *d) {
-  int dim[2] = {out, in};
-  float *w = NULL, *b = NULL;
-  int status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
-  if (status == RNL_OK) status = rnli_dense_pack(l, w, b, in, out, d);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
-  return status;
+  return rnli_matrix(l, path, "weight", bias ? "bias" : NULL, in, out, d);
 }
 
 

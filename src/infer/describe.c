@@ -41,6 +41,13 @@ void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
 }
 
 
+void *rnli_made (rnli_Loader *l, size_t size) {
+  void *made = rnli_keep(l, 1, size);
+  if (made) memset(made, 0, size);
+  return l->model->made = made;
+}
+
+
 int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
   if (!rnli_keep(l, 0, 0)) {
     let_go(thing);

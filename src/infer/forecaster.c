@@ -329,10 +329,8 @@ static int load_normal (rnli_Loader *l, rnli_Forecaster *f) {
 
 
 static int load (rnli_Loader *l) {
-  rnli_Forecaster *f = rnli_keep(l, 1, sizeof *f);
+  rnli_Forecaster *f = rnli_made(l, sizeof *f);
   if (!f) return RNL_ENOMEM;
-  *f = (rnli_Forecaster){.D = 0};
-  l->model->made = f;
   int status = describe(l, f);
   if (status == RNL_OK) status = load_layers(l, f);
   if (status == RNL_OK) status = load_normal(l, f);

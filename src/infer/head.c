@@ -11,20 +11,17 @@
 static int load_linear (rnli_Loader *l, const char *path,
                         const rnli_Table *embed, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
-  int tied = rnli_is_class(layer, "TiedLinear");
-  int dim[2] = {head->U, head->H};
-  float *w = NULL, *b = NULL;
-  int status = RNL_OK;
-  if (tied && (!embed || embed->V < head->U || embed->D != head->H))
+  int bias = rnli_flag_of(layer, "bias", 1), status = RNL_OK;
+  float *b = NULL;
+  if (!rnli_is_class(layer, "TiedLinear"))
+    return rnli_dense_load(l, path, head->H, head->U, bias, &head->dense);
+  if (!embed || embed->V < head->U || embed->D != head->H)
     return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
                        path);
-  if (!tied) status = rnli_tensor_once(l, path, "weight", 2, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "bias", 1))
-    status = rnli_tensor_once(l, path, "bias", 1, dim, &b);
+  if (bias) status = rnli_tensor_once(l, path, "bias", 1, &head->U, &b);
   if (status == RNL_OK)
-    status = rnli_dense_pack(l, tied ? embed->row : w, b, head->H, head->U,
+    status = rnli_dense_pack(l, embed->row, b, head->H, head->U,
                              &head->dense);
-  rnli_put(l->ctx, w);
   rnli_put(l->ctx, b);
   return status;
 }
@@ -62,10 +59,11 @@ static int load_cluster (rnli_Loader *l, const char *path, rnli_Head *head,
     return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no units in cluster "
                        "%d", path, i);
   snprintf(name, sizeof name, "tail.%d.0.weight", i);
-  int status = rnli_matrix(l, path, name, head->H, units, &head->low[i]);
+  int status = rnli_matrix(l, path, name, NULL, head->H, units,
+                           &head->low[i]);
   if (status != RNL_OK) return status;
   snprintf(name, sizeof name, "tail.%d.1.weight", i);
-  return rnli_matrix(l, path, name, units, last - head->cutoff[i],
+  return rnli_matrix(l, path, name, NULL, units, last - head->cutoff[i],
                      &head->high[i]);
 }
 
@@ -75,7 +73,6 @@ enum { CLUSTERS = 64 };   /* at most */
 static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
   int *cutoff = rnli_keep(l, CLUSTERS, sizeof *cutoff);
-  float *w = NULL, *b = NULL;
   if (!cutoff) return RNL_ENOMEM;
   head->cutoff = cutoff;
   head->clusters = read_cutoffs(layer, head->U, cutoff, CLUSTERS);
@@ -83,17 +80,12 @@ static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
     return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no cutoffs that fit",
                        path);
   size_t n = (size_t)head->clusters;
-  int dim[2] = {cutoff[0] + head->clusters, head->H};
   head->low = rnli_keep(l, n, sizeof *head->low);
   head->high = rnli_keep(l, n, sizeof *head->high);
   if (!head->low || !head->high) return RNL_ENOMEM;
-  int status = rnli_tensor_once(l, path, "head.weight", 2, dim, &w);
-  if (status == RNL_OK && rnli_flag_of(layer, "head_bias", 0))
-    status = rnli_tensor_once(l, path, "head.bias", 1, dim, &b);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, w, b, head->H, dim[0], &head->dense);
-  rnli_put(l->ctx, w);
-  rnli_put(l->ctx, b);
+  const char *bias = rnli_flag_of(layer, "head_bias", 0) ? "head.bias" : NULL;
+  int status = rnli_matrix(l, path, "head.weight", bias, head->H,
+                           cutoff[0] + head->clusters, &head->dense);
   for (int i = 0; status == RNL_OK && i < head->clusters; i++)
     status = load_cluster(l, path, head, i);
   return status;

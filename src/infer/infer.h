@@ -127,6 +127,9 @@ typedef struct rnli_Loader {
 /* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
 
+/* What the kind of the model has loaded, all 0 so far; NULL likewise. */
+void *rnli_made (rnli_Loader *l, size_t size);
+
 /* What a model keeps: a block, or a thing that it lets go of. */
 typedef struct rnli_Kept {
   struct rnli_Kept *before;
@@ -239,9 +242,9 @@ int rnli_dense_room (rnli_Loader *l, int n, int cols, int panels,
 int rnli_dense_pack (rnli_Loader *l, const float *w, const float *b, int in,
                      int out, rnli_Dense *d);
 
-/* The tensor PATH.NAME (out,in), without a bias. */
-int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
-                 int out, rnli_Dense *d);
+/* The tensors PATH.NAME (out,in) and PATH.BIAS (out), or NULL: without one. */
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name,
+                 const char *bias, int in, int out, rnli_Dense *d);
 
 /* The tensors "weight" (out,in) and maybe "bias" (out) at a path. */
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,

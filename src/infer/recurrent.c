@@ -306,7 +306,7 @@ static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
   if (status == RNL_OK) status = pack_more(&p);
   if (status == RNL_OK) status = pack_products(&p);
   if (status != RNL_OK || r->S == r->H) return status;
-  return rnli_matrix(l, path, name, r->H, r->S, &p.lane->proj);
+  return rnli_matrix(l, path, name, NULL, r->H, r->S, &p.lane->proj);
 }
 
 

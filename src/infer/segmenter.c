@@ -59,9 +59,8 @@ static int is_sound (const rnl_Model *model, const rnli_Tagger *t, int mark) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   const char *text = rnli_meta(l, "dictionary");
-  Segmenter *m = rnli_keep(l, 1, sizeof *m);
+  Segmenter *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  model->made = m;
   int status = load_dict(l, text, m);
   if (status == RNL_OK) status = rnli_tagger(l, "BMES", &m->tagger);
   if (status == RNL_OK && !is_sound(model, m->tagger, text != NULL))

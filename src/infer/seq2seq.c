@@ -143,11 +143,9 @@ static int check_paths (rnli_Loader *l) {
 
 static int load (rnli_Loader *l) {
   rnl_Sizes *sizes = &l->model->sizes;
-  rnli_Seq2seq *m = rnli_keep(l, 1, sizeof *m);
+  rnli_Seq2seq *m = rnli_made(l, sizeof *m);
   int tied = rnli_is_class(rnli_layer(l, "out"), "TiedLinear");
   if (!m) return RNL_ENOMEM;
-  *m = (rnli_Seq2seq){.source = NULL};
-  l->model->made = m;
   int status = check_paths(l);
   if (status == RNL_OK) status = load_units(l, m);
   if (status == RNL_OK) status = load_tokens(l, m);

@@ -94,10 +94,8 @@ static int load_layers (rnli_Loader *l, Series *m) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   rnli_Json *o;
-  Series *m = rnli_keep(l, 1, sizeof *m);
+  Series *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  memset(m, 0, sizeof *m);
-  model->made = m;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
   if (status != RNL_OK) return status;
   status = rnli_meta_json(l, "seriesclassifier", &o);
