@@ -64,8 +64,8 @@ BIND_OBJ   = $(call obj,$(BIND)) $(B)/obj/embedded.o
 
 # librnnlua_infer: these files of the engine once more, without Lua, BLAS,
 # utf8proc and threads (RNLI_INFER)
-INFER_TEXT    = apart bpe class cut dates dict normal spell tokenizer units \
-                utf8 vocab words
+INFER_TEXT    = apart bpe class cut dates decode dict normal spell tokenizer \
+                units utf8 vocab words
 INFER_SRC     = $(addprefix src/kernels/,kernels.c level.c unit.c) \
                 src/core/context.c src/core/rng.c src/core/tensor.c \
                 $(addprefix src/io/,header.c source.c json.c decimal.c \
@@ -170,7 +170,8 @@ $(B)/obj/infer/unicode_tables.h: $(B)/unicode_tables
 	$< > $@.tmp
 	@mv $@.tmp $@
 
-$(B)/unicode_tables: src/infer/tables/unicode.c $(B)/obj/text/unicode.o
+$(B)/unicode_tables: src/infer/tables/unicode.c \
+                     $(B)/obj/text/unicode.o $(B)/obj/text/decode.o
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
 # the Lua half, inside the module

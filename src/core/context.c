@@ -28,6 +28,8 @@ _Static_assert(sizeof(rnli_Block) <= HEADER, "block header fits");
 
 static const size_t MAX_BYTES = (size_t)1 << 47;
 
+extern inline uint64_t rnli_mix (uint64_t d, uint64_t w);
+
 
 const char *rnl_version (void) {
   return RNL_VERSION;
@@ -143,7 +145,7 @@ int rnli_error (rnl_Context *ctx, int status, const char *fmt, ...) {
 
 
 int rnli_nomem (rnl_Context *ctx, const char *what, size_t bytes) {
-  static const char *const unit[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  static const char unit[][6] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
   if (bytes >= MAX_BYTES)
     return rnli_error(ctx, RNL_ENOMEM,
                       "not enough memory: %s is larger than any memory", what);

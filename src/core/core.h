@@ -82,7 +82,7 @@ size_t rnli_add (size_t a, size_t b);
 ** One word of a checksum: d' = rotate((d xor w) * odd, 29). A step is one to
 ** one in both arguments, so a single changed word always shows.
 */
-static inline uint64_t rnli_mix (uint64_t d, uint64_t w) {
+inline uint64_t rnli_mix (uint64_t d, uint64_t w) {
   d = (d ^ w) * 0x9e3779b97f4a7c15u;
   return d << 29 | d >> 35;
 }

@@ -12,15 +12,17 @@ enum { NAME = 64 };   /* bytes of a path */
 
 /* {== Loading ============================================================ */
 
-static int load_additive (rnli_Loader *l, const char *path, double size,
-                          rnli_Attention *a) {
+static int load_additive (rnli_Loader *l, const char *path,
+                          const rnli_Json *layer, rnli_Attention *a) {
   float *w;
-  if (!(size >= 0 && size <= INT32_MAX) || size != (int)size)
+  int size = rnli_whole_of(layer, "size", 0, 0, INT32_MAX);
+  if (size < 0)
     return rnli_misfit(l, "its Attention '%s' has no 'size'", path);
-  a->E = size > 0 ? (int)size : a->K;
-  int status = rnli_matrix(l, path, "weight_query", a->Q, a->E, &a->query);
+  a->E = size > 0 ? size : a->K;
+  int status = rnli_matrix(l, path, "weight_query", NULL, a->Q, a->E,
+                           &a->query);
   if (status == RNL_OK)
-    status = rnli_matrix(l, path, "weight_key", a->K, a->E, &a->key);
+    status = rnli_matrix(l, path, "weight_key", NULL, a->K, a->E, &a->key);
   if (status == RNL_OK) status = rnli_tensor(l, path, "weight", 1, &a->E, &w);
   if (status == RNL_OK) a->w = w;
   return status;
@@ -29,19 +31,19 @@ static int load_additive (rnli_Loader *l, const char *path, double size,
 
 static int load_plain (rnli_Loader *l, const char *path,
                        const rnli_Json *layer, rnli_Attention *a) {
-  const char *kind = rnli_word_of(layer, "kind", "additive");
+  enum { ADDITIVE, GENERAL, SCALED };
+  int kind = rnli_word_of(layer, "kind", "additive|general|scaled_dot|dot");
   a->heads = 1;
   a->E = a->F = a->C = a->K;
   a->scale = 1;
   if (rnli_size(layer, 0) != a->Q || rnli_size(layer, 1) != a->K)
     return rnli_misfit(l, "has no fitting Attention '%s'", path);
-  if (strcmp(kind, "additive") == 0)
-    return load_additive(l, path, rnli_number_of(layer, "size", 0), a);
-  if (strcmp(kind, "general") == 0)
-    return rnli_matrix(l, path, "weight", a->Q, a->K, &a->query);
-  if (strcmp(kind, "scaled_dot") == 0)
-    a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
-  else if (strcmp(kind, "dot") != 0)
+  if (kind == ADDITIVE)
+    return load_additive(l, path, layer, a);
+  if (kind == GENERAL)
+    return rnli_dense_load(l, path, a->Q, a->K, 0, &a->query);
+  if (kind == SCALED) a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
+  if (kind < 0)
     return rnli_misfit(l, "its Attention '%s' is of no known kind", path);
   if (a->Q == a->K) return RNL_OK;
   return rnli_misfit(l, "has no fitting Attention '%s'", path);
@@ -161,22 +163,17 @@ int rnli_remember (const rnl_Model *m, const rnli_Attention *a, rnli_Work *w,
 }
 
 
-RNLI_INLINE float times (float a, float b) {
-  return a * b;
-}
-
-
 /* The score of a key: with w, or a product. */
-RNLI_INLINE float score (const float *w, const float *q, const float *k,
-                         size_t d) {
+static float score (const float *w, const float *q, const float *k,
+                    size_t d) {
   float u[RNLI_BUFFER];
   double sum = 0;
-  if (!w) return (float)rnli_sum_of(q, k, d, 1, times);
+  if (!w) return (float)rnli_dot(q, k, d);
   for (size_t i = 0; i < d; i += RNLI_BUFFER) {
     size_t n = d - i < RNLI_BUFFER ? d - i : RNLI_BUFFER;
-    for (size_t j = 0; j < n; j++)
-      u[j] = w[i + j] * rnli_tanh(q[i + j] + k[i + j]);
-    sum += rnli_sum(u, n, 1);
+    for (size_t j = 0; j < n; j++) u[j] = q[i + j] + k[i + j];
+    rnli_tanh_all(u, n);
+    sum += rnli_dot(w + i, u, n);
   }
   return (float)sum;
 }
@@ -185,10 +182,9 @@ RNLI_INLINE float score (const float *w, const float *q, const float *k,
 /* p of one query, from its scores. */
 static void soften (float *p, size_t S, float scale) {
   for (size_t s = 0; s < S; s++) p[s] *= scale;
-  float top = rnli_top(p, S, 1);
+  float top = rnli_largest(p, S);
   if (top == -(float)INFINITY) top = 0;   /* of NaN */
-  for (size_t s = 0; s < S; s++) p[s] = rnli_exp(p[s] - top);
-  double sum = rnli_sum(p, S, 1);
+  double sum = rnli_exp_all(p, S, top);
   float part = sum == 0 ? 0 : (float)(1 / sum);
   for (size_t s = 0; s < S; s++) p[s] *= part;
 }

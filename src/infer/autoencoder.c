@@ -83,10 +83,8 @@ static int load_layers (rnli_Loader *l, rnli_Autoencoder *a) {
 
 
 static int load (rnli_Loader *l) {
-  rnli_Autoencoder *a = rnli_keep(l, 1, sizeof *a);
+  rnli_Autoencoder *a = rnli_made(l, sizeof *a);
   if (!a) return RNL_ENOMEM;
-  *a = (rnli_Autoencoder){.D = 0};
-  l->model->made = a;
   int status = describe(l, a);
   if (status == RNL_OK) status = load_layers(l, a);
   if (status == RNL_OK) status = rnli_normal(l, a->D, &a->normal);
@@ -106,18 +104,13 @@ static int prepare (rnl_State *s, const double *window, float *x,
                     float *mean) {
   const rnli_Autoencoder *a = s->model->made;
   size_t D = (size_t)a->D, W = (size_t)a->W;
-  double *row = rnli_work(&s->work, D, sizeof *row);
   double *sum = rnli_work(&s->work, D, sizeof *sum);
-  if (!row || !sum) return RNL_ENOMEM;
+  if (!sum) return RNL_ENOMEM;
   memset(sum, 0, D * sizeof *sum);
   for (size_t t = 0; t < W; t++) {
-    memcpy(row, window + t * D, D * sizeof *row);
-    rnli_scale(&a->scaler, row, 1, D);
-    for (size_t d = 0; d < D; d++) {
-      float z = (float)row[d];
-      x[(W - 1 - t) * D + d] = z;
-      sum[d] += (double)z;
-    }
+    float *z = x + (W - 1 - t) * D;
+    rnli_scale(&a->scaler, window + t * D, z);
+    for (size_t d = 0; d < D; d++) sum[d] += (double)z[d];
   }
   for (size_t d = 0; d < D; d++)
     mean[d] = a->absolute ? 0 : (float)(sum[d] / a->W);
@@ -137,11 +130,10 @@ static int run (rnl_State *s, const float *x, float *y) {
   if (status == RNL_OK)
     status = rnli_dense(s->model, &a->squeeze, &s->work, h + (W - 1) * H, 1,
                         code, C);
-  for (size_t t = 1; status == RNL_OK && t < W; t++)
-    memcpy(code + t * C, code, C * sizeof *code);
-  if (status == RNL_OK)
-    status = rnli_run_once(s->model, &a->decoder, &s->work, a->W, code, h,
-                           &last);
+  if (status != RNL_OK) return status;
+  rnli_copy(code + C, C, code, 0, W - 1, C);
+  status = rnli_run_once(s->model, &a->decoder, &s->work, a->W, code, h,
+                         &last);
   return status == RNL_OK ? rnli_dense(s->model, &a->out, &s->work, h, a->W, y,
                                        (size_t)a->D) : status;
 }
@@ -156,9 +148,10 @@ int rnli_rebuild (rnl_State *s, const double *window, double *out) {
   if (!x || !y || !mean) return RNL_ENOMEM;
   int status = prepare(s, window, x, mean);
   if (status == RNL_OK) status = run(s, x, y);
-  for (size_t i = 0; status == RNL_OK && i < n; i++)
-    out[i] = (double)(a->absolute ? y[i] : y[i] + mean[i % D]);
-  if (status == RNL_OK) rnli_unscale(&a->scaler, out, (size_t)a->W, D);
+  for (size_t i = 0; status == RNL_OK && !a->absolute && i < n; i++)
+    y[i] += mean[i % D];
+  for (size_t i = 0; status == RNL_OK && i < n; i += D)
+    rnli_unscale(&a->scaler, y + i, 1, out + i);
   rnli_work_back(&s->work, mark);
   return status;
 }
@@ -167,11 +160,8 @@ int rnli_rebuild (rnl_State *s, const double *window, double *out) {
 int rnl_state_rebuild (rnl_State *s, const double *window, double *out) {
   const rnli_Autoencoder *a = s->model->made;
   int status = rnli_expect_kind(s, &rnli_kind_autoencoder);
-  for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
-    if (!isfinite(window[i]))
-      status = rnli_error(s->ctx, RNL_EARG, "rebuild: column %d of row %d is "
-                          "no number", (int)(i % (size_t)a->D) + s->ctx->base,
-                          (int)(i / (size_t)a->D) + s->ctx->base);
+  if (status == RNL_OK)
+    status = rnli_check_rows(s, "rebuild", "", window, a->W, a->D, 0);
   if (status == RNL_OK) status = rnli_rebuild(s, window, out);
   for (size_t i = 0; status == RNL_OK && i < (size_t)a->W * (size_t)a->D; i++)
     if (!isfinite(out[i]))

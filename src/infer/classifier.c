@@ -20,12 +20,12 @@ typedef struct Classifier {
   size_t most;                /* tokens of a text that are read */
   const rnl_Words *words;
   rnli_Table embed;
-  rnli_Spelt spelt;
-  rnli_Reader reader, sentences;
   const rnl_Words *grams;     /* NULL: no Bayes */
   rnli_Table bayes;           /* (grams, labels) */
   int F;                      /* of the vector of a text, without Bayes */
   rnli_Mlp out;
+  rnli_Spelt spelt;
+  rnli_Reader reader, sentences;
 } Classifier;
 
 /* {== Loading ============================================================ */
@@ -40,11 +40,10 @@ static int read_description (const rnli_Json *o, int labels, Classifier *m) {
       deep->kind != RNLI_BOOL || !most || most->kind != RNLI_INT ||
       most->i < 1 || !(rate >= 0 && rate <= 1))
     return 0;
-  m->chars = strcmp(tokens->s, "chars") == 0;
+  m->chars = rnli_which("words|chars", tokens->s);
   m->hierarchical = deep->i != 0;
   m->most = (uint64_t)most->i < SIZE_MAX ? (size_t)most->i : SIZE_MAX;
-  return (m->chars || strcmp(tokens->s, "words") == 0) &&
-         rnli_counts(o, labels);
+  return m->chars >= 0 && rnli_counts(o, labels);
 }
 
 
@@ -90,10 +89,8 @@ static int load_layers (rnli_Loader *l, Classifier *m) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   rnli_Json *o;
-  Classifier *m = rnli_keep(l, 1, sizeof *m);
+  Classifier *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  memset(m, 0, sizeof *m);
-  model->made = m;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
   if (status == RNL_OK) status = rnli_meta_json(l, "classifier", &o);
   if (status != RNL_OK) return status;

@@ -4,7 +4,6 @@
 ** the step, of itself and the slower modules behind it; the others stay.
 */
 #include "infer/infer.h"
-#include "kernels/vmath.h"
 
 enum { MODULES = 64 };   /* at most */
 
@@ -98,8 +97,7 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
   if (n == 0 || r->D < 0 || r->H < 1 || r->H % n != 0 ||
       (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
     return rnli_misfit(l, "has no fitting ClockworkRNN '%s'", path);
-  r->cell.relu = strcmp(rnli_word_of(layer, "nonlinearity", "tanh"),
-                        "relu") == 0;
+  r->cell.relu = rnli_word_of(layer, "nonlinearity", "tanh|relu");
   r->clock = rnli_keep(l, (size_t)n, sizeof *r->clock);
   int *kept = rnli_keep(l, (size_t)n, sizeof *kept);
   if (!r->clock || !kept) return RNL_ENOMEM;
@@ -112,9 +110,10 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
 
 /* {== Steps ============================================================== */
 
-static float activate (const rnli_Recurrent *r, float x) {
-  if (r->cell.relu) return x > 0 || x != x ? x : 0;
-  return rnli_tanh(x);
+static void activate (const rnli_Recurrent *r, float *x, int n) {
+  if (!r->cell.relu) rnli_tanh_all(x, (size_t)n);
+  for (int i = 0; r->cell.relu && i < n; i++)
+    x[i] = x[i] > 0 || x[i] != x[i] ? x[i] : 0;
 }
 
 
@@ -126,8 +125,7 @@ static int run_module (const rnl_Model *model, const rnli_Recurrent *r,
   memcpy(row + r->D, h + from, (size_t)(r->H - from) * sizeof *row);
   int status = rnli_dense(model, &r->clock[m], w, row, 1, fresh + from,
                           (size_t)units);
-  for (int u = from; status == RNL_OK && u < from + units; u++)
-    fresh[u] = activate(r, fresh[u]);
+  if (status == RNL_OK) activate(r, fresh + from, units);
   return status;
 }
 

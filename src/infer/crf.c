@@ -16,8 +16,8 @@
 ** it; whether tags have types (layers/crf.lua).
 */
 typedef struct Scheme {
-  const char *name;
-  const char *inside, *open, *ends;
+  char name[8];
+  char inside[4], open[4], ends[4];
   int typed;
 } Scheme;
 

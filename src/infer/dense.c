@@ -157,17 +157,16 @@ int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
 }
 
 
-int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
-                 int out, rnli_Dense *d) {
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name,
+                 const char *bias, int in, int out, rnli_Dense *d) {
   rnli_Weights w = {.in = in, .path = path, .name = name};
-  return rnli_dense_read(l, &w, NULL, out, d);
+  return rnli_dense_read(l, &w, bias, out, d);
 }
 
 
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
                      int bias, rnli_Dense *d) {
-  rnli_Weights w = {.in = in, .path = path, .name = "weight"};
-  return rnli_dense_read(l, &w, bias ? "bias" : NULL, out, d);
+  return rnli_matrix(l, path, "weight", bias ? "bias" : NULL, in, out, d);
 }
 
 
@@ -193,6 +192,14 @@ int rnli_table (rnli_Loader *l, const char *path, int V, int D,
   int status = rnli_tensor(l, path, "weight", 2, dim, &row);
   if (status == RNL_OK) *t = (rnli_Table){dim[0], dim[1], row};
   return status;
+}
+
+
+void rnli_embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
+                 size_t ld) {
+  size_t D = (size_t)t->D;
+  for (int i = 0; i < n; i++, x += ld)
+    memcpy(x, t->row + (size_t)ids[i] * D, D * sizeof *x);
 }
 
 /* }====================================================================== */

@@ -41,6 +41,13 @@ void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
 }
 
 
+void *rnli_made (rnli_Loader *l, size_t size) {
+  void *made = rnli_keep(l, 1, size);
+  if (made) memset(made, 0, size);
+  return l->model->made = made;
+}
+
+
 int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
   if (!rnli_keep(l, 0, 0)) {
     let_go(thing);
@@ -97,64 +104,76 @@ int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to) {
 /* {== Layers ============================================================= */
 
 /*
-** The options a class may have; those it has beside do what is not known. Each
-** says what it is: ? a truth, # a number, @ a list, $ a word, of these if any.
+** The options that layers of a class may have: those of all rows that name it.
+** They are followed by what they are: ? a truth, # a number, @ a list, $ a
+** word, of these if any. Other options do what is not known.
 */
-typedef struct Class {
-  const char *name;
-  const char *options;
-} Class;
-
-#define RECURRENT \
-  " num_layers# bias? batch_first? dropout# bidirectional? precision$ " \
-  "recompute? locked_dropout# weight_drop# residual? learned_state? " \
-  "zoneout# recurrent_init$ recurrent_gain# "
-#define GATES "gate_activation$sigmoid|hard_sigmoid "
-
-static const Class classes[] = {
-  {"Embedding", " dropout# freeze? "},
-  {"Linear", " bias? "},
-  {"TiedLinear", " "},
-  {"AdaptiveSoftmax", " cutoffs@ div_value# head_bias? "},
-  {"SampledSoftmax", " samples# bias? "},
-  {"Dropout", " p# locked? "},
-  {"LSTM", RECURRENT GATES "forget_bias# peephole? layer_norm? proj_size# "
-           "coupled? zoneout_c# "},
-  {"GRU", RECURRENT GATES "reset$after|before "},
-  {"RNN", RECURRENT "nonlinearity$tanh|relu "},
-  {"ClockworkRNN", " periods@ nonlinearity$tanh|relu bias? batch_first? "},
-  {"Conv1d", " stride# padding# dilation# bias? causal? "},
-  {"Pool", " kind$mean|max|last "},
-  {"AttentionPool", " hidden# "},
-  {"Attention", " kind$additive|dot|general|scaled_dot size# "},
-  {"MultiheadAttention", " bias? dropout# kdim# vdim# causal? weights? "},
-  {"MLP", " activation$relu|gelu|tanh|sigmoid|leaky_relu dropout# bias? "},
-  {"CRF", " constraints@ "},
-  {NULL, NULL}
-};
+static const char rows[] =
+  "Embedding dropout# freeze?\n"
+  "Linear bias?\n"
+  "TiedLinear\n"
+  "AdaptiveSoftmax cutoffs@ div_value# head_bias?\n"
+  "SampledSoftmax samples# bias?\n"
+  "Dropout p# locked?\n"
+  "LSTM|GRU|RNN num_layers# bias? batch_first? dropout# bidirectional? "
+    "precision$ recompute? locked_dropout# weight_drop# residual? "
+    "learned_state? zoneout# recurrent_init$ recurrent_gain#\n"
+  "LSTM|GRU gate_activation$sigmoid|hard_sigmoid\n"
+  "LSTM forget_bias# peephole? layer_norm? proj_size# coupled? zoneout_c#\n"
+  "GRU reset$after|before\n"
+  "RNN|ClockworkRNN nonlinearity$tanh|relu\n"
+  "ClockworkRNN periods@ bias? batch_first?\n"
+  "Conv1d stride# padding# dilation# bias? causal?\n"
+  "Pool kind$mean|max|last\n"
+  "AttentionPool hidden#\n"
+  "Attention kind$additive|dot|general|scaled_dot size#\n"
+  "MultiheadAttention bias? dropout# kdim# vdim# causal? weights?\n"
+  "MLP activation$relu|gelu|tanh|sigmoid|leaky_relu dropout# bias?\n"
+  "CRF constraints@\n";
 
 
-/* What the option 'name' is; NULL: there is none. */
-static const char *type_of (const char *options, const char *name) {
-  size_t n = strlen(name);
-  for (const char *at = options; (at = strchr(at, ' ')) != NULL && at[1];) {
-    at++;
-    if (strncmp(at, name, n) == 0 && at[n] && strchr("?#@$", at[n]))
-      return at + n;
+/* Words end before a space, the end of a row or that of the string. */
+int rnli_which (const char *words, const char *s) {
+  size_t len = s ? strlen(s) : 0;
+  for (int i = 0; s; i++) {
+    size_t n = strcspn(words, "| \n");
+    if (n == len && memcmp(words, s, n) == 0) return i;
+    if (words[n] != '|') break;
+    words += n + 1;
+  }
+  return -1;
+}
+
+
+/* What the option 'name' of a row is; NULL: there is none. */
+static const char *type_in (const char *row, const char *name) {
+  while (*(row += strcspn(row, " \n")) == ' ') {
+    size_t n = strcspn(++row, "?#@$");
+    if (strlen(name) == n && memcmp(row, name, n) == 0) return row + n;
   }
   return NULL;
 }
 
 
-/* Is a string one of the words up to a space, if there are any? */
-static int is_among (const char *words, const rnli_Json *x) {
-  int any = *words == ' ';
-  for (; !any && *words != ' '; words += *words == '|') {
-    size_t n = strcspn(words, "| ");
-    any = x->n == n && memcmp(x->s, words, n) == 0;
-    words += n;
+/*
+** Is there the class? What its option 'name' is goes to '*type', NULL: it has
+** none.
+*/
+static int find_type (const char *class, const char *name, const char **type) {
+  int known = 0;
+  *type = NULL;
+  for (const char *row = rows; *row && !*type; row = strchr(row, '\n') + 1) {
+    if (rnli_which(row, class) < 0) continue;
+    known = 1;
+    *type = type_in(row, name);
   }
-  return any;
+  return known;
+}
+
+
+/* Is a string one of the words, if there are any? */
+static int is_among (const char *words, const rnli_Json *x) {
+  return *words == ' ' || *words == '\n' || rnli_which(words, x->s) >= 0;
 }
 
 
@@ -170,8 +189,9 @@ static int is_of_type (const char *type, const rnli_Json *x) {
 
 
 static int check_option (rnli_Loader *l, const rnli_Json *layer,
-                         const Class *c, const rnli_Json *o) {
-  const char *type = type_of(c->options, o->key);
+                         const char *class, const rnli_Json *o) {
+  const char *type;
+  find_type(class, o->key, &type);
   if (!type)
     return rnli_misfit(l, "layer '%.80s' has the option '%.40s', which this "
                        "library does not know", layer->key, o->key);
@@ -185,11 +205,10 @@ static int check_option (rnli_Loader *l, const rnli_Json *layer,
 static int check_layer (rnli_Loader *l, const rnli_Json *layer) {
   const rnli_Json *name = rnli_json_get(layer, "class");
   const rnli_Json *options = rnli_json_get(layer, "options");
-  const Class *c = classes;
+  const char *type;
   if (!name || name->kind != RNLI_STRING)
     return rnli_misfit(l, "layer '%.80s' is of no class", layer->key);
-  while (c->name && strcmp(c->name, name->s) != 0) c++;
-  if (!c->name)
+  if (!find_type(name->s, "", &type))
     return rnli_misfit(l, "layer '%.80s' is of the class %.40s, which this "
                        "library does not know", layer->key, name->s);
   if (!options || options->kind == RNLI_NULL) return RNL_OK;
@@ -199,7 +218,7 @@ static int check_layer (rnli_Loader *l, const rnli_Json *layer) {
                        layer->key);
   int status = RNL_OK;
   for (const rnli_Json *o = options->first; status == RNL_OK && o; o = o->next)
-    status = check_option(l, layer, c, o);
+    status = check_option(l, layer, name->s, o);
   return status;
 }
 
@@ -225,12 +244,7 @@ const rnli_Json *rnli_layer (const rnli_Loader *l, const char *path) {
 
 int rnli_is_class (const rnli_Json *layer, const char *names) {
   const rnli_Json *name = rnli_json_get(layer, "class");
-  while (name && *names) {
-    size_t n = strcspn(names, "|");
-    if (name->n == n && memcmp(name->s, names, n) == 0) return 1;
-    names += n + (names[n] == '|');
-  }
-  return 0;
+  return name && rnli_which(names, name->s) >= 0;
 }
 
 
@@ -274,16 +288,23 @@ double rnli_number_of (const rnli_Json *layer, const char *name, double def) {
 }
 
 
+int rnli_whole_of (const rnli_Json *layer, const char *name, int def,
+                   int least, int most) {
+  double x = rnli_number_of(layer, name, def);
+  return x >= least && x <= most && x == (int)x ? (int)x : -1;
+}
+
+
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def) {
   const rnli_Json *x = option(layer, name);
   return x && x->kind == RNLI_BOOL ? x->i != 0 : def;
 }
 
 
-const char *rnli_word_of (const rnli_Json *layer, const char *name,
-                          const char *def) {
+int rnli_word_of (const rnli_Json *layer, const char *name,
+                  const char *words) {
   const rnli_Json *x = option(layer, name);
-  return x && x->kind == RNLI_STRING ? x->s : def;
+  return x && x->kind == RNLI_STRING ? rnli_which(words, x->s) : 0;
 }
 
 /* }====================================================================== */

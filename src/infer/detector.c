@@ -100,7 +100,7 @@ typedef struct Watch {
   int D, C, T;
   int span, H;                /* rows of a window; those that follow */
   int Q;                      /* quantiles of a forecast */
-  int64_t ring;               /* sums are kept for so many rows: */
+  int ring;                   /* sums are kept for so many rows: */
   Sum *plain;                 /* of windows as they are, */
   Sum *sum;                   /* and with rows that forecasts stand in for */
   double *error, *expected;   /* (D) */
@@ -261,7 +261,7 @@ static void take_back (Watch *v, int row) {
 ** Lets what was expected stand in for a row that is far from it, until the rows
 ** have long been as expected without that.
 */
-static int stand_in (Watch *v, int row, double score, int stands) {
+static void stand_in (Watch *v, int row, double score, int stands) {
   const rnli_Normal *normal = v->normal;
   if (stands) {
     judge(v, sum_of(v, v->plain, row), row);
@@ -273,9 +273,8 @@ static int stand_in (Watch *v, int row, double score, int stands) {
   } else if (score > normal->gate) {
     if (!stands) v->odd = row;
     v->replaced = row;
-    return rnli_forecast_put(v->s, &v->stands, (size_t)row, v->expected, 1);
+    rnli_forecast_put(&v->stands, (size_t)row, v->expected, 1);
   }
-  return RNL_OK;
 }
 
 
@@ -292,7 +291,7 @@ static int judge_row (Watch *v, int row, double *score) {
   if (status != RNL_OK) return status;
   judge(v, sum_of(v, v->sum, row), row);
   *score = distance(v);
-  if (v->normal->hold > 0) status = stand_in(v, row, *score, stands);
+  if (v->normal->hold > 0) stand_in(v, row, *score, stands);
   clear(v, sum_of(v, v->plain, row));
   clear(v, sum_of(v, v->sum, row));
   return status;
@@ -377,12 +376,7 @@ static int check_values (rnl_State *s, const Watch *v, const double *times) {
   if (v->H > 0 && f->dates > 0 && !times)
     return rnli_error(s->ctx, RNL_EARG, "judge: the model reads a calendar: "
                       "'times' is missing");
-  for (size_t i = 0; i < (size_t)v->T * (size_t)v->C; i++)
-    if (!isfinite(v->values[i]))
-      return rnli_error(s->ctx, RNL_EARG, "judge: column %d of row %d is no "
-                        "number", (int)(i % (size_t)v->C) + s->ctx->base,
-                        (int)(i / (size_t)v->C) + s->ctx->base);
-  return RNL_OK;
+  return rnli_check_rows(s, "judge", "", v->values, v->T, v->C, 0);
 }
 
 

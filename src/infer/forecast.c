@@ -42,55 +42,26 @@ static int fill_dates (rnl_State *s, const rnli_Forecaster *f, double time,
 }
 
 
-static void put_floats (const double *x, size_t n, float *to) {
-  for (size_t i = 0; i < n; i++) to[i] = (float)x[i];
-}
-
-
-int rnli_forecast_put (rnl_State *s, const rnli_Levels *to, size_t at,
-                       const double *y, size_t T) {
-  const rnli_Forecaster *f = s->model->made;
-  rnli_Mark mark = rnli_work_mark(&s->work);
-  size_t D = (size_t)f->D;
-  double *row = rnli_work(&s->work, D, sizeof *row);
-  if (!row) return RNL_ENOMEM;
-  for (size_t t = 0; t < T; t++) {
-    memcpy(row, y + t * D, D * sizeof *row);
-    rnli_scale(&to->series->target, row, 1, D);
-    put_floats(row, D, to->z + (at + t) * D);
-  }
-  rnli_work_back(&s->work, mark);
-  return RNL_OK;
-}
-
-
-/* One row of values, which are in 'row' and change there. */
-static void fill_row (const rnli_Forecaster *f, const rnli_Levels *to,
-                      size_t at, double *row) {
-  size_t D = (size_t)f->D, others = (size_t)(f->E + f->own);
-  rnli_scale(&to->series->target, row, 1, D);
-  put_floats(row, D, to->z + at * D);
-  if (others) rnli_scale(&to->series->others, row + D, 1, others);
-  put_floats(row + D, others, to->x + at * (size_t)(f->E + f->K));
+void rnli_forecast_put (const rnli_Levels *to, size_t at, const double *y,
+                        size_t T) {
+  const rnli_Scaler *target = &to->series->target;
+  size_t D = (size_t)target->D;
+  for (size_t t = 0; t < T; t++)
+    rnli_scale(target, y + t * D, to->z + (at + t) * D);
 }
 
 
 int rnli_forecast_fill (rnl_State *s, const rnli_Levels *to, size_t from,
                         const double *values, const double *times, size_t T) {
   const rnli_Forecaster *f = s->model->made;
-  rnli_Mark mark = rnli_work_mark(&s->work);
-  size_t C = (size_t)(f->D + f->E + f->own), X = (size_t)(f->E + f->K);
-  double *row = rnli_work(&s->work, C, sizeof *row);
-  int status = row ? RNL_OK : RNL_ENOMEM;
-  for (size_t t = 0; status == RNL_OK && t < T; t++, values += C) {
-    size_t at = from + t;
-    memcpy(row, values, C * sizeof *row);
-    fill_row(f, to, at, row);
-    if (f->dates > 0)
-      status = fill_dates(s, f, times[t],
-                          to->x + at * X + (size_t)(f->E + f->own));
+  size_t D = (size_t)f->D, others = (size_t)(f->E + f->own);
+  int status = RNL_OK;
+  for (size_t t = 0; status == RNL_OK && t < T; t++, values += D + others) {
+    float *x = to->x + (from + t) * (size_t)(f->E + f->K);
+    rnli_forecast_put(to, from + t, values, 1);
+    rnli_scale(&to->series->others, values + D, x);
+    if (f->dates > 0) status = fill_dates(s, f, times[t], x + others);
   }
-  rnli_work_back(&s->work, mark);
   return status;
 }
 
@@ -162,11 +133,10 @@ static void fill_window (const View *v, const float *d, const float *rows,
                          float *to) {
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, E = (size_t)f->E, K = (size_t)f->K;
-  for (int t = 0; t < f->W; t++, d += D, rows += E + K, to += D + E + K) {
+  rnli_copy(to + D, D + E + K, rows, E + K, (size_t)f->W, E);
+  rnli_copy(to + D + E, D + E + K, rows + v->ld + E, E + K, (size_t)f->W, K);
+  for (int t = 0; t < f->W; t++, d += D, to += D + E + K)
     for (size_t k = 0; k < D; k++) to[k] = d[k] / (float)f->v[k];
-    memcpy(to + D, rows, E * sizeof *to);
-    memcpy(to + D + E, rows + (E + K) + E, K * sizeof *to);
-  }
 }
 
 
@@ -222,12 +192,10 @@ static int copy_state (View *v, int N) {
   float *h = rnli_floats(&v->s->work, n, 1);
   float *c = rnli_floats(&v->s->work, f->net.cells ? n : 0, 1);
   if (!h || !c) return RNL_ENOMEM;
-  for (size_t l = 0; l < L; l++)
-    for (size_t r = 0; r < rows; r++) {
-      memcpy(h + (l * rows + r) * H, v->h + l * H, H * sizeof *h);
-      if (f->net.cells)
-        memcpy(c + (l * rows + r) * H, v->c + l * H, H * sizeof *c);
-    }
+  for (size_t l = 0; l < L; l++) {
+    rnli_copy(h + l * rows * H, H, v->h + l * H, 0, rows, H);
+    if (f->net.cells) rnli_copy(c + l * rows * H, H, v->c + l * H, 0, rows, H);
+  }
   v->h = h;
   v->c = c;
   v->N = N;
@@ -246,12 +214,10 @@ static int say (const View *v, const float *y, int N, float *said) {
   float *c = rnli_floats(w, (size_t)N, H), *x = rnli_floats(w, (size_t)N, F);
   if (!c || !x) return RNL_ENOMEM;
   int status = rnli_attend(m, &f->attention, w, &v->memory, y, N, c, NULL);
-  for (size_t r = 0; status == RNL_OK && r < (size_t)N; r++) {
-    memcpy(x + r * F, y + r * H, H * sizeof *x);
-    memcpy(x + r * F + H, c + r * H, H * sizeof *x);
-  }
-  return status == RNL_OK
-         ? rnli_dense(m, &f->out, w, x, N, said, (size_t)f->out.out) : status;
+  if (status != RNL_OK) return status;
+  rnli_copy(x, F, y, H, (size_t)N, H);
+  rnli_copy(x + H, F, c, H, (size_t)N, H);
+  return rnli_dense(m, &f->out, w, x, N, said, (size_t)f->out.out);
 }
 
 /* }====================================================================== */
@@ -281,13 +247,19 @@ static void middles (const rnli_Forecaster *f, const float *said, size_t n,
 }
 
 
+/* Of a normal distribution, from its P numbers. */
+static float deviation_of (const float *said) {
+  return rnli_exp(said[1] * 0.5f);
+}
+
+
 /* The quantiles of one number, from its P. */
 static void quantiles (const rnli_Forecaster *f, const float *said,
                        int32_t *work, float *to) {
   if (f->output == RNLI_QUANTILES) {
     sort_quantiles(f, said, work, to);
   } else {
-    float deviation = rnli_exp(said[1] * 0.5f);
+    float deviation = deviation_of(said);
     for (int k = 0; k < f->Q; k++) to[k] = said[0] + deviation * f->normal[k];
   }
 }
@@ -300,7 +272,7 @@ static void quantiles (const rnli_Forecaster *f, const float *said,
 static float draw_one (const rnli_Forecaster *f, const float *said,
                        rnl_Rng *rng, int32_t *work, float *sorted) {
   if (f->output == RNLI_GAUSSIAN)
-    return said[0] + rnli_exp(said[1] * 0.5f) * (float)rnl_rng_normal(rng);
+    return said[0] + deviation_of(said) * (float)rnl_rng_normal(rng);
   sort_quantiles(f, said, work, sorted);
   float u = (float)rnl_rng_uniform(rng), y = sorted[0];
   for (int k = 1; k < f->Q; k++) {
@@ -321,14 +293,12 @@ static float draw_one (const rnli_Forecaster *f, const float *said,
 static int read_values (View *v, int k, const float *values, float *y) {
   const rnli_Forecaster *f = v->f;
   size_t D = (size_t)f->D, E = (size_t)f->E, K = (size_t)f->K;
-  float *x = rnli_floats(&v->s->work, (size_t)v->N, D + E + K);
+  size_t N = (size_t)v->N, ld = D + E + K;
+  float *x = rnli_floats(&v->s->work, N, ld);
   if (!x) return RNL_ENOMEM;
-  for (int r = 0; r < v->N; r++) {
-    float *row = x + (size_t)r * (D + E + K);
-    memcpy(row, values + (size_t)r * D, D * sizeof *x);
-    memcpy(row + D, v->held, E * sizeof *x);
-    memcpy(row + D + E, v->known + (size_t)(k + 1) * v->ld, K * sizeof *x);
-  }
+  rnli_copy(x, ld, values, D, N, D);
+  rnli_copy(x + D, ld, v->held, 0, N, E);
+  rnli_copy(x + D + E, ld, v->known + (size_t)(k + 1) * v->ld, 0, N, K);
   return rnli_recurrent_step(v->s->model, &f->net, &v->s->work, v->N, x, NULL,
                              v->h, v->c, &v->t, y);
 }
@@ -360,8 +330,8 @@ static int go_on (View *v, int N, rnl_Rng *rng, float *values) {
   size_t rows = (size_t)N, H = (size_t)f->net.H, n = rows * (size_t)f->D;
   float *y = rnli_floats(w, rows, H);
   int status = y ? copy_state(v, N) : RNL_ENOMEM;
-  for (size_t r = 0; status == RNL_OK && r < rows; r++)
-    memcpy(y + r * H, v->keys + (size_t)(f->W - 1) * H, H * sizeof *y);
+  if (status != RNL_OK) return status;
+  rnli_copy(y, H, v->keys + (size_t)(f->W - 1) * H, 0, rows, H);
   for (int k = 0; status == RNL_OK && k < v->H; k++, values += n) {
     rnli_Mark mark = rnli_work_mark(w);
     status = choose(v, y, rng, values);
@@ -445,8 +415,7 @@ static int direct (View *v, float *said) {
   if (status != RNL_OK || K == 0) return status;
   float *known = rnli_floats(w, H, K), *more = rnli_floats(w, H, DP);
   if (!known || !more) return RNL_ENOMEM;
-  for (size_t k = 0; k < H; k++)
-    memcpy(known + k * K, v->known + k * v->ld, K * sizeof *known);
+  rnli_copy(known, K, v->known, v->ld, H, K);
   status = rnli_dense(v->s->model, &f->known_out, w, known, v->H, more, DP);
   for (size_t i = 0; status == RNL_OK && i < H * DP; i++) said[i] += more[i];
   return status;
@@ -532,18 +501,13 @@ static int forecast (rnl_State *s, const rnli_Levels *table, size_t at, int H,
 /* {== In the unit of the data ============================================ */
 
 /* Levels x (n,D,each) of each of which D make a row. */
-static int to_units (rnl_State *s, const rnli_Scaler *scaler, const float *x,
-                     size_t n, size_t each, double *to) {
+static void to_units (const rnli_Scaler *scaler, const float *x, size_t n,
+                      size_t each, double *to) {
   size_t D = (size_t)scaler->D;
-  double *row = rnli_work(&s->work, D, sizeof *row);
-  if (!row) return RNL_ENOMEM;
   for (size_t i = 0; i < n * each; i++) {
     size_t at = i / each * D * each + i % each;
-    for (size_t d = 0; d < D; d++) row[d] = (double)x[at + d * each];
-    rnli_unscale(scaler, row, 1, D);
-    for (size_t d = 0; d < D; d++) to[at + d * each] = row[d];
+    rnli_unscale(scaler, x + at, each, to + at);
   }
-  return RNL_OK;
 }
 
 
@@ -559,10 +523,8 @@ int rnli_forecast_at (rnl_State *s, const rnli_Levels *table, size_t at, int H,
   if (!levels || !spread) return RNL_ENOMEM;
   int status = forecast(s, table, at, H, paths, rng, levels,
                         Q > 0 ? spread : NULL);
-  if (status == RNL_OK)
-    status = to_units(s, scaler, levels, (size_t)take, 1, y);
-  if (status == RNL_OK && Q > 0)
-    status = to_units(s, scaler, spread, (size_t)take, Q, quantile);
+  if (status == RNL_OK) to_units(scaler, levels, (size_t)take, 1, y);
+  if (status == RNL_OK) to_units(scaler, spread, (size_t)take, Q, quantile);
   rnli_work_back(&s->work, mark);
   return status;
 }
@@ -616,19 +578,6 @@ static int check_counts (rnl_State *s, const Ask *a) {
 }
 
 
-/* Are rows of n columns finite, and the first D fit for a logarithm? */
-static int check_rows (rnl_State *s, const double *x, int rows, int n,
-                       const char *what, int first) {
-  for (int r = 0; r < rows; r++, x += n)
-    for (int k = 0; k < n; k++)
-      if (!isfinite(x[k]))
-        return rnli_error(s->ctx, RNL_EARG, "forecast: column %d of row %d of "
-                          "'%s' is no number", k + s->ctx->base,
-                          first + r + s->ctx->base, what);
-  return RNL_OK;
-}
-
-
 static int check_levels (rnl_State *s, const Ask *a) {
   const rnli_Forecaster *f = s->model->made;
   size_t D = (size_t)f->D;
@@ -672,12 +621,14 @@ static int begin (rnl_State *s, const rnl_Series *o, Ask *a) {
   rnl_rng_seed(&a->own, 1);
   a->rng = o->rng ? o->rng : &a->own;
   int status = check_counts(s, a);
+  int C = f->D + f->E + f->own, first = o->T - f->span;
   if (status == RNL_OK)
-    status = check_rows(s, o->values + (size_t)(o->T - f->span) *
-                        (size_t)(f->D + f->E + f->own), f->span,
-                        f->D + f->E + f->own, "values", o->T - f->span);
-  if (status == RNL_OK && f->own > 0)
-    status = check_rows(s, o->ahead, a->H, f->own, "ahead", 0);
+    status = rnli_check_rows(s, "forecast", " of 'values'",
+                             o->values + (size_t)first * (size_t)C, f->span,
+                             C, first);
+  if (status == RNL_OK)
+    status = rnli_check_rows(s, "forecast", " of 'ahead'", o->ahead, a->H,
+                             f->own, 0);
   if (status != RNL_OK) return status;
   a->block = f->strategy == RNLI_RECURSIVE ? a->H : f->H;
   a->blocks = (a->H - 1) / a->block + 1;
@@ -718,7 +669,8 @@ static int forecast_block (rnl_State *s, Ask *a, int b, double *y,
   if (status == RNL_OK) status = check_finite(s, a, y, n);
   if (status == RNL_OK) status = check_finite(s, a, quantile, n * Q);
   if (status != RNL_OK || b + 1 == a->blocks) return status;
-  return rnli_forecast_put(s, &a->levels, at + 1, y, (size_t)take);
+  rnli_forecast_put(&a->levels, at + 1, y, (size_t)take);
+  return RNL_OK;
 }
 
 

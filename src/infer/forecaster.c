@@ -24,11 +24,9 @@ static int integer (const rnli_Json *o, const char *key, int least, int most) {
 }
 
 
-/* Which one of 'n' words a description has under a key, or -1. */
-static int word (const rnli_Json *x, const char *const *words, int n) {
-  for (int i = 0; x && x->kind == RNLI_STRING && i < n; i++)
-    if (strcmp(x->s, words[i]) == 0) return i;
-  return -1;
+/* Which one of some words a string is, or -1. */
+static int word (const rnli_Json *x, const char *words) {
+  return x && x->kind == RNLI_STRING ? rnli_which(words, x->s) : -1;
 }
 
 
@@ -55,11 +53,9 @@ static int is_names (const rnli_Json *list, int n) {
 /* {== Numbers ============================================================ */
 
 static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
-  static const char *const strategies[] = {"recursive", "direct", "seq2seq"};
-  static const char *const outputs[] = {"point", "quantile", "gaussian"};
-  static const char *const losses[] = {"mse", "mae", "huber"};
-  int strategy = word(rnli_json_get(o, "strategy"), strategies, 3);
-  int output = word(rnli_json_get(o, "output"), outputs, 3);
+  int strategy = word(rnli_json_get(o, "strategy"),
+                      "recursive|direct|seq2seq");
+  int output = word(rnli_json_get(o, "output"), "point|quantile|gaussian");
   f->D = integer(o, "D", 1, MOST);
   f->E = integer(o, "E", 0, MOST);
   f->K = integer(o, "K", 0, MOST);
@@ -68,7 +64,7 @@ static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
   f->H = integer(o, "horizon", 1, FARTHEST);
   if (strategy < 0 || output < 0 || f->D < 0 || f->E < 0 || f->K < 0 ||
       f->P < 0 || f->W < 0 || f->H < 0 || integer(o, "season", 1, MOST) < 0 ||
-      word(rnli_json_get(o, "loss"), losses, 3) < 0 ||
+      word(rnli_json_get(o, "loss"), "mse|mae|huber") < 0 ||
       isnan(rnli_member(o, "teacher_forcing", (double)NAN)))
     return 0;
   f->strategy = (rnli_Strategy)strategy;
@@ -188,8 +184,7 @@ static int is_name (const rnli_Json *roles, const char *role) {
 
 static int read_calendar (rnli_Loader *l, const rnli_Json *o,
                           rnli_Forecaster *f) {
-  static const char *const names[] = {"minute", "hour", "weekday", "monthday",
-                                      "month", "yearday"};
+  static const char names[] = "minute|hour|weekday|monthday|month|yearday";
   const rnli_Json *list = list_of(o, "calendar");
   const rnli_Json *same = list_of(rnli_json_get(o, "roles"), "calendar");
   if (!list || !same || list->n != same->n || list->n > MOST / 2 ||
@@ -200,8 +195,8 @@ static int read_calendar (rnli_Loader *l, const rnli_Json *o,
   f->date = date;
   const rnli_Json *y = same->first;
   for (const rnli_Json *x = list->first; x; x = x->next, y = y->next) {
-    *date = word(x, names, 6);
-    if (*date < 0 || word(y, names, 6) != *date) return damaged(l);
+    *date = word(x, names);
+    if (*date < 0 || word(y, names) != *date) return damaged(l);
     date++;
   }
   f->dates = (int)list->n;
@@ -334,10 +329,8 @@ static int load_normal (rnli_Loader *l, rnli_Forecaster *f) {
 
 
 static int load (rnli_Loader *l) {
-  rnli_Forecaster *f = rnli_keep(l, 1, sizeof *f);
+  rnli_Forecaster *f = rnli_made(l, sizeof *f);
   if (!f) return RNL_ENOMEM;
-  *f = (rnli_Forecaster){.D = 0};
-  l->model->made = f;
   int status = describe(l, f);
   if (status == RNL_OK) status = load_layers(l, f);
   if (status == RNL_OK) status = load_normal(l, f);

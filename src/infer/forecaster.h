@@ -23,7 +23,7 @@ typedef enum rnli_Output {
 /* A series that was learnt; of a name that is there twice the last counts. */
 typedef struct rnli_Learnt {
   const char *name;
-  rnli_Scaler target, others; /* of D; of E + own columns */
+  rnli_Scaler target, others; /* of D; of E + own columns, if any */
 } rnli_Learnt;
 
 typedef struct rnli_Forecaster {
@@ -42,12 +42,12 @@ typedef struct rnli_Forecaster {
   const int *date;            /* (dates) */
   int nseries;
   const rnli_Learnt *series;
-  rnli_Recurrent net, decoder;
-  int attends;
-  rnli_Attention attention;
-  int F;                      /* features that 'out' reads */
-  rnli_Dense out, known_out;
   const rnli_Normal *normal_rows;   /* or NULL */
+  int attends;
+  int F;                      /* features that 'out' reads */
+  rnli_Recurrent net, decoder;
+  rnli_Attention attention;
+  rnli_Dense out, known_out;
 } rnli_Forecaster;
 
 /* Rows of a series as a table of levels. */
@@ -62,8 +62,8 @@ typedef struct rnli_Levels {
 */
 int rnli_forecast_fill (rnl_State *s, const rnli_Levels *to, size_t from,
                         const double *values, const double *times, size_t T);
-int rnli_forecast_put (rnl_State *s, const rnli_Levels *to, size_t from,
-                       const double *y, size_t T);
+void rnli_forecast_put (const rnli_Levels *to, size_t from, const double *y,
+                        size_t T);
 
 /*
 ** The first 'take' of the next H steps after row 'at' of a table, of any number

@@ -5,21 +5,21 @@
 #include <stdio.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
 
 /* {== Loading ============================================================ */
 
 static int load_linear (rnli_Loader *l, const char *path,
                         const rnli_Table *embed, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
-  int tied = rnli_is_class(layer, "TiedLinear");
+  const char *bias = rnli_flag_of(layer, "bias", 1) ? "bias" : NULL;
   rnli_Weights w = {.in = head->H, .path = path, .name = "weight"};
-  if (tied && (!embed || embed->V < head->U || embed->D != head->H))
-    return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
-                       path);
-  if (tied) w.w = embed->row;
-  return rnli_dense_read(l, &w, rnli_flag_of(layer, "bias", 1) ? "bias" : NULL,
-                         head->U, &head->dense);
+  if (rnli_is_class(layer, "TiedLinear")) {
+    if (!embed || embed->V < head->U || embed->D != head->H)
+      return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
+                         path);
+    w.w = embed->row;
+  }
+  return rnli_dense_read(l, &w, bias, head->U, &head->dense);
 }
 
 
@@ -55,10 +55,11 @@ static int load_cluster (rnli_Loader *l, const char *path, rnli_Head *head,
     return rnli_misfit(l, "its AdaptiveSoftmax '%s' has no units in cluster "
                        "%d", path, i);
   snprintf(name, sizeof name, "tail.%d.0.weight", i);
-  int status = rnli_matrix(l, path, name, head->H, units, &head->low[i]);
+  int status = rnli_matrix(l, path, name, NULL, head->H, units,
+                           &head->low[i]);
   if (status != RNL_OK) return status;
   snprintf(name, sizeof name, "tail.%d.1.weight", i);
-  return rnli_matrix(l, path, name, units, last - head->cutoff[i],
+  return rnli_matrix(l, path, name, NULL, units, last - head->cutoff[i],
                      &head->high[i]);
 }
 
@@ -68,8 +69,6 @@ enum { CLUSTERS = 64 };   /* at most */
 static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
   int *cutoff = rnli_keep(l, CLUSTERS, sizeof *cutoff);
-  rnli_Weights w = {.in = head->H, .path = path, .name = "head.weight"};
-  int biased = rnli_flag_of(layer, "head_bias", 0);
   if (!cutoff) return RNL_ENOMEM;
   head->cutoff = cutoff;
   head->clusters = read_cutoffs(layer, head->U, cutoff, CLUSTERS);
@@ -80,8 +79,9 @@ static int load_adaptive (rnli_Loader *l, const char *path, rnli_Head *head) {
   head->low = rnli_keep(l, n, sizeof *head->low);
   head->high = rnli_keep(l, n, sizeof *head->high);
   if (!head->low || !head->high) return RNL_ENOMEM;
-  int status = rnli_dense_read(l, &w, biased ? "head.bias" : NULL,
-                               cutoff[0] + head->clusters, &head->dense);
+  const char *bias = rnli_flag_of(layer, "head_bias", 0) ? "head.bias" : NULL;
+  int status = rnli_matrix(l, path, "head.weight", bias, head->H,
+                           cutoff[0] + head->clusters, &head->dense);
   for (int i = 0; status == RNL_OK && i < head->clusters; i++)
     status = load_cluster(l, path, head, i);
   return status;
@@ -106,8 +106,7 @@ int rnli_head (rnli_Loader *l, const char *path, const rnli_Table *embed,
 /* {== Running ============================================================ */
 
 void rnli_log_softmax (float *x, size_t n) {
-  float m = rnli_top(x, n, 1);
-  float log_s = (float)log(rnli_sum_exp(x, n, 1, m));
+  float m, log_s = (float)rnli_log_total(x, n, &m);
   for (size_t i = 0; i < n; i++) x[i] = x[i] - m - log_s;
 }
 

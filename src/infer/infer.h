@@ -67,9 +67,28 @@ typedef struct rnli_Mark {
 rnli_Mark rnli_work_mark (const rnli_Work *w);
 void rnli_work_back (rnli_Work *w, rnli_Mark mark);
 
-static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
-  return rnli_work(w, rnli_mul(n, each), sizeof(float));
-}
+/* n * each numbers. */
+float *rnli_floats (rnli_Work *w, size_t n, size_t each);
+
+/* }====================================================================== */
+
+/* {== Numbers side by side =============================================== */
+
+/* Their sum; that of products, each of them rounded; the largest, not NaN. */
+double rnli_total (const float *x, size_t n);
+double rnli_dot (const float *a, const float *b, size_t n);
+float rnli_largest (const float *x, size_t n);
+
+/* log of the sum of e^(x - top), '*top' being the largest. */
+double rnli_log_total (const float *x, size_t n, float *top);
+
+/* In place: x becomes e^(x - top), whose sum is returned; tanh x. */
+double rnli_exp_all (float *x, size_t n, float top);
+void rnli_tanh_all (float *x, size_t n);
+
+/* Rows of n numbers, 'ld' apart: 0 is one row, again and again. */
+void rnli_copy (float *to, size_t to_ld, const float *from, size_t from_ld,
+                size_t rows, size_t n);
 
 /* }====================================================================== */
 
@@ -80,13 +99,7 @@ static inline float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
 ** of those by default in 'own' of 'size' bytes. 0 when they do not begin with
 ** their size: they were not begun with RNL_LOAD or the like.
 */
-static inline int rnli_options (void *own, size_t size, const void *given) {
-  size_t n;
-  memcpy(&n, given, sizeof n);
-  if (n < sizeof n || n > 4096) return 0;
-  memcpy(own, given, n < size ? n : size);
-  return 1;
-}
+int rnli_options (void *own, size_t size, const void *given);
 
 /* }====================================================================== */
 
@@ -113,6 +126,9 @@ typedef struct rnli_Loader {
 
 /* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
+
+/* What the kind of the model has loaded, all 0 so far; NULL likewise. */
+void *rnli_made (rnli_Loader *l, size_t size);
 
 /* What a model keeps: a block, or a thing that it lets go of. */
 typedef struct rnli_Kept {
@@ -164,11 +180,19 @@ const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *classes,
 /* Size i of a layer, from 0; -1: there is none. */
 int rnli_size (const rnli_Json *layer, int i);
 
+/* Which of the words "full|bf16" a string is, from 0; -1: none, as NULL. */
+int rnli_which (const char *words, const char *s);
+
 /* An option of a layer, or what it is by default. */
 double rnli_number_of (const rnli_Json *layer, const char *name, double def);
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def);
-const char *rnli_word_of (const rnli_Json *layer, const char *name,
-                          const char *def);
+
+/* -1 unless it is an integer from 'least' on, of at most 'most'. */
+int rnli_whole_of (const rnli_Json *layer, const char *name, int def,
+                   int least, int most);
+
+/* -1 unless it is one of the words; the first one by default. */
+int rnli_word_of (const rnli_Json *layer, const char *name, const char *words);
 
 /*
 ** The tensor PATH.NAME, or NAME alone without a path, as floats of the shape
@@ -256,9 +280,9 @@ int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
 int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
                      int out, rnli_Dense *d);
 
-/* The tensor PATH.NAME (out,in), without a bias. */
-int rnli_matrix (rnli_Loader *l, const char *path, const char *name, int in,
-                 int out, rnli_Dense *d);
+/* The tensors PATH.NAME (out,in) and PATH.BIAS (out), or NULL: without one. */
+int rnli_matrix (rnli_Loader *l, const char *path, const char *name,
+                 const char *bias, int in, int out, rnli_Dense *d);
 
 /* The tensors "weight" (out,in) and maybe "bias" (out) at a path. */
 int rnli_dense_load (rnli_Loader *l, const char *path, int in, int out,
@@ -308,19 +332,23 @@ typedef struct rnli_Table {
 int rnli_table (rnli_Loader *l, const char *path, int V, int D,
                 rnli_Table *t);
 
+/* The rows of n ids, 'ld' apart. */
+void rnli_embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
+                 size_t ld);
+
 /* }====================================================================== */
 
 /* {== Recurrent layers =================================================== */
 
 /* One layer in one direction. */
 typedef struct rnli_Lane {
+  float *peep;                /* (3,H) or (2,H) */
+  float *norm;                /* (2,H) gain and bias of c; then also */
+  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
   rnli_Dense x, h;            /* panels as of the cell; all biases in x but
                                  those of a recurrent product that is split */
   rnli_Dense inner;           /* GRU, reset before */
   rnli_Dense proj;            /* LSTM with a projection */
-  float *peep;                /* (3,H) or (2,H) */
-  float *norm;                /* (2,H) gain and bias of c; then also */
-  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
 } rnli_Lane;
 
 /*
@@ -333,7 +361,6 @@ typedef struct rnli_Recurrent {
   int residual;
   int unit;
   const rnli_Unit *u;         /* NULL: ClockworkRNN */
-  rnli_Cell cell;             /* what all cells have in common */
   int W, panels;              /* columns of a panel of gates; panels */
   rnli_Lane *lane;            /* (L*dirs) */
   float *h0, *c0;             /* (L*dirs,S), (L*dirs,H), or NULL: zeros */
@@ -343,6 +370,7 @@ typedef struct rnli_Recurrent {
   int modules;                /* ClockworkRNN */
   const int *period;
   rnli_Dense *clock;          /* (modules): of units from its first on */
+  rnli_Cell cell;             /* what all cells have in common */
 } rnli_Recurrent;
 
 /*
@@ -599,15 +627,15 @@ typedef struct rnli_Column {
 typedef struct rnli_Tagger {
   const rnl_Words *words;
   rnli_Table embed;
-  rnli_Spelt spelt;
-  int ncolumns;
-  rnli_Column *column;
-  rnli_Recurrent net;
-  rnli_Dense out;
-  int has_crf;
-  rnli_Crf crf;
   rnli_Tags tags;
   rnli_TagLabels labels;
+  int ncolumns;
+  rnli_Column *column;
+  int has_crf;
+  rnli_Crf crf;
+  rnli_Dense out;
+  rnli_Recurrent net;
+  rnli_Spelt spelt;
 } rnli_Tagger;
 
 /* 'scheme' "BMES", or NULL for that of its tags. */
@@ -632,7 +660,7 @@ int rnli_tagger_run (rnl_State *s, const rnli_Tagger *t,
 
 /* What knows how to load a kind of model, and to make its states. */
 struct rnli_Kind {
-  const char *name;
+  char name[20];
   int (*load) (rnli_Loader *l);      /* sets made, sizes, label */
   int (*begin) (rnl_State *s);       /* its streams, or NULL: it has none */
 };
@@ -678,14 +706,14 @@ typedef struct rnli_Streams {
 struct rnl_State {
   rnl_Model *model;
   rnl_Context *ctx;
-  rnli_Work lasting;          /* what stays as long as the state */
   rnli_Work work;             /* of a call */
-  rnli_Work text;             /* results that are borrowed */
   int N, history;
-  rnli_Streams now;
   int32_t *ids;               /* (N) */
   float *y;                   /* (N,S) */
   void *draw;                 /* work memory of a draw */
+  rnli_Streams now;
+  rnli_Work lasting;          /* what stays as long as the state */
+  rnli_Work text;             /* results that are borrowed */
   rnli_Stream stream;         /* text of ids that follow each other */
   rnl_Dict *user;             /* words that a segmenter never cuts, or NULL */
 };

@@ -6,17 +6,7 @@
 #include <stdio.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
-
-/* {== Options ============================================================ */
-
-/* An option that must be an integer of at least so much; -1: it is none. */
-static int whole (const rnli_Json *layer, const char *name, int def,
-                  int least) {
-  double x = rnli_number_of(layer, name, def);
-  return x >= least && x <= INT32_MAX && x == (int)x ? (int)x : -1;
-}
-
+#include "kernels/vmath.h"
 
 int rnli_dropout (rnli_Loader *l, const char *path) {
   const rnli_Json *layer = rnli_layer(l, path);
@@ -24,18 +14,17 @@ int rnli_dropout (rnli_Loader *l, const char *path) {
   return rnli_misfit(l, "its layer '%s' is of another class", path);
 }
 
-/* }====================================================================== */
-
 /* {== Convolution ======================================================== */
 
 /* Sizes and options, which are not trusted; 0 when they make no such layer. */
 static int conv_sizes (const rnli_Json *layer, rnli_Conv *c) {
-  int padding = whole(layer, "padding", 0, 0);
+  int padding = rnli_whole_of(layer, "padding", 0, 0, INT32_MAX);
   int causal = rnli_flag_of(layer, "causal", 0);
   *c = (rnli_Conv){.D = rnli_size(layer, 0), .F = rnli_size(layer, 1),
                    .kernel = rnli_size(layer, 2),
-                   .stride = whole(layer, "stride", 1, 1),
-                   .dilation = whole(layer, "dilation", 1, 1)};
+                   .stride = rnli_whole_of(layer, "stride", 1, 1, INT32_MAX),
+                   .dilation = rnli_whole_of(layer, "dilation", 1, 1,
+                                             INT32_MAX)};
   if (c->D < 1 || c->F < 1 || c->kernel < 1 || c->stride < 1 ||
       c->dilation < 1 || padding < 0 || c->D > INT32_MAX / c->kernel)
     return 0;
@@ -96,7 +85,7 @@ int rnli_conv_run (const rnl_Model *m, const rnli_Conv *c, rnli_Work *w,
 static int load_attention (rnli_Loader *l, const char *path,
                            const rnli_Json *layer, rnli_Pooling *p) {
   float *context;
-  int hidden = whole(layer, "hidden", 0, 0);
+  int hidden = rnli_whole_of(layer, "hidden", 0, 0, INT32_MAX);
   if (hidden < 0 || rnli_size(layer, 0) != p->F)
     return rnli_misfit(l, "has no fitting AttentionPool '%s'", path);
   if (hidden == 0) hidden = p->F;
@@ -110,17 +99,12 @@ static int load_attention (rnli_Loader *l, const char *path,
 
 
 int rnli_pooling (rnli_Loader *l, const char *path, int F, rnli_Pooling *p) {
-  static const char *const kind[] = {
-    [RNLI_POOL_MEAN] = "mean", [RNLI_POOL_MAX] = "max",
-    [RNLI_POOL_LAST] = "last"};
   const rnli_Json *layer = rnli_layer(l, path);
   *p = (rnli_Pooling){.F = F};
   if (rnli_is_class(layer, "AttentionPool"))
     return load_attention(l, path, layer, p);
-  const char *name = rnli_word_of(layer, "kind", "mean");
-  if (rnli_is_class(layer, "Pool"))
-    for (p->kind = 0; p->kind <= RNLI_POOL_LAST; p->kind++)
-      if (strcmp(kind[p->kind], name) == 0) return RNL_OK;
+  p->kind = rnli_word_of(layer, "kind", "mean|max|last");
+  if (rnli_is_class(layer, "Pool") && p->kind >= 0) return RNL_OK;
   return rnli_misfit(l, "has no fitting pool '%s'", path);
 }
 
@@ -144,16 +128,9 @@ static void run_max (const float *x, size_t T, size_t F, float *y) {
 }
 
 
-static float product (float a, float b) {
-  return a * b;
-}
-
-
 /* In place, of n numbers. */
 static void soften (float *x, size_t n) {
-  float m = rnli_top(x, n, 1);
-  for (size_t i = 0; i < n; i++) x[i] = rnli_exp(x[i] - m);
-  float scale = (float)(1 / rnli_sum(x, n, 1));
+  float scale = (float)(1 / rnli_exp_all(x, n, rnli_largest(x, n)));
   for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
@@ -167,9 +144,9 @@ static int run_attention (const rnl_Model *m, const rnli_Pooling *p,
   if (!u || !a || !sum) return RNL_ENOMEM;
   int status = rnli_dense(m, &p->dense, w, x, T, u, H);
   if (status != RNL_OK) return status;
-  for (size_t i = 0; i < n * H; i++) u[i] = rnli_tanh(u[i]);
+  rnli_tanh_all(u, n * H);
   for (size_t t = 0; t < n; t++)
-    a[t] = (float)rnli_sum_of(u + t * H, p->context, H, 1, product);
+    a[t] = (float)rnli_dot(u + t * H, p->context, H);
   soften(a, n);
   memset(sum, 0, F * sizeof *sum);
   for (size_t t = 0; t < n; t++)
@@ -230,29 +207,19 @@ int rnli_run_once (const rnl_Model *m, const rnli_Recurrent *r, rnli_Work *w,
 }
 
 
-/* The states (T, 2S) and what was read (T,D), side by side. */
-static void join (const rnli_Reader *r, const float *states, const float *x,
-                  int T, float *z) {
-  size_t S = 2 * (size_t)r->net.S, D = (size_t)r->D;
-  for (size_t t = 0; t < (size_t)T; t++, z += S + D) {
-    memcpy(z, states + t * S, S * sizeof *z);
-    memcpy(z + S, x + t * D, D * sizeof *z);
-  }
-}
-
-
 int rnli_reader_run (const rnl_Model *m, const rnli_Reader *r, rnli_Work *w,
                      const float *x, int T, float *y) {
   rnli_Mark mark = rnli_work_mark(w);
-  size_t n = (size_t)T, S = 2 * (size_t)r->net.S;
+  size_t n = (size_t)T, S = 2 * (size_t)r->net.S, D = (size_t)r->D;
   float *h, *z = NULL, *states = rnli_floats(w, n, S);
   if (!states) return RNL_ENOMEM;
   int status = rnli_run_once(m, &r->net, w, T, x, states, &h);
   if (status != RNL_OK) return status;
   if (r->pools) {
-    z = rnli_floats(w, n, (size_t)r->F);
+    z = rnli_floats(w, n, S + D);
     if (!z) return RNL_ENOMEM;
-    join(r, states, x, T, z);
+    rnli_copy(z, S + D, states, S, n, S);
+    rnli_copy(z + S, S + D, x, D, n, D);
     status = rnli_pooling_run(m, &r->pool, w, z, T, y);
   } else {
     memcpy(y, h + (size_t)(r->net.L - 1) * S, S * sizeof *y);
@@ -265,17 +232,12 @@ int rnli_reader_run (const rnl_Model *m, const rnli_Reader *r, rnli_Work *w,
 
 /* {== Perceptrons ======================================================== */
 
-enum { NONE, RELU, GELU, TANH, SIGMOID, LEAKY_RELU, ACTIVATIONS };
+enum { RELU, GELU, TANH, SIGMOID };
 enum { MOST_LAYERS = 64 };
 
 static int activation_of (const rnli_Json *layer) {
-  static const char *const names[ACTIVATIONS] = {
-    [NONE] = "", [RELU] = "relu", [GELU] = "gelu", [TANH] = "tanh",
-    [SIGMOID] = "sigmoid", [LEAKY_RELU] = "leaky_relu"};
-  const char *name = rnli_word_of(layer, "activation", "relu");
-  for (int i = RELU; i < ACTIVATIONS; i++)
-    if (strcmp(names[i], name) == 0) return i;
-  return NONE;
+  return rnli_word_of(layer, "activation",
+                      "relu|gelu|tanh|sigmoid|leaky_relu");
 }
 
 
@@ -297,7 +259,7 @@ int rnli_mlp (rnli_Loader *l, const char *path, int in, int out,
   int n = linear ? 1 : count_layers(layer, in, out), status = RNL_OK;
   *mlp = (rnli_Mlp){.n = n, .activation = activation_of(layer)};
   if (!linear && (!rnli_is_class(layer, "MLP") || n == 0 ||
-                  mlp->activation == NONE))
+                  mlp->activation < 0))
     return rnli_misfit(l, "has no fitting Linear or MLP '%s'", path);
   mlp->dense = rnli_keep(l, (size_t)n, sizeof *mlp->dense);
   if (!mlp->dense) return RNL_ENOMEM;
@@ -314,14 +276,19 @@ int rnli_mlp (rnli_Loader *l, const char *path, int in, int out,
 }
 
 
-static float activate (int activation, float x) {
+static float activated (int activation, float x) {
   switch (activation) {
     case RELU: return x <= 0 ? 0 : x;
     case GELU: return x * (0.5f + 0.5f * erff(x * 0.70710678118654752f));
-    case TANH: return rnli_tanh(x);
     case SIGMOID: return rnli_sigmoid(x);
-    default: return x <= 0 ? 0.01f * x : x;
+    default: return x <= 0 ? 0.01f * x : x;   /* leaky */
   }
+}
+
+
+static void activate (int activation, float *x, size_t n) {
+  if (activation == TANH) rnli_tanh_all(x, n);
+  else for (size_t i = 0; i < n; i++) x[i] = activated(activation, x[i]);
 }
 
 
@@ -339,9 +306,8 @@ int rnli_mlp_run (const rnl_Model *m, const rnli_Mlp *mlp, rnli_Work *w,
     const rnli_Dense *d = &mlp->dense[i];
     float *to = i + 1 < mlp->n ? room[i % 2] : y;
     status = rnli_dense(m, d, w, x, rows, to, (size_t)d->out);
-    size_t n = (size_t)rows * (size_t)d->out;
-    for (size_t k = 0; i + 1 < mlp->n && k < n; k++)
-      to[k] = activate(mlp->activation, to[k]);
+    if (i + 1 < mlp->n)
+      activate(mlp->activation, to, (size_t)rows * (size_t)d->out);
     x = to;
   }
   rnli_work_back(w, mark);

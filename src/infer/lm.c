@@ -65,10 +65,8 @@ static int load (rnli_Loader *l, const Paths *p, rnli_Steps *s) {
 
 static int load_steps (rnli_Loader *l) {
   Paths p;
-  rnli_Steps *s = rnli_keep(l, 1, sizeof *s);
+  rnli_Steps *s = rnli_made(l, sizeof *s);
   if (!s) return RNL_ENOMEM;
-  *s = (rnli_Steps){.embed = {0, 0, NULL}};
-  l->model->made = s;
   if (!find_paths(l, &p))
     return rnli_misfit(l, "is no model that can be stepped");
   return load(l, &p, s);

@@ -115,12 +115,8 @@ static int make (rnli_Loader *l, const rnl_Meta *meta, int nmeta) {
 
 
 static int set_precision (rnl_Model *m, const char *name) {
-  static const char *const names[RNLI_NFACTOR] = {
-    [RNLI_REAL] = "full", [RNLI_BFLOAT] = "bf16", [RNLI_INT8] = "int8"};
-  int factor = 0;
-  while (name && factor < RNLI_NFACTOR && strcmp(names[factor], name) != 0)
-    factor++;
-  if (factor == RNLI_NFACTOR)
+  int factor = name ? rnli_which("full|bf16|int8", name) : RNLI_REAL;
+  if (factor < 0)
     return rnli_error(m->ctx, RNL_EARG, "'precision' must be full, bf16 or "
                       "int8, got '%s'", name);
   m->k = rnli_kernels_f32(m->level, (rnli_Factor)factor);
@@ -139,6 +135,15 @@ static void destroy (rnl_Model *m) {
   }
   rnli_put(ctx, m);
   rnl_context_release(ctx);
+}
+
+
+int rnli_options (void *own, size_t size, const void *given) {
+  size_t n;
+  memcpy(&n, given, sizeof n);
+  if (n < sizeof n || n > 4096) return 0;
+  memcpy(own, given, n < size ? n : size);
+  return 1;
 }
 
 

@@ -23,13 +23,12 @@ static void free_words (void *words) {
 
 static int fill (rnli_Loader *l, const char *key, const rnli_Json *list,
                  int symbols, rnl_Words *w) {
-  static const char *const symbol[] = {"<unk>", "<s>", "</s>"};
   int i = 0, status = RNL_OK;
   if (list->kind != RNLI_LIST || list->n < (uint32_t)symbols || list->n == 0)
     return damaged(l, key);
   for (const rnli_Json *x = list->first; status == RNL_OK && x; x = x->next) {
     if (x->kind != RNLI_STRING || x->n > RNL_MAX_WORD ||
-        (i < symbols && strcmp(x->s, symbol[i]) != 0) ||
+        (i < symbols && rnli_which("<unk>|<s>|</s>", x->s) != i) ||
         rnli_words_find(w, x->s, x->n) >= 0)
       return damaged(l, key);
     status = rnli_words_put(w, x->s, x->n);

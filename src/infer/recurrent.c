@@ -28,11 +28,6 @@ typedef struct Pieces {
 } Pieces;
 
 
-static float product (float a, float b) {
-  return a * b;
-}
-
-
 /* Gives a row mean 0 and variance 1, where there are units. */
 static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
                        Pieces row) {
@@ -42,14 +37,14 @@ static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
     float *x = row.at + (size_t)p * row.next;
     const float *e = lane->exists + (size_t)p * (size_t)r->W;
     for (size_t j = 0; j < cols; j++) x[j] = e[j] > 0 ? x[j] : 0;
-    sum += rnli_sum(x, cols, 1);
+    sum += rnli_total(x, cols);
   }
   float mean = (float)(sum / count);
   for (int p = 0; p < r->panels; p++) {
     float *x = row.at + (size_t)p * row.next;
     const float *e = lane->exists + (size_t)p * (size_t)r->W;
     for (size_t j = 0; j < cols; j++) x[j] = (x[j] - mean) * e[j];
-    squares += rnli_sum_of(x, x, cols, 1, product);
+    squares += rnli_dot(x, x, cols);
   }
   float scale = (float)(1 / sqrt(squares / count + EPS));
   for (int p = 0; p < r->panels; p++) {
@@ -78,11 +73,11 @@ static void add_up (const rnli_Recurrent *r, const rnli_Lane *lane, Pieces x,
 static void measure_c (const float *c, size_t H, float *stats) {
   float d[RNLI_BUFFER];
   double squares = 0;
-  float mean = (float)(rnli_sum(c, H, 1) / (double)H);
+  float mean = (float)(rnli_total(c, H) / (double)H);
   for (size_t k = 0; k < H; k += RNLI_BUFFER) {
     size_t len = H - k < RNLI_BUFFER ? H - k : RNLI_BUFFER;
     for (size_t j = 0; j < len; j++) d[j] = c[k + j] - mean;
-    squares += rnli_sum_of(d, d, len, 1, product);
+    squares += rnli_dot(d, d, len);
   }
   stats[RNLI_C_MEAN] = mean;
   stats[RNLI_C_SCALE] = (float)(1 / sqrt(squares / (double)H + EPS));
@@ -307,7 +302,7 @@ static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
   if (status == RNL_OK) status = pack_more(&p);
   if (status == RNL_OK) status = pack_products(&p);
   if (status != RNL_OK || r->S == r->H) return status;
-  return rnli_matrix(l, path, name, r->H, r->S, &p.lane->proj);
+  return rnli_matrix(l, path, name, NULL, r->H, r->S, &p.lane->proj);
 }
 
 
@@ -315,26 +310,24 @@ static int unit_of (const rnli_Json *layer) {
   if (rnli_is_class(layer, "LSTM"))
     return rnli_flag_of(layer, "coupled", 0) ? RNLI_CIFG : RNLI_LSTM;
   if (rnli_is_class(layer, "RNN")) return RNLI_ELMAN;
-  return strcmp(rnli_word_of(layer, "reset", "after"), "before") == 0
-         ? RNLI_GRU_BEFORE : RNLI_GRU;
+  return rnli_word_of(layer, "reset", "after|before") ? RNLI_GRU_BEFORE
+                                                      : RNLI_GRU;
 }
 
 
 /* Sizes and options, which are not trusted; 0 when they make no layer. */
 static int read_sizes (const rnli_Json *layer, rnli_Recurrent *r) {
-  double L = rnli_number_of(layer, "num_layers", 1);
-  double S = rnli_number_of(layer, "proj_size", 0);
   double zone_h = rnli_number_of(layer, "zoneout", 0);
   double zone_c = rnli_number_of(layer, "zoneout_c", 0);
   r->D = rnli_size(layer, 0);
   r->H = rnli_size(layer, 1);
-  if (!(L >= 1 && L <= 1000) || r->D < 0 || r->H < 1 ||
-      r->H > INT32_MAX / 16 || !(S >= 0 && S < r->H) || S != (int)S ||
-      L != (int)L || !(zone_h >= 0 && zone_h <= 1) ||
-      !(zone_c >= 0 && zone_c <= 1) || (S > 0 && zone_h > 0))
+  r->L = rnli_whole_of(layer, "num_layers", 1, 1, 1000);
+  r->S = rnli_whole_of(layer, "proj_size", 0, 0, r->H - 1);
+  if (r->D < 0 || r->H < 1 || r->H > INT32_MAX / 16 || r->L < 0 || r->S < 0 ||
+      !(zone_h >= 0 && zone_h <= 1) || !(zone_c >= 0 && zone_c <= 1) ||
+      (r->S > 0 && zone_h > 0))
     return 0;
-  r->L = (int)L;
-  r->S = S > 0 ? (int)S : r->H;
+  if (r->S == 0) r->S = r->H;
   r->dirs = rnli_flag_of(layer, "bidirectional", 0) ? 2 : 1;
   r->residual = rnli_flag_of(layer, "residual", 0);
   r->cell.zone_h = (float)zone_h;
@@ -353,9 +346,8 @@ static void set_cell (const rnli_Kernels *k, const rnli_Json *layer,
   r->panels = rnli_unit_panels(r->u, r->H, k->lanes);
   c->H = r->H;
   c->ld = rnli_ceil_div(r->H, r->W) * r->W;
-  c->relu = strcmp(rnli_word_of(layer, "nonlinearity", "tanh"), "relu") == 0;
-  c->hard = strcmp(rnli_word_of(layer, "gate_activation", "sigmoid"),
-                   "hard_sigmoid") == 0;
+  c->relu = rnli_word_of(layer, "nonlinearity", "tanh|relu");
+  c->hard = rnli_word_of(layer, "gate_activation", "sigmoid|hard_sigmoid");
   c->coupled = r->unit == RNLI_CIFG;
   c->varied = c->hard || c->coupled || rnli_flag_of(layer, "peephole", 0) ||
               c->zone_h > 0 || c->zone_c > 0 || r->S != r->H ||

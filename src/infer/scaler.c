@@ -9,18 +9,12 @@
 
 /* The kind of a step's name; 0 when it is none. */
 static int kind_of (const rnli_Json *name, rnli_ScalerKind *kind) {
-  static const struct {
-    const char *name;
-    rnli_ScalerKind kind;
-  } kinds[] = {{"standard", RNLI_SHIFTED}, {"minmax", RNLI_SHIFTED},
-               {"log", RNLI_LOG}, {"log1p", RNLI_LOG1P}};
-  for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++) {
-    if (name->kind != RNLI_STRING || strcmp(name->s, kinds[i].name) != 0)
-      continue;
-    *kind = kinds[i].kind;
-    return 1;
-  }
-  return 0;
+  static const rnli_ScalerKind kinds[] = {RNLI_SHIFTED, RNLI_SHIFTED, RNLI_LOG,
+                                          RNLI_LOG1P};
+  int i = name && name->kind == RNLI_STRING
+          ? rnli_which("standard|minmax|log|log1p", name->s) : -1;
+  if (i >= 0) *kind = kinds[i];
+  return i >= 0;
 }
 
 
@@ -77,17 +71,33 @@ static double back (const rnli_ScalerStep *step, int k, double x) {
 }
 
 
-void rnli_scale (const rnli_Scaler *s, double *x, size_t T, size_t ld) {
-  for (size_t t = 0; t < T; t++, x += ld)
-    for (int i = 0; i < s->n; i++)
-      for (int k = 0; k < s->D; k++) x[k] = forth(&s->step[i], k, x[k]);
+void rnli_scale (const rnli_Scaler *s, const double *x, float *y) {
+  for (int k = 0; k < s->D; k++) {
+    double v = x[k];
+    for (int i = 0; i < s->n; i++) v = forth(&s->step[i], k, v);
+    y[k] = (float)v;
+  }
 }
 
 
-void rnli_unscale (const rnli_Scaler *s, double *x, size_t T, size_t ld) {
-  for (size_t t = 0; t < T; t++, x += ld)
-    for (int i = s->n - 1; i >= 0; i--)
-      for (int k = 0; k < s->D; k++) x[k] = back(&s->step[i], k, x[k]);
+void rnli_unscale (const rnli_Scaler *s, const float *x, size_t ld,
+                   double *y) {
+  for (int k = 0; k < s->D; k++, x += ld, y += ld) {
+    *y = (double)*x;
+    for (int i = s->n - 1; i >= 0; i--) *y = back(&s->step[i], k, *y);
+  }
+}
+
+
+int rnli_check_rows (rnl_State *s, const char *what, const char *of,
+                     const double *x, int rows, int n, int first) {
+  int base = s->ctx->base;
+  for (int r = first; r < first + rows; r++)
+    for (int k = 0; k < n; k++)
+      if (!isfinite(*x++))
+        return rnli_error(s->ctx, RNL_EARG, "%s: column %d of row %d%s is no "
+                          "number", what, k + base, r + base, of);
+  return RNL_OK;
 }
 
 /* }====================================================================== */

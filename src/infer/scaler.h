@@ -33,12 +33,19 @@ int rnli_scaler (rnli_Loader *l, const rnli_Json *state, int D,
                  rnli_Scaler *out);
 
 /*
-** Rows x (T,D), 'ld' apart, in place: what a network reads. Numbers that a
-** logarithm has no value for are not finite afterwards.
+** A row x (D) as what a network reads. Numbers that a logarithm has no value
+** for are not finite afterwards.
 */
-void rnli_scale (const rnli_Scaler *s, double *x, size_t T, size_t ld);
+void rnli_scale (const rnli_Scaler *s, const double *x, float *y);
 
-/* Back to the unit of the data. */
-void rnli_unscale (const rnli_Scaler *s, double *x, size_t T, size_t ld);
+/* Back to the unit of the data; numbers of x, and of y, are 'ld' apart. */
+void rnli_unscale (const rnli_Scaler *s, const float *x, size_t ld, double *y);
+
+/*
+** RNL_EARG unless rows of n numbers, of which the first is row 'first', are
+** finite: "WHAT: column 2 of row 3OF is no number".
+*/
+int rnli_check_rows (rnl_State *s, const char *what, const char *of,
+                     const double *x, int rows, int n, int first);
 
 #endif

@@ -46,13 +46,12 @@ static int load_dict (rnli_Loader *l, const char *text, Segmenter *m) {
 
 /* Are there the tags and columns of a segmenter? */
 static int is_sound (const rnl_Model *model, const rnli_Tagger *t, int mark) {
-  static const char *const name[] = {"B", "E", "M", "S"};
   if (t->tags.n != 4 || t->ncolumns != (mark ? COLUMNS : MARK) ||
       strcmp(model->column[PAIR], "2") != 0 ||
       (mark && strcmp(model->column[MARK], "3") != 0))
     return 0;
   for (int i = 0; i < 4; i++)
-    if (strcmp(t->tags.name[i], name[i]) != 0) return 0;
+    if (rnli_which("B|E|M|S", t->tags.name[i]) != i) return 0;
   return 1;
 }
 
@@ -60,9 +59,8 @@ static int is_sound (const rnl_Model *model, const rnli_Tagger *t, int mark) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   const char *text = rnli_meta(l, "dictionary");
-  Segmenter *m = rnli_keep(l, 1, sizeof *m);
+  Segmenter *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  model->made = m;
   int status = load_dict(l, text, m);
   if (status == RNL_OK) status = rnli_tagger(l, "BMES", &m->tagger);
   if (status == RNL_OK && !is_sound(model, m->tagger, text != NULL))

@@ -3,7 +3,6 @@
 ** a file are those that seq2seq.build of lua/rnn/models/seq2seq.lua makes.
 */
 #include "infer/seq2seq.h"
-#include "kernels/vmath.h"
 
 /* {== Loading ============================================================ */
 
@@ -16,14 +15,11 @@ static int misfit (rnli_Loader *l, const char *path) {
 /* 1 for the units that a description names, of the first 'most' there are. */
 static int read_units (const rnli_Json *o, const char *key, int most,
                        rnli_Units *units) {
-  static const char *const name[] = {"words", "chars", "jamo"};
   const rnli_Json *x = rnli_json_get(o, key);
-  for (int i = 0; x && x->kind == RNLI_STRING && i < most; i++) {
-    if (strcmp(x->s, name[i]) != 0) continue;
-    *units = (rnli_Units)i;
-    return 1;
-  }
-  return 0;
+  int i = x && x->kind == RNLI_STRING ? rnli_which("words|chars|jamo", x->s)
+                                      : -1;
+  *units = (rnli_Units)i;
+  return i >= 0 && i < most;
 }
 
 
@@ -134,28 +130,22 @@ static int load_out (rnli_Loader *l, int tied, rnli_Seq2seq *m) {
 
 /* No layer but those of such a model. */
 static int check_paths (rnli_Loader *l) {
-  static const char *const path[] = {
-    "source", "target", "encoder", "decoder", "out", "bridge.h", "bridge.c",
-    "attention", "combine", "drop"};
+  static const char paths[] = "source|target|encoder|decoder|out|bridge.h|"
+                              "bridge.c|attention|combine|drop";
   const rnli_Json *drop = rnli_layer(l, "drop");
-  for (const rnli_Json *x = l->layers->first; x; x = x->next) {
-    size_t i = 0, n = sizeof path / sizeof *path;
-    while (i < n && strcmp(path[i], x->key) != 0) i++;
-    if (i == n)
+  for (const rnli_Json *x = l->layers->first; x; x = x->next)
+    if (rnli_which(paths, x->key) < 0)
       return rnli_misfit(l, "has a layer '%.80s', which no such model has",
                          x->key);
-  }
   return drop && !rnli_is_class(drop, "Dropout") ? misfit(l, "drop") : RNL_OK;
 }
 
 
 static int load (rnli_Loader *l) {
   rnl_Sizes *sizes = &l->model->sizes;
-  rnli_Seq2seq *m = rnli_keep(l, 1, sizeof *m);
+  rnli_Seq2seq *m = rnli_made(l, sizeof *m);
   int tied = rnli_is_class(rnli_layer(l, "out"), "TiedLinear");
   if (!m) return RNL_ENOMEM;
-  *m = (rnli_Seq2seq){.source = NULL};
-  l->model->made = m;
   int status = check_paths(l);
   if (status == RNL_OK) status = load_units(l, m);
   if (status == RNL_OK) status = load_tokens(l, m);
@@ -216,19 +206,6 @@ void rnli_writer_pick (const rnli_Seq2seq *m, const rnli_Writer *all, int rows,
 
 /* {== Running ============================================================ */
 
-static void make_tanh (float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) x[i] = rnli_tanh(x[i]);
-}
-
-
-static void embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
-                   size_t ld) {
-  size_t D = (size_t)t->D;
-  for (int i = 0; i < n; i++)
-    memcpy(x + (size_t)i * ld, t->row + (size_t)ids[i] * D, D * sizeof *x);
-}
-
-
 /* A part of the first state of one row: h or c of the encoder's last (n). */
 static int bridge (rnl_State *s, const rnli_Dense *d, const float *last,
                    size_t n, float *to) {
@@ -238,7 +215,7 @@ static int bridge (rnl_State *s, const rnli_Dense *d, const float *last,
     return RNL_OK;
   }
   int status = rnli_dense(s->model, d, &s->work, last, 1, to, (size_t)d->out);
-  if (status == RNL_OK) make_tanh(to, (size_t)d->out);
+  if (status == RNL_OK) rnli_tanh_all(to, (size_t)d->out);
   return status;
 }
 
@@ -254,7 +231,7 @@ int rnli_seq2seq_read (rnl_State *s, const int32_t *ids, int S,
   float *c = rnli_floats(&s->work, r->cells ? n : 0, 1);
   int64_t t = 0;
   if (!x || !e || !h || !c) return RNL_ENOMEM;
-  embed(&m->read, ids, S, x, D);
+  rnli_embed(&m->read, ids, S, x, D);
   rnli_recurrent_begin(r, 1, h, c);
   int status = rnli_recurrent_run(s->model, r, &s->work, S, x, h, c, &t, e);
   if (status == RNL_OK) status = bridge(s, &m->bridge_h, h, n, to->h);
@@ -263,16 +240,6 @@ int rnli_seq2seq_read (rnl_State *s, const int32_t *ids, int S,
   if (m->feeds) memset(to->feed, 0, (size_t)m->A * sizeof *to->feed);
   if (status != RNL_OK || !m->attends) return status;
   return rnli_remember(s->model, &m->attention, &s->work, e, S, memory);
-}
-
-
-/* Rows [h, c] of h (R,H) and c (R,C). */
-static void join (const float *h, size_t H, const float *c, size_t C, int R,
-                  float *hc) {
-  for (int r = 0; r < R; r++, h += H, c += C, hc += H + C) {
-    memcpy(hc, h, H * sizeof *hc);
-    memcpy(hc + H, c, C * sizeof *hc);
-  }
 }
 
 
@@ -288,9 +255,10 @@ static int attend (rnl_State *s, const float *h, int R,
   int status = rnli_attend(s->model, &m->attention, &s->work, memory, h, R, c,
                            weights);
   if (status != RNL_OK) return status;
-  join(h, H, c, C, R, hc);
+  rnli_copy(hc, H + C, h, H, rows, H);
+  rnli_copy(hc + H, H + C, c, C, rows, C);
   status = rnli_dense(s->model, &m->combine, &s->work, hc, R, out, A);
-  if (status == RNL_OK) make_tanh(out, rows * A);
+  if (status == RNL_OK) rnli_tanh_all(out, rows * A);
   return status;
 }
 
@@ -303,9 +271,8 @@ static int advance (rnl_State *s, const int32_t *ids, int R,
   float *x = rnli_floats(&s->work, (size_t)R, D);
   int64_t t = 0;
   if (!x) return RNL_ENOMEM;
-  embed(&m->written, ids, R, x, D);
-  for (size_t r = 0; m->feeds && r < (size_t)R; r++)
-    memcpy(x + r * D + E, state->feed + r * A, A * sizeof *x);
+  rnli_embed(&m->written, ids, R, x, D);
+  if (m->feeds) rnli_copy(x + E, D, state->feed, A, (size_t)R, A);
   return rnli_recurrent_step(s->model, &m->decoder, &s->work, R, x, NULL,
                              state->h, state->c, &t, y);
 }

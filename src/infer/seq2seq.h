@@ -18,14 +18,13 @@ typedef struct rnli_Seq2seq {
   rnli_Units source_units, target_units;
   const rnl_Words *source, *target;
   rnli_Table read, written;   /* embeddings */
-  rnli_Recurrent encoder, decoder;
-  int bridges;
-  rnli_Dense bridge_h, bridge_c;
-  int attends;
-  rnli_Attention attention;
-  rnli_Dense combine;
+  int bridges, attends;
   int feeds;                  /* the decoder reads [embedding; h~] */
   int A;                      /* features of h~ */
+  rnli_Recurrent encoder, decoder;
+  rnli_Dense bridge_h, bridge_c;
+  rnli_Attention attention;
+  rnli_Dense combine;
   rnli_Head out;
 } rnli_Seq2seq;
 

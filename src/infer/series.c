@@ -34,10 +34,12 @@ static int read_scale (const rnli_Json *o, Series *m) {
       missing->kind != RNLI_BOOL)
     return 0;
   m->missing = missing->i != 0;
-  m->scaled = strcmp(scale->s, "channel") == 0;
-  m->alone = strcmp(scale->s, "series") == 0;
+  enum { CHANNEL, SERIES };
+  int way = rnli_which("channel|series|none", scale->s);
+  m->scaled = way == CHANNEL;
+  m->alone = way == SERIES;
   size_t C = m->scaled ? (size_t)m->C : 0;
-  return (m->scaled || m->alone || strcmp(scale->s, "none") == 0) &&
+  return way >= 0 &&
          rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
          rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
 }
@@ -92,10 +94,8 @@ static int load_layers (rnli_Loader *l, Series *m) {
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
   rnli_Json *o;
-  Series *m = rnli_keep(l, 1, sizeof *m);
+  Series *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
-  memset(m, 0, sizeof *m);
-  model->made = m;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
   if (status != RNL_OK) return status;
   status = rnli_meta_json(l, "seriesclassifier", &o);

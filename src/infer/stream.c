@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "infer/infer.h"
-#include "kernels/sums.h"
 
 /* {== Memory ============================================================= */
 
@@ -98,9 +97,7 @@ static int load_ids (rnl_State *s, float **x) {
   if (m->net.V > 0) return RNL_OK;
   *x = rnli_floats(&s->work, (size_t)s->N, D);
   if (!*x) return RNL_ENOMEM;
-  for (int n = 0; n < s->N; n++)
-    memcpy(*x + (size_t)n * D, m->embed.row + (size_t)s->ids[n] * D,
-           D * sizeof **x);
+  rnli_embed(&m->embed, s->ids, s->N, *x, D);
   return RNL_OK;
 }
 
@@ -283,8 +280,9 @@ static double surprise (const rnl_State *s, int stream, int32_t id) {
   size_t U = (size_t)s->model->sizes.outputs;
   const float *x = rnl_state_outputs(s, stream);
   if ((size_t)id >= U) return HUGE_VAL;
-  float m = rnli_top(x, U, 1);
-  return log(rnli_sum_exp(x, U, 1, m)) + (double)m - (double)x[id];
+  float m;
+  double log_s = rnli_log_total(x, U, &m);
+  return log_s + (double)m - (double)x[id];
 }
 
 

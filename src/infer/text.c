@@ -82,30 +82,14 @@ int rnl_state_prime (rnl_State *s, const char *text, size_t n) {
 }
 
 
-/* Text that is being collected. */
-typedef struct Collected {
-  rnl_Context *ctx;
-  char *s;
-  size_t n, room;
-} Collected;
-
-
-/* What an id adds, or with NULL what was held back. */
-static int collect (rnl_State *s, const int32_t *id, Collected *c) {
+/* Adds what an id means, or with NULL what was held back. */
+static int collect (rnl_State *s, const int32_t *id, rnli_Text *t) {
   char *part;
   size_t n;
   int status = rnli_stream_next(&s->stream, s->ctx, id, &part, &n);
-  if (status != RNL_OK) return status;
-  char *grown = rnli_grow(s->ctx, c->s, c->n, c->n + n + 1, 1, &c->room,
-                          "text");
-  if (grown) {
-    c->s = grown;
-    memcpy(c->s + c->n, part, n);
-    c->n += n;
-    c->s[c->n] = '\0';
-  }
+  if (status == RNL_OK) status = rnli_text_add(t, part, n);
   rnl_text_free(s->ctx, part);
-  return grown ? RNL_OK : RNL_ENOMEM;
+  return status;
 }
 
 
@@ -121,24 +105,25 @@ static int check_ids (rnl_State *s, const int32_t *ids, size_t T) {
 
 int rnl_state_text (rnl_State *s, const int32_t *ids, size_t T,
                     const char **text, size_t *n) {
-  Collected c = {.ctx = s->ctx};
+  rnli_Text t = {.ctx = s->ctx};
   rnli_Stream before = s->stream;
   void *kept;
   *text = "";
   *n = 0;
   int status = expect_tokenizer(s);
   if (status == RNL_OK) status = check_ids(s, ids, T);
-  if (status == RNL_OK && T == 0) status = collect(s, NULL, &c);
-  for (size_t t = 0; status == RNL_OK && t < T; t++)
-    status = collect(s, &ids[t], &c);
+  if (status == RNL_OK && T == 0) status = collect(s, NULL, &t);
+  for (size_t i = 0; status == RNL_OK && i < T; i++)
+    status = collect(s, &ids[i], &t);
+  if (status == RNL_OK) status = rnli_text_add(&t, "", 1);   /* its end */
   if (status != RNL_OK) {
     s->stream = before;
-    rnli_put(s->ctx, c.s);
+    rnli_put(s->ctx, t.s);
     return status;
   }
-  status = borrow(s, c.s, c.n + 1, &kept);
+  status = borrow(s, t.s, t.n, &kept);
   if (status != RNL_OK) return status;
   *text = kept;
-  *n = c.n;
+  *n = t.n - 1;
   return RNL_OK;
 }

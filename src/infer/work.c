@@ -44,6 +44,11 @@ void *rnli_work (rnli_Work *w, size_t n, size_t each) {
 }
 
 
+float *rnli_floats (rnli_Work *w, size_t n, size_t each) {
+  return rnli_work(w, rnli_mul(n, each), sizeof(float));
+}
+
+
 static void drop (rnli_Work *w) {
   Head *head = w->block;
   rnli_Work before = {w->ctx, head->before, head->used, head->size};

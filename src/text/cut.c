@@ -20,8 +20,7 @@
 
 enum {
   BLOCK = 1 << 14,      /* code points */
-  MAX_UNIT = 1 << 12,   /* and of a unit; more than RNL_MAX_ENTRY */
-  LEAST_CUTS = 1 << 6
+  MAX_UNIT = 1 << 12    /* and of a unit; more than RNL_MAX_ENTRY */
 };
 
 static const double HALF = 0.5;   /* an occurrence */
@@ -339,17 +338,11 @@ static void turn_path (Cutter *w, int32_t end) {
 /* {== The result ========================================================= */
 
 static int add_cut (Cutter *w, int32_t i, int32_t k, rnl_CutKind kind) {
-  if (w->ncut == w->cut_room) {
-    size_t room = w->cut_room ? w->cut_room * 2 : LEAST_CUTS;
-    size_t bytes = rnli_mul(room, sizeof *w->cut);
-    rnl_Cut *cut = rnli_get(w->ctx, bytes);
-    if (!cut) return rnli_nomem(w->ctx, "words of a text", bytes);
-    if (w->ncut) memcpy(cut, w->cut, w->ncut * sizeof *cut);
-    rnli_put(w->ctx, w->cut);
-    w->cut = cut;
-    w->cut_room = room;
-  }
-  w->cut[w->ncut++] = (rnl_Cut){w->point[i].at, w->point[k].at, kind};
+  rnl_Cut *cut = rnli_grow(w->ctx, w->cut, w->ncut, w->ncut + 1, sizeof *cut,
+                           &w->cut_room, "words of a text");
+  if (!cut) return RNL_ENOMEM;
+  w->cut = cut;
+  cut[w->ncut++] = (rnl_Cut){w->point[i].at, w->point[k].at, kind};
   return RNL_OK;
 }
 

@@ -24,6 +24,12 @@ enum { LEAST = 1 << 6 };
 
 typedef rnli_Piece Piece;
 
+extern inline size_t rnli_dict_slot (const rnl_Dict *d, int32_t parent,
+                                     int32_t code);
+extern inline int32_t rnli_dict_next (const rnl_Dict *d, int32_t parent,
+                                      int32_t code);
+extern inline uint64_t rnli_dict_freq (const rnl_Dict *d, int32_t node);
+
 /* {== Making ============================================================= */
 
 static void forget_spelling (rnl_Dict *d) {
@@ -50,19 +56,6 @@ static int grow_nodes (rnl_Dict *d) {
   memset(d->slot, 0, d->slots * sizeof *d->slot);
   for (size_t i = RNLI_TAGS + 1; i < d->nnode; i++)
     d->slot[rnli_dict_slot(d, node[i].parent, node[i].code)] = (int32_t)i;
-  return RNL_OK;
-}
-
-
-static int grow_entries (rnl_Dict *d) {
-  size_t room = d->room ? d->room * 2 : LEAST;
-  size_t bytes = rnli_mul(room, sizeof *d->entry);
-  rnli_Listed *entry = rnli_get(d->ctx, bytes);
-  if (!entry) return rnli_nomem(d->ctx, "a dictionary", bytes);
-  if (d->n) memcpy(entry, d->entry, d->n * sizeof *entry);
-  rnli_put(d->ctx, d->entry);
-  d->entry = entry;
-  d->room = room;
   return RNL_OK;
 }
 
@@ -204,10 +197,10 @@ static void remove_entry (rnl_Dict *d, int32_t node) {
 static int set_entry (rnl_Dict *d, Piece word, uint64_t freq,
                       const char *tag) {
   int32_t node, tag_node = RNLI_TAGS;
-  if (d->n == d->room) {
-    int status = grow_entries(d);
-    if (status != RNL_OK) return status;
-  }
+  rnli_Listed *entry = rnli_grow(d->ctx, d->entry, d->n, d->n + 1,
+                                 sizeof *entry, &d->room, "a dictionary");
+  if (!entry) return RNL_ENOMEM;
+  d->entry = entry;
   int status = add_path(d, RNLI_WORDS, word, &node);
   if (status == RNL_OK && tag)
     status = add_path(d, RNLI_TAGS, (Piece){tag, strlen(tag)}, &tag_node);

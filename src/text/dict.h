@@ -37,8 +37,8 @@ struct rnl_Dict {
   rnli_Spelling *spelling;     /* NULL: of earlier words, or none */
 };
 
-static inline size_t rnli_dict_slot (const rnl_Dict *d, int32_t parent,
-                                     int32_t code) {
+inline size_t rnli_dict_slot (const rnl_Dict *d, int32_t parent,
+                              int32_t code) {
   uint64_t h = rnli_mix(rnli_mix((uintptr_t)d, (uint64_t)parent),
                         (uint64_t)code);
   size_t i = (size_t)(h ^ h >> 32) & (d->slots - 1);
@@ -50,13 +50,13 @@ static inline size_t rnli_dict_slot (const rnl_Dict *d, int32_t parent,
 }
 
 /* The node of 'parent' and then 'code', or 0. */
-static inline int32_t rnli_dict_next (const rnl_Dict *d, int32_t parent,
-                                      int32_t code) {
+inline int32_t rnli_dict_next (const rnl_Dict *d, int32_t parent,
+                               int32_t code) {
   return d->slot[rnli_dict_slot(d, parent, code)];
 }
 
 /* How often the word that ends at a node occurs; 0 if none does. */
-static inline uint64_t rnli_dict_freq (const rnl_Dict *d, int32_t node) {
+inline uint64_t rnli_dict_freq (const rnl_Dict *d, int32_t node) {
   int32_t entry = d->node[node].entry;
   return entry ? d->entry[entry - 1].freq : 0;
 }

@@ -10,8 +10,13 @@
 
 enum { RNLI_MAX_CODE = 0x10FFFF };
 
+/*
+** Functions that are 'inline' and not 'static' are also compiled, once, for
+** calls that the compiler does not put them in the place of: see decode.c.
+*/
+
 /* Is 'code' a Unicode scalar value? */
-static inline int rnli_is_scalar (int32_t code) {
+inline int rnli_is_scalar (int32_t code) {
   return code >= 0 && code <= RNLI_MAX_CODE && (code & ~0x7FF) != 0xD800;
 }
 
@@ -21,8 +26,7 @@ static inline int rnli_is_scalar (int32_t code) {
 ** the length (1..3) of the longest start of a sequence there is: the "maximal
 ** subpart" that one U+FFFD stands for.
 */
-static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
-                                  int32_t *code) {
+inline int rnli_utf8_scan (const unsigned char *s, size_t n, int32_t *code) {
   unsigned c = s[0];
   *code = (int32_t)c;
   if (c < 0x80) return 1;
@@ -50,7 +54,7 @@ static inline int rnli_utf8_scan (const unsigned char *s, size_t n,
 }
 
 /* Writes a scalar value; returns how many bytes it has. */
-static inline int rnli_utf8_put (int32_t code, char buf[4]) {
+inline int rnli_utf8_put (int32_t code, char buf[4]) {
   if (code < 0x80) {
     buf[0] = (char)code;
     return 1;
@@ -65,7 +69,7 @@ static inline int rnli_utf8_put (int32_t code, char buf[4]) {
 }
 
 /* Is 'code' white space (Unicode's White_Space)? */
-static inline int rnli_is_space (int32_t c) {
+inline int rnli_is_space (int32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
   return c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
@@ -77,7 +81,7 @@ static inline int rnli_is_syllable (int32_t c) {   /* of Hangul */
 }
 
 /* Bytes of ASCII that 's' begins with, eight at a time; maybe not all. */
-static inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
+inline size_t rnli_ascii_run (const unsigned char *s, size_t n) {
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
     uint64_t word;
@@ -190,7 +194,7 @@ typedef struct rnli_Ids {
 } rnli_Ids;
 
 /* Room for 'more' ids behind the n that there are. */
-static inline int rnli_ids_room (rnli_Ids *ids, size_t more) {
+inline int rnli_ids_room (rnli_Ids *ids, size_t more) {
   if (ids->n + more <= ids->room) return RNL_OK;
   int32_t *id = rnli_grow(ids->ctx, ids->id, ids->n, ids->n + more, sizeof *id,
                           &ids->room, "ids");

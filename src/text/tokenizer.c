@@ -99,7 +99,7 @@ static Piece take_name (Piece *rest) {
 */
 static int read_option (rnli_Tokenizer *t, Piece *rest, unsigned known) {
   static const struct {
-    const char *name;
+    char name[12];
     unsigned option, least;   /* the first of those that exclude it */
   } list[] = {
     {"single", SINGLE, SINGLE}, {"nfc", NFC, NFC}, {"nfkc", NFKC, NFC},
@@ -351,7 +351,7 @@ static int read_dict (rnli_Tokenizer *t, Piece rest) {
 
 static int read_spec (rnli_Tokenizer *t, Piece spec) {
   static const struct {
-    const char *name;
+    char name[16];
     int (*read) (rnli_Tokenizer *t, Piece rest);
   } kind[] = {{"byte", read_byte}, {"char", read_char}, {"bpe", read_bpe},
               {"grapheme", read_grapheme}, {"word", read_word},

@@ -219,15 +219,4 @@ int rnli_text_jamo (rnl_Context *ctx, const char *s, size_t n, char **out,
   return rnli_text_end(&t, status, out, nout);
 }
 
-
-int rnli_text_spaced (rnl_Context *ctx, const char *s, size_t n, char **out,
-                      size_t *nout) {
-  rnli_Text t = {.ctx = ctx};
-  int status = RNL_OK;
-  for (size_t i = 0; i < n && status == RNL_OK; i++)
-    if (!is_space(s[i])) status = rnli_text_add(&t, s + i, 1);
-    else if (i == 0 || !is_space(s[i - 1])) status = rnli_text_add(&t, " ", 1);
-  return rnli_text_end(&t, status, out, nout);
-}
-
 /* }====================================================================== */

@@ -34,9 +34,6 @@ int rnli_units_chars (const char *s, size_t n, size_t most, rnli_Spans *out);
 /* What white space stands between. */
 int rnli_units_words (const char *s, size_t n, rnli_Spans *out);
 
-/* The words that rnl_text_apart puts spaces between. */
-int rnli_units_tokens (const char *s, size_t n, rnli_Spans *out);
-
 /*
 ** Words of a classifier: what white space and punctuation stand between;
 ** apostrophes and hyphens are parts of words, other punctuation of ASCII is
@@ -67,10 +64,6 @@ int rnli_text_folded (rnl_Context *ctx, const char *s, size_t n, char **out,
 /* The two or three letters of each Hangul syllable in its place. */
 int rnli_text_jamo (rnl_Context *ctx, const char *s, size_t n, char **out,
                     size_t *nout);
-
-/* One space in the place of white space. */
-int rnli_text_spaced (rnl_Context *ctx, const char *s, size_t n, char **out,
-                      size_t *nout);
 
 /* }====================================================================== */
 

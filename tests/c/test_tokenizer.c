@@ -115,7 +115,6 @@ static int use_units (rnl_Context *ctx, int i) {
   int status = rnli_units_chars(text, n, SIZE_MAX, &out);
   (void)i;
   if (status == RNL_OK) status = rnli_units_words(text, n, &out);
-  if (status == RNL_OK) status = rnli_units_tokens(text, n, &out);
   if (status == RNL_OK) status = rnli_units_terms(text, n, &out);
   if (status == RNL_OK) status = rnli_units_sentences(text, n, &out);
   if (status == RNL_OK) status = rnli_units_parts(text, n, &out);
@@ -126,7 +125,7 @@ static int use_units (rnl_Context *ctx, int i) {
   if (status == RNL_OK) status = rnli_text_jamo(ctx, text, n, &s, &n);
   rnl_text_free(ctx, s);
   n = sizeof text - 1;
-  if (status == RNL_OK) status = rnli_text_spaced(ctx, text, n, &s, &n);
+  if (status == RNL_OK) status = rnl_text_apart(ctx, text, n, &s, &n);
   rnl_text_free(ctx, s);
   return status;
 }

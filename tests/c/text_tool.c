@@ -179,10 +179,6 @@ static int ask_words (Asked *q) {
   return list(q, q->a, q->n, rnli_units_words);
 }
 
-static int ask_tokens (Asked *q) {
-  return list(q, q->a, q->n, rnli_units_tokens);
-}
-
 static int ask_terms (Asked *q) {
   return list(q, q->a, q->n, rnli_units_terms);
 }
@@ -201,8 +197,8 @@ static int ask_jamo (Asked *q) {
   return changed(q, rnli_text_jamo, all_chars);
 }
 
-static int ask_spaced (Asked *q) {
-  return changed(q, rnli_text_spaced, all_chars);
+static int ask_tokens (Asked *q) {
+  return changed(q, rnl_text_apart, rnli_units_words);
 }
 
 /* }====================================================================== */
@@ -215,7 +211,7 @@ static const struct {
   {"stream", ask_stream}, {"chars", ask_chars}, {"spell", ask_spell},
   {"trim", ask_trim}, {"words", ask_words}, {"tokens", ask_tokens},
   {"terms", ask_terms}, {"sentences", ask_sentences}, {"parts", ask_parts},
-  {"fold", ask_fold}, {"jamo", ask_jamo}, {"spaced", ask_spaced}
+  {"fold", ask_fold}, {"jamo", ask_jamo}
 };
 
 

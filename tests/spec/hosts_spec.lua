@@ -48,8 +48,8 @@ end
 local function compile(source, flags, libs)
   local path = ("%s/%s"):format(dir, source:gsub("%.c$", ""):gsub("%.", "_"))
   local compiler = source:find "%.cpp$" and "c++" or "cc"
-  run(("%s %s %s %s -o %s tests/hosts/%s %s -lm"):format(compiler, flags, STRICT,
-      SANITIZE[VARIANT] or "", path, source, libs))
+  run(("%s %s %s %s -o %s tests/hosts/%s %s -lm"):format(compiler, flags,
+      STRICT, SANITIZE[VARIANT] or "", path, source, libs))
   return path
 end
 

@@ -304,7 +304,6 @@ local UNITS = {
   spell = function(s) return items(words.spell(s)) end,
   fold = words.fold,
   terms = function(s) return items(CUT.words(s)) end,
-  spaced = function(s) return items(CUT.chars(s)) end,
   sentences = function(s) return items(sentences_of(s)) end,
   parts = function(s) return items(map(pieces_of(s), table.concat)) end,
 }
