@@ -495,7 +495,7 @@ static void cells_part (const Step *s, int p, CellFunction *run) {
 /* What runs on panels once their products are there. */
 static CellFunction *after_products (const Step *s) {
   if (s->lane->norm) return NULL;
-  return s->r->u->inner.vecs ? s->m->k->reset : s->m->k->forward[s->r->unit];
+  return s->r->u->inner.vecs ? s->m->k->cells->reset : s->m->k->cells->forward[s->r->unit];
 }
 
 
@@ -538,7 +538,7 @@ static void inner_part (void *arg, int part) {
       }
       s->m->k->tile(&t);
     }
-    cells_part(s, p, s->m->k->forward[s->r->unit]);
+    cells_part(s, p, s->m->k->cells->forward[s->r->unit]);
   }
 }
 
@@ -554,11 +554,11 @@ static void norm_rows (const Step *s) {
     add_up(r, s->lane, x, h);
   }
   for (int p = 0; p < r->panels; p++)
-    cells_part(s, p, s->m->k->forward[r->unit]);
+    cells_part(s, p, s->m->k->cells->forward[r->unit]);
   for (int n = 0; n < s->N; n++)
     measure_c(s->fresh + (size_t)n * (size_t)r->cell.ld, (size_t)r->H,
               s->stats + (size_t)n * RNLI_STATS);
-  for (int p = 0; p < r->panels; p++) cells_part(s, p, s->m->k->output);
+  for (int p = 0; p < r->panels; p++) cells_part(s, p, s->m->k->cells->output);
 }
 
 

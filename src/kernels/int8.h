@@ -217,6 +217,6 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
 static const rnli_Kernels RNLI_D(rnli_table) = {
   .lanes = LANES, .rows = RNLI_ROWS, .word = WORD,
   .word_bytes = sizeof(int32_t), .row_extra = 1, .col_extra = 2,
+  .cells = &level_cells,
   .tile = run_tile, .operand = to_operand, .pack_cols = cols_to_panel,
-  RNLI_CELL_ROWS
 };

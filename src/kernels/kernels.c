@@ -56,23 +56,6 @@
 #define RNLI_MM(bits, name) _mm##bits##_##name##_ps
 #endif
 
-/* The rows of a table that a level's factors share. */
-#define RNLI_CELLS_FORWARD \
-  .forward = {[RNLI_ELMAN] = elman_forward, [RNLI_LSTM] = lstm_forward, \
-              [RNLI_CIFG] = lstm_forward, [RNLI_GRU] = gru_forward, \
-              [RNLI_GRU_BEFORE] = gru_before_forward}, \
-  .output = lstm_output, .reset = gru_reset
-#ifdef RNLI_INFER
-#define RNLI_CELL_ROWS RNLI_CELLS_FORWARD
-#else
-#define RNLI_CELL_ROWS RNLI_CELLS_FORWARD, \
-  .backward = {[RNLI_ELMAN] = elman_backward, [RNLI_LSTM] = lstm_backward, \
-               [RNLI_CIFG] = lstm_backward, [RNLI_GRU] = gru_backward, \
-               [RNLI_GRU_BEFORE] = gru_before_backward}, \
-  .advance = lstm_advance, .output_back = lstm_output_back, \
-  .reset_back = gru_reset_back
-#endif
-
 /*
 ** Rows of a tile: as many as have their sums in registers; or, where a library
 ** is to be small, as many as make a few streams nearly as fast.

@@ -24,6 +24,7 @@
 
 #define rnli_Tile RNLI_T(rnli_Tile)
 #define rnli_Cell RNLI_T(rnli_Cell)
+#define rnli_Cells RNLI_T(rnli_Cells)
 #define rnli_Kernels RNLI_T(rnli_Kernels)
 #define rnli_kernels RNLI_T(rnli_kernels)
 #define rnli_exps RNLI_T(rnli_exps)
@@ -103,35 +104,45 @@ typedef struct rnli_Cell {
   const real *dinner;         /* its gradient */
 } rnli_Cell;
 
-/* With RNLI_INFER what only training calls is NULL, and no unit is kept. */
+/* The cells of a level. What only training has stands last, here and below: it
+   is not there with RNLI_INFER, when no unit
+   is kept either. */
+typedef struct rnli_Cells {
+  void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
+  /* An LSTM with norm: from fresh to h and c; and to dfresh and o. */
+  void (*output) (const rnli_Cell *c);
+  /* A GRU with reset before: from the products of r and z to inner, and from
+     dinner to r and dh. */
+  void (*reset) (const rnli_Cell *c);
+#ifndef RNLI_INFER
+  void (*output_back) (const rnli_Cell *c);
+  void (*reset_back) (const rnli_Cell *c);
+  void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
+  void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */
+#endif
+} rnli_Cells;
+
 typedef struct rnli_Kernels {
   int lanes;                  /* reals in a vector */
   int rows;                   /* most rows in a tile */
   int word;                   /* elements along k in a word: 1, 2 or 4 */
   int word_bytes;
   int row_extra, col_extra;   /* words after the last of k */
+  const rnli_Cells *cells;
   void (*tile) (const rnli_Tile *t);
   /* n x k reals to rows of words, row r at to + r*ld words. */
   void (*operand) (const real *from, size_t from_ld, size_t n, size_t k,
                    void *to, size_t ld);
-  /* A panel of 'cols' columns; row k of B is rows[k] + at, NULL for zeros;
-     the columns from n on are 0. */
-  void (*pack_rows) (const real *const *rows, size_t k, size_t at, size_t n,
-                     size_t cols, void *to);
   /* n columns side by side of a panel of 'ncols', the first at 'to', column j
      being cols[j], NULL for zeros. */
   void (*pack_cols) (const real *const *cols, size_t n, size_t k,
                      size_t ncols, void *to);
-  void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
-  void (*backward[RNLI_NUNIT]) (const rnli_Cell *c);
-  void (*advance) (const rnli_Cell *c);   /* c of an LSTM from its gates */
-  /* An LSTM with norm: from fresh to h and c; and to dfresh and o. */
-  void (*output) (const rnli_Cell *c);
-  void (*output_back) (const rnli_Cell *c);
-  /* A GRU with reset before: from the products of r and z to inner, and from
-     dinner to r and dh. */
-  void (*reset) (const rnli_Cell *c);
-  void (*reset_back) (const rnli_Cell *c);
+#ifndef RNLI_INFER
+  /* A panel of 'cols' columns; row k of B is rows[k] + at, NULL for zeros;
+     the columns from n on are 0. */
+  void (*pack_rows) (const real *const *rows, size_t k, size_t at, size_t n,
+                     size_t cols, void *to);
+#endif
 } rnli_Kernels;
 
 /* What factors are made of; all but RNLI_REAL are for float32 only. */

@@ -68,6 +68,9 @@
 #define no_less RNLI_L(no_less)
 #define elman_forward RNLI_L(elman_forward)
 
+/* pass.h */
+#define level_cells RNLI_L(level_cells)
+
 /* cells_back.h */
 #define tanh_slope RNLI_L(tanh_slope)
 #define gate_slope RNLI_L(gate_slope)

@@ -216,9 +216,9 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
 
 static const rnli_Kernels RNLI_D(rnli_table) = {
   .lanes = LANES, .rows = RNLI_ROWS, .word = WORD, .word_bytes = sizeof(Word),
+  .cells = &level_cells,
   .tile = run_tile, .operand = to_operand, .pack_cols = cols_to_panel,
 #ifndef RNLI_INFER
   .pack_rows = rows_to_panel,
 #endif
-  RNLI_CELL_ROWS
 };

@@ -113,7 +113,7 @@ void rnli_factor_rows (const Run *r, const Side *s, int i, int n0, int n1,
 
 /* Gradients of panel p of gates, rows [n0, n1) at step i; also as words. */
 static void panel_gates (const Run *r, int p, int i, int n0, int n1) {
-  rnli_panel_cells(r, p, i, n0, n1, r->k->backward[r->unit]);
+  rnli_panel_cells(r, p, i, n0, n1, r->k->cells->backward[r->unit]);
   if (!r->norm.w) rnli_dgate_words(r, &r->x, p, i, n0, n1);
 }
 
@@ -142,10 +142,10 @@ static void panel_states (const Run *r, int p, int from, int n0, int n1) {
   for (int i = from; i < chunk_to(r, from); i++) {
     rnli_Cell c = cell_at(r, p, i, n0);
     c.rows = n1 - n0;
-    if (!r->length) r->k->advance(&c);
+    if (!r->length) r->k->cells->advance(&c);
     for (int n = 0; r->length && n < c.rows; n++) {
       rnli_Cell row = row_of_cell(r, &c, n);
-      if (active(r, n0 + n, time_of(r, i))) r->k->advance(&row);
+      if (active(r, n0 + n, time_of(r, i))) r->k->cells->advance(&row);
       else rnli_carry(&row);
     }
   }

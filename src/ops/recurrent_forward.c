@@ -129,7 +129,7 @@ static void step_tile (const Run *r, int p, int i, int a, int b) {
   cell.rows = b - a;
   if (r->u->split) cell.rec = rec;
   rnli_cells_forward(r, &cell, a, time_of(r, i),
-                     r->inner.w ? r->k->reset : r->k->forward[r->unit]);
+                     r->inner.w ? r->k->cells->reset : r->k->cells->forward[r->unit]);
 }
 
 

@@ -30,7 +30,7 @@ static void inner_tile (const Run *r, int p, int i, int a, int b) {
   }
   r->k->tile(&t);
   cell.rows = b - a;
-  rnli_cells_forward(r, &cell, a, time_of(r, i), r->k->forward[r->unit]);
+  rnli_cells_forward(r, &cell, a, time_of(r, i), r->k->cells->forward[r->unit]);
 }
 
 
@@ -52,7 +52,7 @@ void rnli_inner_back (const Run *r, int i, int n0, int n1) {
          (size_t)(n1 - n0) * ld * sizeof(real));
   rnli_factor_rows(r, &r->inner, i, n0, n1, r->dinner, r->ld);
   for (int p = 0; p < r->panels; p++) {
-    rnli_panel_cells(r, p, i, n0, n1, r->k->reset_back);
+    rnli_panel_cells(r, p, i, n0, n1, r->k->cells->reset_back);
     rnli_dgate_words(r, &r->x, p, i, n0, n1);
   }
 }

@@ -224,10 +224,10 @@ void rnli_norm_step (const Run *r, int i, int n0, int n1) {
       normalise(r, kept_pieces(r, r->norm.h, i, n));
     add_up(r, i, n);
   }
-  all_cells(r, i, n0, n1, r->k->forward[r->unit]);
+  all_cells(r, i, n0, n1, r->k->cells->forward[r->unit]);
   for (int n = n0; n < n1; n++)
     if (active(r, n, time_of(r, i))) measure_c(r, i, n);
-  all_cells(r, i, n0, n1, r->k->output);
+  all_cells(r, i, n0, n1, r->k->cells->output);
 }
 
 /* }====================================================================== */
@@ -255,7 +255,7 @@ void rnli_norm_back_begin (const Run *r) {
 
 void rnli_norm_output_back (const Run *r, int i, int n0, int n1) {
   for (int p = 0; p < r->panels; p++)
-    rnli_panel_cells(r, p, i, n0, n1, r->k->output_back);
+    rnli_panel_cells(r, p, i, n0, n1, r->k->cells->output_back);
   for (int n = n0; n < n1; n++)
     if (active(r, n, time_of(r, i))) c_back(r, i, n);
 }

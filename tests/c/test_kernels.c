@@ -213,7 +213,7 @@ static void check_cells (const rnli_Kernels *k, const char *name) {
       if (isnan(x[j])) x[j] = 0;
       for (int g = 0; g < RNLI_VECS; g++) gates[g * lanes + j] = x[j];
     }
-    k->forward[RNLI_LSTM](&cell);
+    k->cells->forward[RNLI_LSTM](&cell);
     for (int j = 0; j < lanes; j++) {
       double s = ulps(gates[j], 1 / (1 + exp(-(double)x[j])));
       double t = ulps(gates[2 * lanes + j], tanh((double)x[j]));
@@ -235,7 +235,7 @@ static void check_edges (const rnli_Kernels *k, const char *name) {
                     .c_prev = c, .h = h, .c = c, .h_prev = h};
   gates[0] = (real)NAN;
   c[units] = h[units] = 7;
-  k->forward[RNLI_LSTM](&cell);
+  k->cells->forward[RNLI_LSTM](&cell);
   CHECK_MSG(isnan(h[0]) && isnan(c[0]), "%s", name);
   CHECK_MSG(c[units] == 7 && h[units] == 7, "%s", name);
 }
@@ -328,9 +328,9 @@ static void cell_of (const rnli_Kernels *k, int unit, int units, int options,
     c.zone_h = options & ZONE ? (real)0.1 : 0;
     c.zone_c = options & ZONE ? (real)0.3 : 0;
   }
-  if (unit == RNLI_GRU_BEFORE) k->reset(&c);
-  k->forward[unit](&c);
-  if (c.norm && (unit == RNLI_LSTM || unit == RNLI_CIFG)) k->output(&c);
+  if (unit == RNLI_GRU_BEFORE) k->cells->reset(&c);
+  k->cells->forward[unit](&c);
+  if (c.norm && (unit == RNLI_LSTM || unit == RNLI_CIFG)) k->cells->output(&c);
 }
 
 
