@@ -494,8 +494,9 @@ static void cells_part (const Step *s, int p, CellFunction *run) {
 
 /* What runs on panels once their products are there. */
 static CellFunction *after_products (const Step *s) {
+  const rnli_Cells *cells = s->m->k->cells;
   if (s->lane->norm) return NULL;
-  return s->r->u->inner.vecs ? s->m->k->cells->reset : s->m->k->cells->forward[s->r->unit];
+  return s->r->u->inner.vecs ? cells->reset : cells->forward[s->r->unit];
 }
 
 

@@ -115,6 +115,7 @@ static void step_target (const Run *r, int p, int i, int n, real *rec,
 static void step_tile (const Run *r, int p, int i, int a, int b) {
   real rec[RNLI_MAX_ROWS * RNLI_VECS * RNLI_MAX_LANES];
   const Side *s = &r->h;
+  const rnli_Cells *cells = r->k->cells;
   rnli_Cell cell = cell_at(r, p, i, a);
   rnli_Tile t = {.rows = b - a, .form = gates_form(r, s),
                  .a_row = (ptrdiff_t)s->ld, .a_k = 1, .k = s->k, .chunks = 1};
@@ -129,7 +130,7 @@ static void step_tile (const Run *r, int p, int i, int a, int b) {
   cell.rows = b - a;
   if (r->u->split) cell.rec = rec;
   rnli_cells_forward(r, &cell, a, time_of(r, i),
-                     r->inner.w ? r->k->cells->reset : r->k->cells->forward[r->unit]);
+                     r->inner.w ? cells->reset : cells->forward[r->unit]);
 }
 
 
