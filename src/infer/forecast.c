@@ -7,7 +7,6 @@
 
 #include "infer/forecaster.h"
 #include "infer/topk.h"
-#include "kernels/vmath.h"
 
 enum { MOST_STEPS = 1 << 20, MOST_PATHS = 1 << 20, PATHS = 100 };
 
@@ -253,7 +252,9 @@ static void middles (const View *v, const float *said, size_t n, float *to) {
 
 /* Of a normal distribution, from its P numbers. */
 static float deviation_of (const float *said) {
-  return rnli_exp(said[1] * 0.5f);
+  float x = said[1] * 0.5f;
+  rnli_exp_all(&x, 1, 0);
+  return x;
 }
 
 
