@@ -38,15 +38,11 @@ static int load_units (rnli_Loader *l, rnli_Seq2seq *m) {
 /* One vocabulary for both sides, or two; and their embeddings. */
 static int load_tokens (rnli_Loader *l, rnli_Seq2seq *m) {
   int shared = rnli_meta(l, "vocabulary") != NULL;
-  int status = rnli_vocabulary(l, shared ? "vocabulary" : "vocabulary.source",
-                               RNLI_SYMBOLS, &m->source);
+  int status = rnli_embedded(l, shared ? "vocabulary" : "vocabulary.source",
+                             RNLI_SYMBOLS, "source", -1, &m->source, &m->read);
   if (status == RNL_OK && !shared)
-    status = rnli_vocabulary(l, "vocabulary.target", RNLI_SYMBOLS, &m->target);
-  if (status == RNL_OK)
-    status = rnli_table(l, "source", rnl_words_size(m->source), -1, &m->read);
-  if (status == RNL_OK && !shared)
-    status = rnli_table(l, "target", rnl_words_size(m->target), m->read.D,
-                        &m->written);
+    status = rnli_embedded(l, "vocabulary.target", RNLI_SYMBOLS, "target",
+                           m->read.D, &m->target, &m->written);
   if (status != RNL_OK || !shared) return status;
   m->target = m->source;
   m->written = m->read;
