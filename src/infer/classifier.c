@@ -48,9 +48,7 @@ static int read_description (const rnli_Json *o, int labels, Classifier *m) {
 
 
 static int load_words (rnli_Loader *l, Classifier *m) {
-  int status = rnli_vocabulary(l, "words", 1, &m->words);
-  if (status == RNL_OK)
-    status = rnli_table(l, "embed", rnl_words_size(m->words), -1, &m->embed);
+  int status = rnli_embedded(l, "words", 1, "embed", -1, &m->words, &m->embed);
   if (status == RNL_OK) status = rnli_spelt(l, &m->spelt);
   if (status == RNL_OK && (m->embed.D < 1 ||
                            m->embed.D > INT32_MAX - m->spelt.F))
@@ -61,10 +59,8 @@ static int load_words (rnli_Loader *l, Classifier *m) {
 
 static int load_bayes (rnli_Loader *l, Classifier *m) {
   if (!rnli_meta(l, "grams")) return RNL_OK;
-  int status = rnli_vocabulary(l, "grams", 1, &m->grams);
-  if (status != RNL_OK) return status;
-  return rnli_table(l, "bayes", rnl_words_size(m->grams),
-                    l->model->sizes.labels, &m->bayes);
+  return rnli_embedded(l, "grams", 1, "bayes", l->model->sizes.labels,
+                       &m->grams, &m->bayes);
 }
 
 

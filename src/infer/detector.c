@@ -179,14 +179,14 @@ static int room (Watch *v) {
   int status = sums_room(v, &v->sum);
   if (status == RNL_OK && v->H > 0) status = sums_room(v, &v->plain);
   if (status != RNL_OK) return status;
-  v->error = rnli_work(w, D, sizeof *v->error);
-  v->expected = rnli_work(w, D, sizeof *v->expected);
-  v->w = rnli_work(w, D, sizeof *v->w);
+  v->error = rnli_work(w, D, 3 * sizeof *v->error);
   v->said = rnli_work(w, said, sizeof *v->said);
   v->quantile = rnli_work(w, rnli_mul(said, (size_t)v->Q),
                           sizeof *v->quantile);
-  return v->error && v->expected && v->w && v->said && v->quantile
-         ? RNL_OK : RNL_ENOMEM;
+  if (!v->error || !v->said || !v->quantile) return RNL_ENOMEM;
+  v->expected = v->error + D;
+  v->w = v->expected + D;
+  return RNL_OK;
 }
 
 /* }====================================================================== */

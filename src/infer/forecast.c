@@ -7,7 +7,6 @@
 
 #include "infer/forecaster.h"
 #include "infer/topk.h"
-#include "kernels/vmath.h"
 
 enum { MOST_STEPS = 1 << 20, MOST_PATHS = 1 << 20, PATHS = 100 };
 
@@ -120,6 +119,8 @@ typedef struct View {
   size_t ld;
   float *tail;                /* what undoes differences */
   float *column;              /* room for that */
+  float *sorted;              /* room for P numbers in order, and for their */
+  int32_t *places;            /* places */
   float *keys;                /* (W,Hid) states of the window */
   rnli_Memory memory;         /* of these */
   int N;                      /* rows of: */
@@ -147,11 +148,13 @@ static int view_room (View *v) {
   size_t lags = (size_t)(f->span - f->W);
   v->tail = rnli_floats(w, lags, (size_t)f->D);
   v->column = rnli_floats(w, (size_t)f->span + (size_t)v->H, 1);
+  v->sorted = rnli_floats(w, (size_t)f->P, 1);
+  v->places = rnli_work(w, (size_t)f->P, sizeof *v->places);
   v->keys = rnli_floats(w, (size_t)f->W, (size_t)f->net.H);
   v->h = rnli_floats(w, n, 1);
   v->c = rnli_floats(w, f->net.cells ? n : 0, 1);
-  return v->tail && v->column && v->keys && v->h && v->c ? RNL_OK
-                                                         : RNL_ENOMEM;
+  return v->tail && v->column && v->sorted && v->places && v->keys && v->h &&
+         v->c ? RNL_OK : RNL_ENOMEM;
 }
 
 
@@ -226,38 +229,40 @@ static int say (const View *v, const float *y, int N, float *said) {
 
 /*
 ** Those of P numbers that were said, sorted, so that no quantile is above the
-** next (Chernozhukov et al. 2010); 'work' has room for as many places.
+** next (Chernozhukov et al. 2010).
 */
-static void sort_quantiles (const rnli_Forecaster *f, const float *x,
-                            int32_t *work, float *to) {
-  rnli_topk(x, f->Q, f->Q, work);
-  for (int k = 0; k < f->Q; k++) to[k] = x[work[f->Q - 1 - k]];
+static void sort_quantiles (const View *v, const float *x, float *to) {
+  int Q = v->f->Q;
+  rnli_topk(x, Q, Q, v->places);
+  for (int k = 0; k < Q; k++) to[k] = x[v->places[Q - 1 - k]];
 }
 
 
 /* The middle of each of n * D numbers of P. */
-static void middles (const rnli_Forecaster *f, const float *said, size_t n,
-                     int32_t *work, float *sorted, float *to) {
+static void middles (const View *v, const float *said, size_t n, float *to) {
+  const rnli_Forecaster *f = v->f;
   for (size_t i = 0; i < n * (size_t)f->D; i++, said += f->P) {
     to[i] = said[0];
     if (f->output != RNLI_QUANTILES) continue;
-    sort_quantiles(f, said, work, sorted);
-    to[i] = sorted[f->middle];
+    sort_quantiles(v, said, v->sorted);
+    to[i] = v->sorted[f->middle];
   }
 }
 
 
 /* Of a normal distribution, from its P numbers. */
 static float deviation_of (const float *said) {
-  return rnli_exp(said[1] * 0.5f);
+  float x = said[1] * 0.5f;
+  rnli_exp_all(&x, 1, 0);
+  return x;
 }
 
 
 /* The quantiles of one number, from its P. */
-static void quantiles (const rnli_Forecaster *f, const float *said,
-                       int32_t *work, float *to) {
+static void quantiles (const View *v, const float *said, float *to) {
+  const rnli_Forecaster *f = v->f;
   if (f->output == RNLI_QUANTILES) {
-    sort_quantiles(f, said, work, to);
+    sort_quantiles(v, said, to);
   } else {
     float deviation = deviation_of(said);
     for (int k = 0; k < f->Q; k++) to[k] = said[0] + deviation * f->normal[k];
@@ -269,11 +274,12 @@ static void quantiles (const rnli_Forecaster *f, const float *said,
 ** One number that is drawn: by the distribution function of quantiles, straight
 ** between these, which ends at the outer ones; or a normal one.
 */
-static float draw_one (const rnli_Forecaster *f, const float *said,
-                       rnl_Rng *rng, int32_t *work, float *sorted) {
+static float draw_one (const View *v, const float *said, rnl_Rng *rng) {
+  const rnli_Forecaster *f = v->f;
+  float *sorted = v->sorted;
   if (f->output == RNLI_GAUSSIAN)
     return said[0] + deviation_of(said) * (float)rnl_rng_normal(rng);
-  sort_quantiles(f, said, work, sorted);
+  sort_quantiles(v, said, sorted);
   float u = (float)rnl_rng_uniform(rng), y = sorted[0];
   for (int k = 1; k < f->Q; k++) {
     float from = (float)f->quantile[k - 1];
@@ -308,17 +314,14 @@ static int read_values (View *v, int k, const float *values, float *y) {
 static int choose (const View *v, const float *y, rnl_Rng *rng,
                    float *values) {
   const rnli_Forecaster *f = v->f;
-  rnli_Work *w = &v->s->work;
   size_t n = (size_t)v->N, P = (size_t)f->P, D = (size_t)f->D;
-  float *said = rnli_floats(w, n, (size_t)f->DP);
-  float *sorted = rnli_floats(w, P, 1);
-  int32_t *places = rnli_work(w, P, sizeof *places);
-  if (!said || !sorted || !places) return RNL_ENOMEM;
+  float *said = rnli_floats(&v->s->work, n, (size_t)f->DP);
+  if (!said) return RNL_ENOMEM;
   int status = say(v, y, v->N, said);
   if (status != RNL_OK) return status;
-  if (!rng) middles(f, said, n, places, sorted, values);
+  if (!rng) middles(v, said, n, values);
   for (size_t i = 0; rng && i < n * D; i++)
-    values[i] = draw_one(f, said + i * P, rng, places, sorted);
+    values[i] = draw_one(v, said + i * P, rng);
   return RNL_OK;
 }
 
@@ -437,18 +440,16 @@ static int decode (View *v, int k, float *x, float *y, float *said) {
 static int by_decoder (View *v, float *said) {
   const rnli_Forecaster *f = v->f;
   rnli_Work *w = &v->s->work;
-  size_t D = (size_t)f->D, P = (size_t)f->P;
+  size_t D = (size_t)f->D;
   float *x = rnli_floats(w, D + (size_t)f->K, 1);
-  float *sorted = rnli_floats(w, P, 1);
   float *y = rnli_floats(w, (size_t)f->net.H, 1);
-  int32_t *places = rnli_work(w, P, sizeof *places);
-  if (!x || !y || !sorted || !places) return RNL_ENOMEM;
+  if (!x || !y) return RNL_ENOMEM;
   memset(x, 0, D * sizeof *x);
   int status = RNL_OK;
   for (int k = 0; status == RNL_OK && k < v->H; k++, said += f->DP) {
     rnli_Mark mark = rnli_work_mark(w);
     status = decode(v, k, x, y, said);
-    if (status == RNL_OK) middles(f, said, 1, places, sorted, x);
+    if (status == RNL_OK) middles(v, said, 1, x);
     rnli_work_back(w, mark);
   }
   return status;
@@ -459,21 +460,19 @@ static int by_decoder (View *v, float *said) {
 static int by_base (const View *v, const float *said, float *levels,
                     float *spread) {
   const rnli_Forecaster *f = v->f;
-  rnli_Work *w = &v->s->work;
   size_t D = (size_t)f->D, P = (size_t)f->P, Q = (size_t)f->Q;
   size_t H = (size_t)v->H;
-  float *base = rnli_floats(w, H, D), *sorted = rnli_floats(w, P + Q, 1);
-  int32_t *places = rnli_work(w, P, sizeof *places);
-  if (!base || !sorted || !places) return RNL_ENOMEM;
+  float *base = rnli_floats(&v->s->work, H, D);
+  if (!base) return RNL_ENOMEM;
   memset(base, 0, H * D * sizeof *base);
   undifference(f, v->tail, H, base, D, v->column);
-  middles(f, said, H, places, sorted, levels);
+  middles(v, said, H, levels);
   for (size_t i = 0; i < H * D; i++) {
     float y = (float)f->y[i % D];
     levels[i] = levels[i] * y + base[i];
     if (!spread || Q == 0) continue;
     float *to = spread + i * Q;
-    quantiles(f, said + i * P, places, to);
+    quantiles(v, said + i * P, to);
     for (size_t k = 0; k < Q; k++) to[k] = to[k] * y + base[i];
   }
   return RNL_OK;

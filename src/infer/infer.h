@@ -444,6 +444,11 @@ void rnli_log_softmax (float *x, size_t n);
 int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
                      const rnl_Words **out);
 
+/* One whose names have rows in the layer "Embedding" at a path; D -1: any. */
+int rnli_embedded (rnli_Loader *l, const char *key, int symbols,
+                   const char *path, int D, const rnl_Words **out,
+                   rnli_Table *t);
+
 /* The id of a name; that of "<unk>", which is 0, if it is not there. */
 int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n);
 

@@ -52,6 +52,15 @@ int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
 }
 
 
+int rnli_embedded (rnli_Loader *l, const char *key, int symbols,
+                   const char *path, int D, const rnl_Words **out,
+                   rnli_Table *t) {
+  int status = rnli_vocabulary(l, key, symbols, out);
+  if (status != RNL_OK) return status;
+  return rnli_table(l, path, rnl_words_size(*out), D, t);
+}
+
+
 int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n) {
   int32_t id = rnli_words_find(v, s, n);
   return id < 0 ? 0 : id;

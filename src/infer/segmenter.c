@@ -125,15 +125,12 @@ static int part_room (Part *p) {
   rnli_Work *w = &p->s->work;
   size_t T = p->chars.n;
   p->word = rnli_work(w, T, sizeof *p->word);
-  p->id = rnli_work(w, T, sizeof *p->id);
-  p->tag = rnli_work(w, T, sizeof *p->tag);
+  p->id = rnli_work(w, T, (2 + COLUMNS) * sizeof *p->id);
   p->fixed = rnli_work(w, T, 1);
-  int there = p->word && p->id && p->tag && p->fixed;
-  for (int c = 0; there && c < COLUMNS; c++) {
-    p->column[c] = rnli_work(w, T, sizeof **p->column);
-    there = p->column[c] != NULL;
-  }
-  return there ? RNL_OK : RNL_ENOMEM;
+  if (!p->word || !p->id || !p->fixed) return RNL_ENOMEM;
+  p->tag = p->id + T;
+  for (size_t c = 0; c < COLUMNS; c++) p->column[c] = p->tag + (c + 1) * T;
+  return RNL_OK;
 }
 
 

@@ -38,15 +38,11 @@ static int load_units (rnli_Loader *l, rnli_Seq2seq *m) {
 /* One vocabulary for both sides, or two; and their embeddings. */
 static int load_tokens (rnli_Loader *l, rnli_Seq2seq *m) {
   int shared = rnli_meta(l, "vocabulary") != NULL;
-  int status = rnli_vocabulary(l, shared ? "vocabulary" : "vocabulary.source",
-                               RNLI_SYMBOLS, &m->source);
+  int status = rnli_embedded(l, shared ? "vocabulary" : "vocabulary.source",
+                             RNLI_SYMBOLS, "source", -1, &m->source, &m->read);
   if (status == RNL_OK && !shared)
-    status = rnli_vocabulary(l, "vocabulary.target", RNLI_SYMBOLS, &m->target);
-  if (status == RNL_OK)
-    status = rnli_table(l, "source", rnl_words_size(m->source), -1, &m->read);
-  if (status == RNL_OK && !shared)
-    status = rnli_table(l, "target", rnl_words_size(m->target), m->read.D,
-                        &m->written);
+    status = rnli_embedded(l, "vocabulary.target", RNLI_SYMBOLS, "target",
+                           m->read.D, &m->target, &m->written);
   if (status != RNL_OK || !shared) return status;
   m->target = m->source;
   m->written = m->read;
@@ -163,24 +159,15 @@ static int load (rnli_Loader *l) {
 
 /* {== States of the decoder ============================================== */
 
-/* Numbers of a row in one layer, and rows of so many layers. */
-static size_t floats_of (const rnli_Seq2seq *m, int R) {
-  return rnli_mul(rnli_mul((size_t)m->decoder.L, (size_t)R),
-                  (size_t)m->decoder.H);
-}
-
-
 int rnli_writer (const rnli_Seq2seq *m, rnli_Work *w, int R,
                  rnli_Writer *to) {
-  *to = (rnli_Writer){.h = rnli_floats(w, floats_of(m, R), 1)};
-  if (!to->h) return RNL_ENOMEM;
-  if (m->decoder.cells) {
-    to->c = rnli_floats(w, floats_of(m, R), 1);
-    if (!to->c) return RNL_ENOMEM;
-  }
-  if (!m->feeds) return RNL_OK;
-  to->feed = rnli_floats(w, (size_t)R, (size_t)m->A);
-  return to->feed ? RNL_OK : RNL_ENOMEM;
+  size_t rows = rnli_mul((size_t)m->decoder.L, (size_t)R);
+  size_t H = (size_t)m->decoder.H, A = (size_t)m->A;
+  *to = (rnli_Writer){.h = rnli_floats(w, rows, H)};
+  if (m->decoder.cells) to->c = rnli_floats(w, rows, H);
+  if (m->feeds) to->feed = rnli_floats(w, (size_t)R, A);
+  return to->h && (to->c || !m->decoder.cells) && (to->feed || !m->feeds)
+         ? RNL_OK : RNL_ENOMEM;
 }
 
 

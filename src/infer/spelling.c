@@ -33,10 +33,8 @@ static int load_net (rnli_Loader *l, rnli_Spelt *p) {
 int rnli_spelt (rnli_Loader *l, rnli_Spelt *p) {
   *p = (rnli_Spelt){.F = 0};
   if (!rnli_meta(l, "chars")) return RNL_OK;
-  int status = rnli_vocabulary(l, "chars", 1, &p->chars);
-  if (status == RNL_OK)
-    status = rnli_table(l, "char_embed", rnl_words_size(p->chars), -1,
-                        &p->embed);
+  int status = rnli_embedded(l, "chars", 1, "char_embed", -1, &p->chars,
+                             &p->embed);
   if (status != RNL_OK) return status;
   p->convolves = rnli_layer(l, "char_cnn") != NULL;
   if (!p->convolves) return load_net(l, p);

@@ -23,13 +23,12 @@ static rnli_Streams streams_room (const rnl_State *s, void *block) {
   size_t lanes = rnli_mul((size_t)m->net.L, N);
   z.t = rnli_take(&room, 1, sizeof *z.t);
   z.seen = rnli_take(&room, 1, sizeof *z.seen);
-  z.h = rnli_take(&room, rnli_mul(lanes, (size_t)m->net.S), sizeof *z.h);
-  z.c = rnli_take(&room, m->net.cells ? rnli_mul(lanes, (size_t)m->net.H) : 0,
-                  sizeof *z.c);
+  z.h = rnli_take(&room, lanes, (size_t)m->net.S * sizeof *z.h);
+  z.c = rnli_take(&room, m->net.cells ? lanes : 0,
+                  (size_t)m->net.H * sizeof *z.c);
   z.ld = ((size_t)m->head.U + W - 1) / W * W;
-  z.outputs = rnli_take(&room, rnli_mul(N, z.ld), sizeof *z.outputs);
-  z.recent = rnli_take(&room, rnli_mul(N, 2 * (size_t)s->history),
-                       sizeof *z.recent);
+  z.outputs = rnli_take(&room, N, z.ld * sizeof *z.outputs);
+  z.recent = rnli_take(&room, N, 2 * (size_t)s->history * sizeof *z.recent);
   z.bytes = room.bytes;
   return z;
 }

@@ -72,9 +72,7 @@ static int load_column (rnli_Loader *l, int i, rnli_Column *c) {
   char key[32], path[32];
   snprintf(key, sizeof key, "feature.%d", i + 1);
   snprintf(path, sizeof path, "features.%d", i + 1);
-  int status = rnli_vocabulary(l, key, 1, &c->words);
-  if (status != RNL_OK) return status;
-  return rnli_table(l, path, rnl_words_size(c->words), -1, &c->embed);
+  return rnli_embedded(l, key, 1, path, -1, &c->words, &c->embed);
 }
 
 
@@ -115,9 +113,7 @@ static int load_net (rnli_Loader *l, rnli_Tagger *t, const char *scheme) {
 
 
 static int load_words (rnli_Loader *l, rnli_Tagger *t) {
-  int status = rnli_vocabulary(l, "words", 1, &t->words);
-  if (status == RNL_OK)
-    status = rnli_table(l, "embed", rnl_words_size(t->words), -1, &t->embed);
+  int status = rnli_embedded(l, "words", 1, "embed", -1, &t->words, &t->embed);
   if (status == RNL_OK) status = rnli_spelt(l, &t->spelt);
   return status == RNL_OK ? load_columns(l, t) : status;
 }

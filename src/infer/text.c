@@ -58,6 +58,7 @@ int rnl_state_encode (rnl_State *s, const char *text, size_t n,
 ** else its first token.
 */
 static int start_ids (rnl_State *s, rnli_Ids *ids) {
+  rnli_put(s->ctx, ids->id);
   int status = known_ids(s, "\n", 1, ids);
   if (status == RNL_ENOMEM || (status == RNL_OK && ids->n == 1)) return status;
   status = rnli_ids_room(ids, 1);

@@ -140,7 +140,8 @@ typedef struct Search {
 static int start (rnl_State *s, const rnl_Translate *o, const Token *source,
                   int n, Search *z) {
   const rnli_Seq2seq *m = s->model->made;
-  size_t W = (size_t)o->width, V = (size_t)m->out.U;
+  rnli_Work *w = &s->work;
+  size_t W = (size_t)o->width, V = (size_t)m->out.U, k;
   double most = floor(o->ratio * n) + o->length;
   *z = (Search){.s = s, .m = m, .o = o, .source = source, .S = n + 1};
   if (n >= INT32_MAX || most > MOST_LENGTH)
@@ -149,22 +150,20 @@ static int start (rnl_State *s, const rnl_Translate *o, const Token *source,
   z->most = (int)most;
   z->least = o->min_length < z->most ? o->min_length : z->most;
   z->k = o->width + 2 < m->out.U ? o->width + 2 : m->out.U;
-  z->live = rnli_work(&s->work, W, sizeof *z->live);
-  z->kept = rnli_work(&s->work, W, sizeof *z->kept);
-  z->done = rnli_work(&s->work, W, sizeof *z->done);
-  z->ids = rnli_work(&s->work, rnli_mul(W, (size_t)z->k), sizeof *z->ids);
-  z->logps = rnli_floats(&s->work, W, (size_t)z->k);
-  z->head = rnli_work(&s->work, W, sizeof *z->head);
-  z->last = rnli_floats(&s->work, W, 1);
-  z->scores = rnli_floats(&s->work, W, V);
-  z->read = rnli_work(&s->work, W, sizeof *z->read);
-  z->from = rnli_work(&s->work, W, sizeof *z->from);
-  if (!z->live || !z->kept || !z->done || !z->ids || !z->logps || !z->head ||
-      !z->last || !z->scores || !z->read || !z->from)
-    return RNL_ENOMEM;
-  int status = rnli_writer(m, &s->work, o->width, &z->state);
-  return status == RNL_OK ? rnli_writer(m, &s->work, o->width, &z->other)
-                          : status;
+  k = (size_t)z->k;
+  z->live = rnli_work(w, W, 3 * sizeof *z->live);
+  z->head = rnli_work(w, W, 2 * sizeof *z->head);
+  z->ids = rnli_work(w, W, (k + 1) * sizeof *z->ids);
+  z->scores = rnli_floats(w, W, V + k + 1);
+  if (!z->live || !z->head || !z->ids || !z->scores) return RNL_ENOMEM;
+  z->kept = z->live + W;
+  z->done = z->kept + W;
+  z->from = z->head + W;
+  z->read = z->ids + W * k;
+  z->logps = z->scores + W * V;
+  z->last = z->logps + W * k;
+  int status = rnli_writer(m, w, o->width, &z->state);
+  return status == RNL_OK ? rnli_writer(m, w, o->width, &z->other) : status;
 }
 
 

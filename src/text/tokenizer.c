@@ -58,10 +58,18 @@ static int blame (rnl_Context *ctx, int status, const char *where) {
 }
 
 
+/* The first n bytes. */
+static Piece take_bytes (Piece *rest, size_t n) {
+  Piece p = {rest->s, n};
+  *rest = (Piece){rest->s + n, rest->n - n};
+  return p;
+}
+
+
 /* Passes over 'p', which 'rest' must begin with; 0 if it does not. */
 static int pass (Piece *rest, Piece p) {
   if (rest->n < p.n || memcmp(rest->s, p.s, p.n) != 0) return 0;
-  *rest = (Piece){rest->s + p.n, rest->n - p.n};
+  take_bytes(rest, p.n);
   return 1;
 }
 
@@ -71,13 +79,16 @@ static int pass_text (Piece *rest, const char *s) {
 }
 
 
+static int is_word (Piece p, const char *s) {
+  return pass_text(&p, s) && p.n == 0;
+}
+
+
 /* What stands before the next byte of 'ends', or before the end. */
 static Piece take (Piece *rest, const char *ends) {
   size_t i = 0;
   while (i < rest->n && (rest->s[i] == '\0' || !strchr(ends, rest->s[i]))) i++;
-  Piece p = {rest->s, i};
-  *rest = (Piece){rest->s + i, rest->n - i};
-  return p;
+  return take_bytes(rest, i);
 }
 
 
@@ -87,9 +98,7 @@ static Piece take_name (Piece *rest) {
   while (i < rest->n && ((rest->s[i] >= 'a' && rest->s[i] <= 'z') ||
                          rest->s[i] == '-'))
     i++;
-  Piece p = {rest->s, i};
-  *rest = (Piece){rest->s + i, rest->n - i};
-  return p;
+  return take_bytes(rest, i);
 }
 
 
@@ -107,9 +116,7 @@ static int read_option (rnli_Tokenizer *t, Piece *rest, unsigned known) {
     {"unicode", UNICODE, UNICODE}, {"lines", LINES, LINES}};
   Piece word = take_name(rest);
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
-    if (!(known & list[i].option) || word.n != strlen(list[i].name) ||
-        memcmp(word.s, list[i].name, word.n) != 0)
-      continue;
+    if (!(known & list[i].option) || !is_word(word, list[i].name)) continue;
     if (t->options >= list[i].least) return damaged_all(t->ctx);
     t->options |= list[i].option;
     return RNL_OK;
@@ -151,7 +158,7 @@ static int32_t take_hex (Piece *rest, size_t most) {
     if (i == most || (i == 1 && x == 0)) return -1;   /* "0a" is "a" */
     x = x * 16 + digit;
   }
-  *rest = (Piece){rest->s + i, rest->n - i};
+  take_bytes(rest, i);
   return i > 0 ? x : -1;
 }
 
@@ -358,9 +365,7 @@ static int read_spec (rnli_Tokenizer *t, Piece spec) {
               {"dict", read_dict}};
   Piece name = take(&spec, " \n");
   for (size_t i = 0; i < sizeof kind / sizeof *kind; i++)
-    if (name.n == strlen(kind[i].name) &&
-        memcmp(name.s, kind[i].name, name.n) == 0)
-      return kind[i].read(t, spec);
+    if (is_word(name, kind[i].name)) return kind[i].read(t, spec);
   return damaged_all(t->ctx);
 }
 
