@@ -344,7 +344,7 @@ void rnli_embed (const rnli_Table *t, const int32_t *ids, int n, float *x,
 typedef struct rnli_Lane {
   float *peep;                /* (3,H) or (2,H) */
   float *norm;                /* (2,H) gain and bias of c; then also */
-  float *gain_x, *gain_h, *bias, *exists;   /* as one row of all panels */
+  float *gain_x, *gain_h, *bias;   /* as one row of all panels */
   rnli_Dense x, h;            /* panels as of the cell; all biases in x but
                                  those of a recurrent product that is split */
   rnli_Dense inner;           /* GRU, reset before */

@@ -28,22 +28,30 @@ typedef struct Pieces {
 } Pieces;
 
 
-/* Gives a row mean 0 and variance 1, where there are units. */
+/* Lanes of a row of panel p that stand for no unit become 0. */
+static void blank (const rnli_Recurrent *r, const rnli_Lane *lane, int p,
+                   float *x) {
+  int lanes = r->W / RNLI_VECS, units = r->H - p * lanes;
+  for (int v = 0; units < lanes && v < lane->x.full.vecs; v++)
+    memset(x + v * lanes + units, 0, (size_t)(lanes - units) * sizeof *x);
+}
+
+
+/* Gives a row mean 0 and variance 1. */
 static void normalise (const rnli_Recurrent *r, const rnli_Lane *lane,
                        Pieces row) {
   double count = (double)r->u->gates * r->H, sum = 0, squares = 0;
   size_t cols = (size_t)lane->x.cols;
   for (int p = 0; p < r->panels; p++) {
     float *x = row.at + (size_t)p * row.next;
-    const float *e = lane->exists + (size_t)p * (size_t)r->W;
-    for (size_t j = 0; j < cols; j++) x[j] = e[j] > 0 ? x[j] : 0;
+    blank(r, lane, p, x);
     sum += rnli_total(x, cols);
   }
   float mean = (float)(sum / count);
   for (int p = 0; p < r->panels; p++) {
     float *x = row.at + (size_t)p * row.next;
-    const float *e = lane->exists + (size_t)p * (size_t)r->W;
-    for (size_t j = 0; j < cols; j++) x[j] = (x[j] - mean) * e[j];
+    for (size_t j = 0; j < cols; j++) x[j] -= mean;
+    blank(r, lane, p, x);
     squares += rnli_dot(x, x, cols);
   }
   float scale = (float)(1 / sqrt(squares / count + EPS));
@@ -86,51 +94,6 @@ static void measure_c (const float *c, size_t H, float *stats) {
 /* }====================================================================== */
 
 /* {== Loading ============================================================ */
-
-/* Biases of the gates: the two are one unless the product is split. */
-static void pack_bias (const rnli_Recurrent *r, const rnli_Kernels *k,
-                       rnli_Lane *lane, const float *b_ih, const float *b_hh) {
-  int cols = lane->x.cols;
-  for (int j = 0; j < r->panels * cols; j++) {
-    int row = rnli_unit_row(r->u, r->u->x.gate, r->H, k->lanes, j / cols,
-                            j % cols);
-    float x = row >= 0 && b_ih ? b_ih[row] : 0;
-    float h = row >= 0 && b_hh ? b_hh[row] : 0;
-    lane->x.bias[j] = r->u->split ? x : x + h;
-    if (r->u->split) lane->h.bias[j] = h;
-  }
-}
-
-
-/* Gains of the products, and their biases, which then come after the norm. */
-static int pack_norm (rnli_Loader *l, const rnli_Recurrent *r,
-                      rnli_Lane *lane, const float *norm) {
-  const rnli_Kernels *k = l->model->k;
-  size_t row = (size_t)r->panels * (size_t)r->W, H = (size_t)r->H;
-  size_t gains = (size_t)r->u->gates * H;
-  float *all = rnli_keep(l, rnli_mul(row, 4), sizeof *all);
-  lane->norm = rnli_keep(l, rnli_mul(H, 2), sizeof *lane->norm);
-  if (!all || !lane->norm) return RNL_ENOMEM;
-  memcpy(lane->norm, norm + 2 * gains, 2 * H * sizeof *norm);
-  lane->gain_x = all;
-  lane->gain_h = all + row;
-  lane->bias = all + 2 * row;
-  lane->exists = all + 3 * row;
-  for (int p = 0; p < r->panels; p++)
-    for (int j = 0; j < r->W; j++) {
-      size_t at = (size_t)p * (size_t)r->W + (size_t)j;
-      float *bias = lane->x.bias + p * lane->x.cols + j;
-      int g = j < lane->x.cols ? rnli_unit_row(r->u, r->u->x.gate, r->H,
-                                               k->lanes, p, j) : -1;
-      lane->exists[at] = g >= 0;
-      lane->gain_x[at] = g >= 0 ? norm[g] : 0;
-      lane->gain_h[at] = g >= 0 ? norm[gains + (size_t)g] : 0;
-      lane->bias[at] = g >= 0 ? *bias : 0;
-      if (j < lane->x.cols) *bias = 0;
-    }
-  return RNL_OK;
-}
-
 
 /* Products of all ids with panel p; 'words' has place for one of them. */
 static void table_panel (const rnli_Recurrent *r, const rnli_Kernels *k,
@@ -188,121 +151,148 @@ typedef struct Packing {
   const rnli_Json *layer;
   rnli_Recurrent *r;
   rnli_Lane *lane;
-  int D;
   const rnli_Table *embed;    /* with the products of all ids; or NULL */
+  char name[64];
 } Packing;
 
-enum { NAME = 64 };
-
-static int read_once (const Packing *p, const char *what, int rows,
-                      int columns, float **out) {
-  char name[NAME];
-  int dim[2] = {rows, columns};
-  snprintf(name, sizeof name, "%.30s%.30s", what, p->suffix);
-  return rnli_tensor_once(p->l, p->path, name, columns ? 2 : 1, dim, out);
+/* A tensor of the lane, until the next is asked for. */
+static const char *name_of (Packing *p, const char *what) {
+  snprintf(p->name, sizeof p->name, "%.30s%.30s", what, p->suffix);
+  return p->name;
 }
 
 
-/* What is not needed any more goes back to the host. */
-static void drop (const Packing *p, float *tensor) {
-  rnli_put(p->l->ctx, tensor);
-  rnl_trim(p->l->ctx);
-}
-
-
-/* Sizes are those of tensors that the file has, so it bounds the room. */
-static int check_weights (const Packing *p) {
-  char name[NAME];
-  int rows = p->r->u->gates * p->r->H;
-  int ih[2] = {rows, p->D}, hh[2] = {rows, p->r->S};
-  snprintf(name, sizeof name, "weight_ih%.30s", p->suffix);
-  int status = rnli_tensor_is(p->l, p->path, name, 2, ih);
-  if (status != RNL_OK) return status;
-  snprintf(name, sizeof name, "weight_hh%.30s", p->suffix);
-  return rnli_tensor_is(p->l, p->path, name, 2, hh);
-}
-
-
-static int make_room (const Packing *p) {
-  const rnli_Unit *u = p->r->u;
-  int status = check_weights(p);
-  if (status == RNL_OK)
-    status = rnli_dense_room(p->l, u, &u->x, p->r->H, p->embed ? 0 : p->D,
-                             &p->lane->x);
-  if (status == RNL_OK)
-    status = rnli_dense_room(p->l, u, &u->h, p->r->H, p->r->S, &p->lane->h);
-  if (status == RNL_OK && u->inner.vecs)
-    status = rnli_dense_room(p->l, u, &u->inner, p->r->H, p->r->H,
-                             &p->lane->inner);
-  return status;
-}
-
-
-static int pack_biases (const Packing *p) {
-  int rows = p->r->u->gates * p->r->H;
-  float *ih = NULL, *hh = NULL;
-  int status = RNL_OK;
-  if (rnli_flag_of(p->layer, "bias", 1)) {
-    status = read_once(p, "bias_ih", rows, 0, &ih);
-    if (status == RNL_OK) status = read_once(p, "bias_hh", rows, 0, &hh);
+/* The rows of a vector where columns of panels stand for them, 'cols' to each
+   panel; 0 where none does, or without it. */
+static void spread (const Packing *p, const float *x, int cols, float *to) {
+  const rnli_Recurrent *r = p->r;
+  for (int j = 0; j < r->panels * cols; j++) {
+    int row = rnli_unit_row(r->u, r->u->x.gate, r->H, p->l->model->k->lanes,
+                            j / cols, j % cols);
+    to[j] = x && row >= 0 && j % cols < p->lane->x.cols ? x[row] : 0;
   }
-  if (status == RNL_OK) pack_bias(p->r, p->l->model->k, p->lane, ih, hh);
-  drop(p, ih);
-  drop(p, hh);
+}
+
+
+/* Biases of the gates: the two are one unless the product is split. */
+static int pack_biases (Packing *p) {
+  rnli_Lane *lane = p->lane;
+  int rows = p->r->u->gates * p->r->H, status = RNL_OK;
+  float *ih = NULL, *hh = NULL;
+  if (rnli_flag_of(p->layer, "bias", 1)) {
+    status = rnli_tensor_once(p->l, p->path, name_of(p, "bias_ih"), 1, &rows,
+                              &ih);
+    if (status == RNL_OK)
+      status = rnli_tensor_once(p->l, p->path, name_of(p, "bias_hh"), 1, &rows,
+                                &hh);
+  }
+  if (status == RNL_OK && p->r->u->split)
+    spread(p, hh, lane->h.cols, lane->h.bias);
+  for (int i = 0; hh && !p->r->u->split && i < rows; i++) ih[i] += hh[i];
+  if (status == RNL_OK) spread(p, ih, lane->x.cols, lane->x.bias);
+  rnli_put(p->l->ctx, ih);
+  rnli_put(p->l->ctx, hh);
   return status;
 }
 
 
-/* Peepholes, which stay, and gains. */
-static int pack_more (const Packing *p) {
-  char name[NAME];
-  int G = p->r->u->gates, peep[2] = {G - 1, p->r->H};
-  float *norm = NULL;
-  int status = RNL_OK;
-  snprintf(name, sizeof name, "weight_peephole%.30s", p->suffix);
-  if (rnli_flag_of(p->layer, "peephole", 0))
-    status = rnli_tensor(p->l, p->path, name, 2, peep, &p->lane->peep);
-  if (status != RNL_OK || !rnli_flag_of(p->layer, "layer_norm", 0))
-    return status;
-  status = read_once(p, "layer_norm", 2 * G + 2, p->r->H, &norm);
-  if (status == RNL_OK) status = pack_norm(p->l, p->r, p->lane, norm);
-  drop(p, norm);
+/*
+** Gain and bias of c, gains of the products, and their biases, which then come
+** after the norm.
+*/
+static int pack_norm (Packing *p) {
+  const rnli_Recurrent *r = p->r;
+  rnli_Lane *lane = p->lane;
+  int W = r->W, dim[2] = {2 * r->u->gates + 2, r->H};
+  size_t row = (size_t)r->panels * (size_t)W, H = (size_t)r->H;
+  size_t gains = (size_t)r->u->gates * H;
+  float *norm, *all = rnli_keep(p->l, rnli_mul(row, 3), sizeof *all);
+  lane->norm = rnli_keep(p->l, rnli_mul(H, 2), sizeof *lane->norm);
+  if (!all || !lane->norm) return RNL_ENOMEM;
+  int status = rnli_tensor_once(p->l, p->path, name_of(p, "layer_norm"), 2,
+                                dim, &norm);
+  if (status == RNL_OK) {
+    lane->gain_x = all;
+    lane->gain_h = all + row;
+    lane->bias = all + 2 * row;
+    spread(p, norm, W, lane->gain_x);
+    spread(p, norm + gains, W, lane->gain_h);
+    memcpy(lane->norm, norm + 2 * gains, 2 * H * sizeof *norm);
+    for (int i = 0; i < r->panels; i++) {
+      float *bias = lane->x.bias + i * lane->x.cols;
+      size_t bytes = (size_t)lane->x.cols * sizeof *bias;
+      memcpy(lane->bias + i * W, bias, bytes);
+      memset(bias, 0, bytes);
+    }
+  }
+  rnli_put(p->l->ctx, norm);
   return status;
 }
 
 
-static int pack_products (const Packing *p) {
+/* A product of the lane: its weights, and what it becomes. */
+typedef struct Part {
+  const char *what;
+  int in;
+  const rnli_Product *product;
+  rnli_Dense *d;
+} Part;
+
+/* The size is that of a tensor that the file has, so it bounds the room. */
+static int make_room (Packing *p, const Part *part) {
+  const rnli_Recurrent *r = p->r;
+  int dim[2] = {r->u->gates * r->H, part->in};
+  int kept = p->embed && part->d == &p->lane->x ? 0 : part->in;
+  int status = rnli_tensor_is(p->l, p->path, name_of(p, part->what), 2, dim);
+  if (status != RNL_OK) return status;
+  return rnli_dense_room(p->l, r->u, part->product, r->H, kept, part->d);
+}
+
+
+static int pack_part (Packing *p, const Part *part) {
+  rnli_Weights w = {.in = part->in, .path = p->path,
+                    .name = name_of(p, part->what)};
+  if (p->embed && part->d == &p->lane->x)
+    return make_table(p->l, p->r, &w, p->embed);
+  return rnli_dense_fill(p->l, p->r->u, part->product, &w, part->d);
+}
+
+
+/* Products, biases, peepholes, gains. */
+static int pack_lane (Packing *p, int D) {
   const rnli_Unit *u = p->r->u;
-  char ih[NAME], hh[NAME];
-  rnli_Weights x = {.in = p->D, .path = p->path, .name = ih};
-  rnli_Weights h = {.in = p->r->S, .path = p->path, .name = hh};
-  snprintf(ih, sizeof ih, "weight_ih%.30s", p->suffix);
-  snprintf(hh, sizeof hh, "weight_hh%.30s", p->suffix);
-  int status = p->embed ? make_table(p->l, p->r, &x, p->embed)
-                        : rnli_dense_fill(p->l, u, &u->x, &x, &p->lane->x);
-  if (status == RNL_OK)
-    status = rnli_dense_fill(p->l, u, &u->h, &h, &p->lane->h);
-  if (status == RNL_OK && u->inner.vecs)
-    status = rnli_dense_fill(p->l, u, &u->inner, &h, &p->lane->inner);
+  rnli_Lane *lane = p->lane;
+  const Part part[] = {{"weight_ih", D, &u->x, &lane->x},
+                       {"weight_hh", p->r->S, &u->h, &lane->h},
+                       {"weight_hh", p->r->H, &u->inner, &lane->inner}};
+  int n = u->inner.vecs ? 3 : 2, status = RNL_OK;
+  int peep[2] = {u->gates - 1, p->r->H};
+  for (int i = 0; status == RNL_OK && i < n; i++)
+    status = make_room(p, &part[i]);
+  if (status == RNL_OK) status = pack_biases(p);
+  if (status == RNL_OK && rnli_flag_of(p->layer, "peephole", 0))
+    status = rnli_tensor(p->l, p->path, name_of(p, "weight_peephole"), 2, peep,
+                         &lane->peep);
+  if (status == RNL_OK && rnli_flag_of(p->layer, "layer_norm", 0))
+    status = pack_norm(p);
+  for (int i = 0; status == RNL_OK && i < n; i++)
+    status = pack_part(p, &part[i]);
   return status;
 }
 
 
 static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
                       rnli_Recurrent *r, int i, const rnli_Table *embed) {
-  char suffix[NAME], name[NAME];
+  char suffix[32];
   Packing p = {.l = l, .path = path, .suffix = suffix, .layer = layer, .r = r,
-               .lane = &r->lane[i], .D = i < r->dirs ? r->D : r->dirs * r->S,
+               .lane = &r->lane[i],
                .embed = i == 0 && r->V > 0 ? embed : NULL};
   snprintf(suffix, sizeof suffix, "_l%d%s", i / r->dirs,
            i % r->dirs ? "_reverse" : "");
-  snprintf(name, sizeof name, "weight_hr%.30s", suffix);
-  int status = make_room(&p);
-  if (status == RNL_OK) status = pack_biases(&p);
-  if (status == RNL_OK) status = pack_more(&p);
-  if (status == RNL_OK) status = pack_products(&p);
+  int status = pack_lane(&p, i < r->dirs ? r->D : r->dirs * r->S);
   if (status != RNL_OK || r->S == r->H) return status;
-  return rnli_matrix(l, path, name, NULL, r->H, r->S, &p.lane->proj);
+  return rnli_matrix(l, path, name_of(&p, "weight_hr"), NULL, r->H, r->S,
+                     &p.lane->proj);
 }
 
 
