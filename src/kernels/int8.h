@@ -56,11 +56,11 @@ static void to_operand (const real *from, size_t from_ld, size_t n, size_t k,
     int32_t *row = (int32_t *)to + r * ld;
     real most = largest(x, k), scale = most / 127;
     real inverse = most > 0 ? 127 / most : 0;
-    int8_t *q = (int8_t *)row, rest[LANES];
-    size_t i = 0;
-    for (; i + LANES <= k; i += LANES) quantize(x + i, LANES, inverse, q + i);
-    quantize(x + i, k - i, inverse, rest);
-    memcpy(q + i, rest, len * WORD - i);
+    int8_t *q = (int8_t *)row, some[LANES];
+    for (size_t i = 0; i < k; i += LANES) {
+      quantize(x + i, k - i, inverse, some);
+      memcpy(q + i, some, k - i < LANES ? len * WORD - i : LANES);
+    }
     memcpy(row + len, &scale, sizeof scale);
   }
 }
@@ -170,7 +170,8 @@ RNLI_INLINE ints add_words (int32_t a, ints b, ints sum) {
 
 /* {== The tile =========================================================== */
 
-RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
+RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs,
+                           ints made[][RNLI_VECS]) {
   const int32_t *a = t->a, *b = t->b;
   size_t cols = (size_t)t->form.cols, step = (size_t)t->form.step;
   const int32_t *tail = b + t->k * cols;
@@ -194,23 +195,38 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
         sum[r][j] = add_words(a[r * t->a_row], bk[j], sum[r][j]);
   }
   RNLI_UNROLL
-  for (int r = 0; r < rows; r++) {
+  for (int r = 0; r < rows; r++)
+    RNLI_UNROLL
+    for (int j = 0; j < vecs; j++) made[r][j] = sum[r][j];
+}
+
+
+/* From sums of integers to those of a tile. */
+RNLI_INLINE void scale_sums (const rnli_Tile *t,
+                             const ints made[][RNLI_VECS]) {
+  size_t cols = (size_t)t->form.cols, step = (size_t)t->form.step;
+  const int32_t *a = (const int32_t *)t->a + (ptrdiff_t)t->k * t->a_k;
+  const real *scales = (const real *)t->b + (t->k + 1) * cols;
+  for (int r = 0; r < t->rows; r++) {
     real scale;
     const real *from = t->from[r] ? t->from[r] : rnli_zeros;
-    real *to = t->to[r];
     memcpy(&scale, a + r * t->a_row, sizeof scale);
-    RNLI_UNROLL
-    for (int j = 0; j < vecs; j++) {
-      const real *scales = (const real *)(const void *)(tail + cols);
-      vec x = __builtin_convertvector(sum[r][j], vec);
+    for (int j = 0; j < t->form.vecs; j++) {
+      vec x = __builtin_convertvector(made[r][j], vec);
       x = rnli_mad(x, scale * load(scales + (size_t)j * step),
                    load(from + j * LANES));
-      store(to + j * LANES, x);
+      store(t->to[r] + j * LANES, x);
     }
   }
 }
 
+#define TILE_SUMS ints made[RNLI_ROWS][RNLI_VECS];
+#define ONE_TILE(rows, vecs) one_tile(t, rows, vecs, made)
+#define END_TILE scale_sums(t, made);
 #include "kernels/tile.h"
+#undef END_TILE
+#undef ONE_TILE
+#undef TILE_SUMS
 
 /* }====================================================================== */
 

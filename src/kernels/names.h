@@ -104,6 +104,8 @@
 #define add_words RNLI_D(add_words)
 #define multiply_add RNLI_D(multiply_add)
 #define one_tile RNLI_D(one_tile)
+#define scale_sums RNLI_D(scale_sums)
+#define in_halves RNLI_D(in_halves)
 #define run_tile RNLI_D(run_tile)
 #define whole RNLI_K(whole)
 #define largest RNLI_K(largest)

@@ -210,7 +210,13 @@ RNLI_INLINE void one_tile (const rnli_Tile *t, int rows, int vecs) {
   }
 }
 
+#define TILE_SUMS
+#define ONE_TILE(rows, vecs) one_tile(t, rows, vecs)
+#define END_TILE
 #include "kernels/tile.h"
+#undef END_TILE
+#undef ONE_TILE
+#undef TILE_SUMS
 
 /* }====================================================================== */
 

@@ -1,10 +1,10 @@
 /*
-** tile.h - run_tile, which calls one_tile(t, rows, vecs) with the two as
-** constants: included where one_tile is defined. A tile for which there is no
-** such call is done in halves.
+** tile.h - run_tile, which calls ONE_TILE(rows, vecs) with the two as constants,
+** and then END_TILE: included where both are defined. A tile for which there is
+** no such call is done in halves.
 */
 #ifndef TILE_OF
-#define TILE_OF(r, v) case 8 * (v) + (r): one_tile(t, r, v); return;
+#define TILE_OF(r, v) case 8 * (v) + (r): ONE_TILE(r, v); break;
 /* Cells with two vectors or one are few: training alone has all for them. */
 #ifdef RNLI_INFER
 #define TILES_OF(r) TILE_OF(r, 3) TILE_OF(r, 4)
@@ -13,7 +13,11 @@
 #endif
 #endif
 
+static void in_halves (const rnli_Tile *t);
+
+
 static void run_tile (const rnli_Tile *t) {
+  TILE_SUMS
   switch (8 * t->form.vecs + t->rows) {
 #ifdef RNLI_INFER
     TILE_OF(1, 1) TILE_OF(1, 2)
@@ -31,8 +35,13 @@ static void run_tile (const rnli_Tile *t) {
 #if RNLI_ROWS >= 7
     TILES_OF(5) TILES_OF(6) TILES_OF(7)
 #endif
-    default: break;
+    default: in_halves(t); return;
   }
+  END_TILE
+}
+
+
+static void in_halves (const rnli_Tile *t) {
   rnli_Tile half = *t;
   half.rows = t->rows / 2;
   run_tile(&half);
