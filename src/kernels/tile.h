@@ -1,7 +1,7 @@
 /*
-** tile.h - run_tile, which calls ONE_TILE(rows, vecs) with the two as constants,
-** and then END_TILE: included where both are defined. A tile for which there is
-** no such call is done in halves.
+** tile.h - run_tile, which calls ONE_TILE(rows, vecs) with two constants, and
+** then END_TILE: included where both are defined. A tile for which there is no
+** such call is done in halves.
 */
 #ifndef TILE_OF
 #define TILE_OF(r, v) case 8 * (v) + (r): ONE_TILE(r, v); break;
