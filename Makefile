@@ -144,8 +144,8 @@ $(AMALGAM): scripts/packaging/amalgamate.lua $(INFER_SRC) \
 	$(LUA) $< src:$(B)/obj $(INFER_SRC:src/%=%) > $@.tmp
 	@mv $@.tmp $@
 
-$(B)/infer/obj/infer/draw.o: OPT = -O2
-$(B)/infer/obj/%.o: OPT = -Os
+$(B)/infer/obj/infer/draw.o: private OPT = -O2
+$(B)/infer/obj/%.o: private OPT = -Os
 $(B)/infer/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(INFER_CFLAGS) -c -o $@ $<
