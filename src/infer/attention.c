@@ -29,20 +29,17 @@ static int load_additive (rnli_Loader *l, const char *path, double size,
 
 static int load_plain (rnli_Loader *l, const char *path,
                        const rnli_Json *layer, rnli_Attention *a) {
-  const char *kind = rnli_word_of(layer, "kind", "additive");
+  int kind = rnli_word_of(layer, "kind", "additive|general|scaled_dot|dot");
   a->heads = 1;
   a->E = a->F = a->C = a->K;
   a->scale = 1;
   if (rnli_size(layer, 0) != a->Q || rnli_size(layer, 1) != a->K)
     return rnli_misfit(l, "has no fitting Attention '%s'", path);
-  if (strcmp(kind, "additive") == 0)
+  if (kind == 0)
     return load_additive(l, path, rnli_number_of(layer, "size", 0), a);
-  if (strcmp(kind, "general") == 0)
+  if (kind == 1)
     return rnli_matrix(l, path, "weight", a->Q, a->K, &a->query);
-  if (strcmp(kind, "scaled_dot") == 0)
-    a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
-  else if (strcmp(kind, "dot") != 0)
-    return rnli_misfit(l, "its Attention '%s' is of no known kind", path);
+  if (kind == 2) a->scale = (float)(1 / sqrt(a->K > 0 ? a->K : 1));
   if (a->Q == a->K) return RNL_OK;
   return rnli_misfit(l, "has no fitting Attention '%s'", path);
 }

@@ -132,17 +132,12 @@ static int load_attention (rnli_Loader *l, const char *path,
 
 
 int rnli_pooling (rnli_Loader *l, const char *path, int F, rnli_Pooling *p) {
-  static const char *const kind[] = {
-    [RNLI_POOL_MEAN] = "mean", [RNLI_POOL_MAX] = "max",
-    [RNLI_POOL_LAST] = "last"};
   const rnli_Json *layer = rnli_layer(l, path);
   *p = (rnli_Pooling){.F = F};
   if (rnli_is_class(layer, "AttentionPool"))
     return load_attention(l, path, layer, p);
-  const char *name = rnli_word_of(layer, "kind", "mean");
-  if (rnli_is_class(layer, "Pool"))
-    for (p->kind = 0; p->kind <= RNLI_POOL_LAST; p->kind++)
-      if (strcmp(kind[p->kind], name) == 0) return RNL_OK;
+  p->kind = rnli_word_of(layer, "kind", "mean|max|last");
+  if (rnli_is_class(layer, "Pool")) return RNL_OK;
   return rnli_misfit(l, "has no fitting pool '%s'", path);
 }
 
@@ -287,26 +282,15 @@ int rnli_reader_run (const rnl_Model *m, const rnli_Reader *r, rnli_Work *w,
 
 /* {== Perceptrons ======================================================== */
 
-enum { NONE, RELU, GELU, TANH, SIGMOID, LEAKY_RELU, ACTIVATIONS };
+enum { RELU, GELU, TANH, SIGMOID, LEAKY_RELU };   /* in the order of words */
 enum { MOST_LAYERS = 64 };
-
-static int activation_of (const rnli_Json *layer) {
-  static const char *const names[ACTIVATIONS] = {
-    [NONE] = "", [RELU] = "relu", [GELU] = "gelu", [TANH] = "tanh",
-    [SIGMOID] = "sigmoid", [LEAKY_RELU] = "leaky_relu"};
-  const char *name = rnli_word_of(layer, "activation", "relu");
-  for (int i = RELU; i < ACTIVATIONS; i++)
-    if (strcmp(names[i], name) == 0) return i;
-  return NONE;
-}
-
 
 /* How many layers an MLP has; 0 when it is none, from 'in' to 'out'. */
 static int count_layers (const rnli_Json *layer, int in, int out) {
   int n = 0;
   while (n <= MOST_LAYERS && rnli_size(layer, n) >= 1) n++;
   if (n < 2 || rnli_size(layer, 0) != in || rnli_size(layer, n - 1) != out ||
-      rnli_json_get(layer, "sizes")->n != (uint32_t)n)
+      rnli_json_count(rnli_json_get(layer, "sizes")) != (size_t)n)
     return 0;
   return n - 1;
 }
@@ -317,9 +301,10 @@ int rnli_mlp (rnli_Loader *l, const char *path, int in, int out,
   const rnli_Json *layer = rnli_layer(l, path);
   int linear = rnli_is_class(layer, "Linear");
   int n = linear ? 1 : count_layers(layer, in, out), status = RNL_OK;
-  *mlp = (rnli_Mlp){.n = n, .activation = activation_of(layer)};
-  if (!linear && (!rnli_is_class(layer, "MLP") || n == 0 ||
-                  mlp->activation == NONE))
+  *mlp = (rnli_Mlp){.n = n};
+  mlp->activation = rnli_word_of(layer, "activation",
+                                 "relu|gelu|tanh|sigmoid|leaky_relu");
+  if (!linear && (!rnli_is_class(layer, "MLP") || n == 0))
     return rnli_misfit(l, "has no fitting Linear or MLP '%s'", path);
   mlp->dense = rnli_keep(l, (size_t)n, sizeof *mlp->dense);
   if (!mlp->dense) return RNL_ENOMEM;

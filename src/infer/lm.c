@@ -13,27 +13,28 @@
 
 /* Where the layers of a model are. */
 typedef struct Paths {
-  const char *embed, *net, *head;
+  char embed[RNLI_MAX_NAME], net[RNLI_MAX_NAME], head[RNLI_MAX_NAME];
+  int embeds;                 /* it reads ids */
 } Paths;
 
 
 /* By the names of kind "lm", or by class; 0 when they are not there. */
 static int find_paths (const rnli_Loader *l, Paths *p) {
-  if (rnli_meta(l, "rnnlua.kind")) {
-    *p = (Paths){"embed", "rnn", "out"};
-    return 1;
-  }
-  *p = (Paths){NULL, NULL, NULL};
-  rnli_only_layer(l, "Embedding", &p->embed);
-  return rnli_only_layer(l, RECURRENT, &p->net) &&
-         rnli_only_layer(l, HEADS, &p->head);
+  p->embeds = 1;
+  strcpy(p->embed, "embed");
+  strcpy(p->net, "rnn");
+  strcpy(p->head, "out");
+  if (rnli_meta(l, "rnnlua.kind")) return 1;
+  p->embeds = rnli_only_layer(l, "Embedding", p->embed);
+  return rnli_only_layer(l, RECURRENT, p->net) &&
+         rnli_only_layer(l, HEADS, p->head);
 }
 
 
 const rnli_Kind *rnli_kind_of (rnli_Loader *l) {
   Paths p;
   if (!find_paths(l, &p)) return NULL;
-  return p.embed ? &rnli_kind_lm : &rnli_kind_net;
+  return p.embeds ? &rnli_kind_lm : &rnli_kind_net;
 }
 
 
@@ -46,7 +47,7 @@ static int fits (const rnli_Steps *s) {
 
 static int load (rnli_Loader *l, const Paths *p, rnli_Steps *s) {
   rnl_Sizes *sizes = &l->model->sizes;
-  const rnli_Table *embed = p->embed ? &s->embed : NULL;
+  const rnli_Table *embed = p->embeds ? &s->embed : NULL;
   int status = RNL_OK;
   if (embed) status = rnli_table(l, p->embed, -1, -1, &s->embed);
   if (status == RNL_OK)

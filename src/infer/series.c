@@ -28,16 +28,12 @@ typedef struct Series {
 
 /* How values are scaled; 0 if it is in no way that is known. */
 static int read_scale (const rnli_Json *o, Series *m) {
-  const rnli_Json *scale = rnli_json_get(o, "scale");
-  const rnli_Json *missing = rnli_json_get(o, "missing");
-  if (!scale || scale->kind != RNLI_STRING || !missing ||
-      missing->kind != RNLI_BOOL)
-    return 0;
-  m->missing = missing->i != 0;
-  m->scaled = strcmp(scale->s, "channel") == 0;
-  m->alone = strcmp(scale->s, "series") == 0;
+  int scale = rnli_among(rnli_json_get(o, "scale"), "channel|series|none");
+  m->missing = rnli_truth(o, "missing");
+  m->scaled = scale == 0;
+  m->alone = scale == 1;
   size_t C = m->scaled ? (size_t)m->C : 0;
-  return (m->scaled || m->alone || strcmp(scale->s, "none") == 0) &&
+  return m->missing >= 0 && scale >= 0 &&
          rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
          rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
 }
@@ -91,7 +87,7 @@ static int load_layers (rnli_Loader *l, Series *m) {
 
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
-  rnli_Json *o;
+  const rnli_Json *o;
   Series *m = rnli_keep(l, 1, sizeof *m);
   if (!m) return RNL_ENOMEM;
   memset(m, 0, sizeof *m);
@@ -100,7 +96,6 @@ static int load (rnli_Loader *l) {
   if (status != RNL_OK) return status;
   status = rnli_meta_json(l, "seriesclassifier", &o);
   if (status == RNL_OK) status = read_description(l, o, m);
-  rnli_put(l->ctx, o);
   model->sizes.outputs = model->sizes.labels;
   return status == RNL_OK ? load_layers(l, m) : status;
 }
