@@ -21,9 +21,9 @@ typedef struct Paths {
 /* By the names of kind "lm", or by class; 0 when they are not there. */
 static int find_paths (const rnli_Loader *l, Paths *p) {
   p->embeds = 1;
-  strcpy(p->embed, "embed");
-  strcpy(p->net, "rnn");
-  strcpy(p->head, "out");
+  memcpy(p->embed, "embed", sizeof "embed");
+  memcpy(p->net, "rnn", sizeof "rnn");
+  memcpy(p->head, "out", sizeof "out");
   if (rnli_meta(l, "rnnlua.kind")) return 1;
   p->embeds = rnli_only_layer(l, "Embedding", p->embed);
   return rnli_only_layer(l, RECURRENT, p->net) &&

@@ -35,6 +35,14 @@ static const rnli_Provider file_tensors = {file_shape, file_read};
 
 /* {== Making ============================================================= */
 
+/* Where a string goes; behind its NUL. */
+static char *put_text (char *to, const char *s) {
+  size_t n = strlen(s) + 1;
+  memcpy(to, s, n);
+  return to + n;
+}
+
+
 /* Metadata that lies elsewhere, as a source has it. */
 static int copy_meta (rnli_Loader *l, const rnl_Meta *meta, int n) {
   size_t bytes = 0;
@@ -47,8 +55,8 @@ static int copy_meta (rnli_Loader *l, const rnl_Meta *meta, int n) {
   if (!at || !text) return RNL_ENOMEM;
   for (int i = 0; i < n; i++) {
     at[i] = (uint32_t)(to - text);
-    to += sprintf(to, "%s", meta[i].key) + 1;
-    to += sprintf(to, "%s", meta[i].value) + 1;
+    to = put_text(to, meta[i].key);
+    to = put_text(to, meta[i].value);
   }
   l->model->text = text;
   l->model->meta = at;

@@ -21,21 +21,35 @@ static void free_words (void *words) {
 }
 
 
+/* Bytes of all strings of a list; SIZE_MAX: one is none. */
+static size_t text_size (const rnli_Json *list) {
+  size_t bytes = 0;
+  char none[1];
+  for (const rnli_Json *x = rnli_json_first(list); x; x = rnli_json_next(x)) {
+    if (rnli_json_kind(x) != RNLI_STRING) return SIZE_MAX;
+    bytes += rnli_json_text(x, none, 1);
+  }
+  return bytes;
+}
+
+
 static int fill (rnli_Loader *l, const char *key, const rnli_Json *list,
                  int symbols, rnl_Words *w) {
   static const char *const symbol[] = {"<unk>", "<s>", "</s>"};
   char text[RNL_MAX_WORD + 1];
   int i = 0, status = RNL_OK;
-  for (const rnli_Json *x = rnli_json_first(list); x;
+  size_t bytes = text_size(list);
+  if (bytes == SIZE_MAX) return damaged(l, key);
+  status = rnli_words_room(w, rnli_json_count(list), bytes);
+  for (const rnli_Json *x = rnli_json_first(list); status == RNL_OK && x;
        x = rnli_json_next(x), i++) {
-    if (rnli_json_kind(x) != RNLI_STRING) return damaged(l, key);
     size_t n = rnli_json_text(x, text, sizeof text);
     if (n > RNL_MAX_WORD || (i < symbols && strcmp(text, symbol[i]) != 0) ||
         rnli_words_find(w, text, n) >= 0)
       return damaged(l, key);
     status = rnli_words_put(w, text, n);
-    if (status != RNL_OK) return status;
   }
+  if (status != RNL_OK) return status;
   return i < symbols || i == 0 || rnli_json_kind(list) != RNLI_LIST
          ? damaged(l, key) : RNL_OK;
 }
@@ -77,13 +91,10 @@ int rnli_string (rnli_Loader *l, const rnli_Json *x, const char *what,
 
 int rnli_names (rnli_Loader *l, const rnli_Json *list, const char *what,
                 size_t n, const char **name) {
-  size_t bytes = 0, count = 0;
-  for (const rnli_Json *x = rnli_json_first(list); x;
-       x = rnli_json_next(x), count++) {
-    if (rnli_json_kind(x) != RNLI_STRING) return damaged(l, what);
-    bytes += rnli_json_text(x, (char[1]){0}, 1) + 1;
-  }
-  if (!list || count != n) return damaged(l, what);
+  size_t bytes = text_size(list);
+  if (!list || rnli_json_count(list) != n || bytes == SIZE_MAX)
+    return damaged(l, what);
+  bytes += n;
   char *text = rnli_keep(l, bytes, 1), *end = text + bytes;
   if (!text) return RNL_ENOMEM;
   for (const rnli_Json *x = rnli_json_first(list); x;

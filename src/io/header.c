@@ -95,27 +95,43 @@ static int check_size (const rnli_Source *s, rnli_Stored *t) {
 }
 
 
+enum { DTYPE, SHAPE, OFFSETS, PARTS };
+
+/* What a tensor must have; 0: it has not, or more. */
+static int find_parts (const rnli_Json *tensor,
+                       const rnli_Json *part[PARTS]) {
+  static const char *const name[] = {"dtype", "shape", "data_offsets"};
+  int n = 0;
+  if (rnli_json_kind(tensor) != RNLI_OBJECT) return 0;
+  for (const rnli_Json *x = rnli_json_first(tensor); x;
+       x = rnli_json_next(x), n++) {
+    int i = 0;
+    while (i < PARTS && !rnli_json_is(x, name[i])) i++;
+    if (i == PARTS) return 0;
+    part[i] = rnli_json_value(x);
+  }
+  return n == PARTS;   /* no key is there twice */
+}
+
+
 static int read_tensor (const rnli_Source *s, const rnli_Place *p,
                         rnli_Stored *t) {
   const rnli_Json *value = (const rnli_Json *)(s->header + p->value);
+  const rnli_Json *part[PARTS];
   *t = (rnli_Stored){.name = s->header + p->name};
   if (!rnli_name_ok(t->name))
     return rnli_source_refuse(s, "a tensor's name is empty, too long or has "
                               "control characters");
-  const rnli_Json *dtype = rnli_json_get(value, "dtype");
-  const rnli_Json *shape = rnli_json_get(value, "shape");
-  const rnli_Json *offsets = rnli_json_get(value, "data_offsets");
-  if (rnli_json_kind(dtype) != RNLI_STRING || !shape || !offsets ||
-      rnli_json_count(value) != 3)
+  if (!find_parts(value, part) || rnli_json_kind(part[DTYPE]) != RNLI_STRING)
     return refuse_tensor(s, t, " must have dtype, shape and data_offsets, and "
                          "nothing else");
-  t->type = rnli_type_find(dtype);
+  t->type = rnli_type_find(part[DTYPE]);
   if (!t->type)
     return rnli_source_refuse(s, "dtype %s of tensor '%s' is not supported",
-                              rnli_json_brief(dtype).text,
+                              rnli_json_brief(part[DTYPE]).text,
                               rnli_brief(t->name).text);
-  int status = read_shape(s, t, shape);
-  if (status == RNL_OK) status = read_offsets(s, t, offsets);
+  int status = read_shape(s, t, part[SHAPE]);
+  if (status == RNL_OK) status = read_offsets(s, t, part[OFFSETS]);
   return status == RNL_OK ? check_size(s, t) : status;
 }
 
@@ -165,6 +181,9 @@ static uint32_t unquote (const rnli_Source *s, const rnli_Json *string) {
 static int add_tensor (rnli_Source *s, const rnli_Json *key) {
   rnli_Place *p = &s->place[s->n];
   rnli_Stored t;
+  if (s->n == RNLI_MAX_TENSORS)
+    return rnli_source_refuse(s, "has more than %d tensors",
+                              RNLI_MAX_TENSORS);
   p->value = (uint32_t)((const char *)rnli_json_value(key) - s->header);
   p->name = unquote(s, key);
   int status = read_tensor(s, p, &t);
@@ -180,10 +199,8 @@ static int add_tensor (rnli_Source *s, const rnli_Json *key) {
 /* As many as there are, if they are sound: one that is not ends it all. */
 static int room_for_tensors (rnli_Source *s, size_t count) {
   size_t most = (size_t)s->data / TENSOR_BYTES;
-  if (count > RNLI_MAX_TENSORS)
-    return rnli_source_refuse(s, "%zu tensors are more than %d", count,
-                              RNLI_MAX_TENSORS);
   if (count > most) count = most + 1;
+  if (count > RNLI_MAX_TENSORS) count = RNLI_MAX_TENSORS;
   size_t bytes = count * (sizeof *s->place + 2 * sizeof *s->by_data);
   s->place = rnli_get(s->ctx, bytes);
   if (!s->place) return rnli_nomem(s->ctx, "a checkpoint's header", bytes);
@@ -319,8 +336,7 @@ static int read_text (rnli_Source *s, const rnli_Json **root) {
 
 /* Every member is looked at before its text is changed. */
 static int read_members (rnli_Source *s, const rnli_Json *root) {
-  int has = rnli_json_get(root, RNLI_META_KEY) != NULL;
-  int status = room_for_tensors(s, rnli_json_count(root) - (size_t)has);
+  int status = room_for_tensors(s, rnli_json_count(root));
   for (const rnli_Json *x = rnli_json_first(root), *next;
        status == RNL_OK && x; x = next) {
     next = rnli_json_next(x);

@@ -55,9 +55,9 @@ typedef struct rnli_Source {
 ** Opens the file at 'path' of at most 'most' bytes (0: RNLI_MAX_FILE), or what
 ** lies in memory. Path, data and name are borrowed until rnli_source_shut.
 ** RNL_EIO; RNL_EFORMAT for what is no sound file, with the name and the reason;
-** RNL_ENOMEM. Memory: 192 KiB, and twice the header's size at most: its text, 32
-** bytes for a tensor, which has 51 of the header at least, 4 for a key of the
-** metadata, which has 6, and up to a quarter of all that (rnli_get).
+** RNL_ENOMEM. Memory: 192 KiB, and twice the header's size at most: its text,
+** 32 bytes for a tensor, which has 51 of the header at least, 4 for a key of
+** the metadata, which has 6, and up to a quarter of all that (rnli_get).
 */
 int rnli_source_open (rnl_Context *ctx, const char *path, uint64_t most,
                       rnli_Source **out);

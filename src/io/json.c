@@ -258,7 +258,11 @@ static int read_word (Reader *r, const char *word) {
 
 /* Behind a string. */
 static const char *pass_string (const char *s) {
-  while (*++s != '"') s += *s == '\\';
+  ptrdiff_t slashes;
+  do {
+    s = strchr(s + 1, '"');
+    for (slashes = 0; s[-1 - slashes] == '\\';) slashes++;
+  } while (slashes % 2);
   return s + 1;
 }
 
@@ -367,7 +371,8 @@ static int by_key (const void *text, uint32_t a, uint32_t b) {
 }
 
 
-static int check_sorted (Reader *r, const uint32_t *key, size_t n) {
+static int check_keys (Reader *r, uint32_t *key, size_t n) {
+  rnli_sort(key, n, by_key, r->s);
   for (size_t i = 1; i < n; i++)
     if (by_key(r->s, key[i - 1], key[i]) == 0)
       return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: duplicate key '%s'",
@@ -377,18 +382,13 @@ static int check_sorted (Reader *r, const uint32_t *key, size_t n) {
 }
 
 
-/* An object that has just been read, of n members. */
-static int check_keys (Reader *r, const char *object, size_t n) {
-  uint32_t few[FEW], *key = few;
-  size_t i = 0;
-  if (n > FEW) key = rnli_get(r->ctx, n * sizeof *key);
+/* The keys of an object that has just been read, of n > FEW members. */
+static int check_many (Reader *r, const char *object, size_t n) {
+  uint32_t *key = rnli_get(r->ctx, n * sizeof *key), *to = key;
   if (!key) return rnli_nomem(r->ctx, r->what, n * sizeof *key);
   const rnli_Json *x = rnli_json_first((const rnli_Json *)object);
-  for (; x; x = rnli_json_next(x))
-    key[i++] = (uint32_t)((const char *)x - r->s);
-  rnli_sort(key, n, by_key, r->s);
-  int status = check_sorted(r, key, n);
-  if (n <= FEW) return status;
+  for (; x; x = rnli_json_next(x)) *to++ = (uint32_t)((const char *)x - r->s);
+  int status = check_keys(r, key, n);
   rnli_put(r->ctx, key);
   rnl_trim(r->ctx);   /* for what is made of the text */
   return status;
@@ -402,7 +402,7 @@ static int read_value (Reader *r, int depth);
 
 
 static int read_key (Reader *r) {
-  if (skip(r) != '"') return unexpected(r);
+  if (*r->at != '"') return unexpected(r);
   int status = read_string(r);
   if (status != RNL_OK) return status;
   skip(r);
@@ -413,12 +413,15 @@ static int read_key (Reader *r) {
 static int read_members (Reader *r, int depth, char end) {
   const char *from = r->at++;
   int object = end == '}';
+  uint32_t key[FEW];
   size_t n = 0;
   if (skip(r) == end) {
     r->at++;
     return RNL_OK;
   }
   do {
+    skip(r);
+    if (n < FEW) key[n] = (uint32_t)(r->at - r->s);
     int status = object ? read_key(r) : RNL_OK;
     if (status == RNL_OK) status = read_value(r, depth);
     if (status != RNL_OK) return status;
@@ -426,7 +429,8 @@ static int read_members (Reader *r, int depth, char end) {
     skip(r);
   } while (take(r, ','));
   if (!take(r, end)) return unexpected(r);
-  return object && n > 1 ? check_keys(r, from, n) : RNL_OK;
+  if (!object) return RNL_OK;
+  return n > FEW ? check_many(r, from, n) : check_keys(r, key, n);
 }
 
 

@@ -250,6 +250,14 @@ static int read_bpe (rnli_Tokenizer *t, Piece rest) {
 
 /* {== Clusters and words ================================================= */
 
+/* Room for what is listed, each after a space. */
+static int list_room (rnli_Tokenizer *t, Piece rest) {
+  size_t n = 0;
+  for (size_t i = 0; i < rest.n; i++) n += rest.s[i] == ' ';
+  return rnli_words_room(t->words, n, rest.n - n);
+}
+
+
 /* Adds the cluster that an item tells the code points of, "65+301". */
 static int add_cluster (rnli_Tokenizer *t, Piece item) {
   char s[RNL_MAX_CLUSTER + 4];
@@ -270,6 +278,7 @@ static int read_grapheme (rnli_Tokenizer *t, Piece rest) {
   if (status == RNL_OK)
     status = rnl_words_new(t->ctx, t->options & ANY_BYTES
                            ? RNL_CLUSTERS_BYTES : RNL_CLUSTERS, &t->words);
+  if (status == RNL_OK) status = list_room(t, rest);
   while (status == RNL_OK && next_item(&rest, &item))
     status = add_cluster(t, item);
   return status == RNL_OK && rest.n > 0 ? damaged_all(t->ctx) : status;
@@ -283,6 +292,7 @@ static int read_words (rnli_Tokenizer *t, Piece rest, unsigned known) {
   if (status == RNL_OK)
     status = rnl_words_new(t->ctx, t->options & LINES ? RNL_LINES : RNL_WORDS,
                            &t->words);
+  if (status == RNL_OK) status = list_room(t, rest);
   while (status == RNL_OK && next_item(&rest, &item))
     status = blame(t->ctx, rnl_words_add(t->words, item.s, item.n), "");
   return status == RNL_OK && rest.n > 0 ? damaged_all(t->ctx) : status;

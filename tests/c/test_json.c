@@ -161,7 +161,8 @@ static void test_known (void) {
 
 /* Strings to memory that has too little room for them, and in place. */
 static void test_strings (void) {
-  static const char text[] = "[\"\\u00e9\\n\\\"x\",\"\\ud834\\udd1e\",\"plain\"]";
+  static const char text[] = "[\"\\u00e9\\n\\\"x\",\"\\ud834\\udd1e\","
+                             "\"plain\"]";
   static const char *const means[] = {"\xc3\xa9\n\"x", "\xf0\x9d\x84\x9e",
                                       "plain"};
   Text t;
