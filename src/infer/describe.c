@@ -41,6 +41,25 @@ void *rnli_keep (rnli_Loader *l, size_t n, size_t each) {
 }
 
 
+enum { SHARED = 1 << 12 };   /* bytes of a block of small things */
+
+void *rnli_keep_small (rnli_Loader *l, size_t n, size_t each) {
+  size_t bytes = rnli_mul(n, each);
+  if (bytes > SHARED / 8) return rnli_keep(l, n, each);
+  if (bytes > l->left || !l->small) {
+    l->left = 0;
+    l->small = rnli_keep(l, SHARED, 1);
+    if (!l->small) return NULL;
+    l->left = SHARED;
+  }
+  char *p = l->small;
+  bytes = (bytes + 7) & ~(size_t)7;
+  l->small += bytes;
+  l->left -= bytes;
+  return p;
+}
+
+
 int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
   if (!rnli_keep(l, 0, 0)) {
     let_go(thing);

@@ -110,10 +110,15 @@ typedef struct rnli_Loader {
   const rnli_Provider *tensors;
   void *from;
   const rnli_Json *layers;    /* the description: path -> layer */
+  char *small;                /* room for small things of the model, */
+  size_t left;                /* so many bytes */
 } rnli_Loader;
 
 /* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
+
+/* The same for things of which there may be many; aligned to 8. */
+void *rnli_keep_small (rnli_Loader *l, size_t n, size_t each);
 
 /* What a model keeps: a block, or a thing that it lets go of. */
 typedef struct rnli_Kept {

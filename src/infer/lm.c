@@ -76,11 +76,16 @@ static int load_steps (rnli_Loader *l) {
 }
 
 
-/* The tokenizer has as many ids as are read, and those it knows are scored. */
-static int load_lm (rnli_Loader *l) {
-  int status = load_steps(l);
-  const rnl_Model *m = l->model;
-  if (status != RNL_OK || !m->tok) return status;
+/*
+** The tokenizer, if there is one, has as many ids as are read, and those it
+** knows are scored.
+*/
+static int load_tokenizer (rnli_Loader *l, const char *spec) {
+  rnl_Model *m = l->model;
+  int status = rnli_tokenizer_new(l->ctx, spec, strlen(spec),
+                                  (size_t)m->sizes.ids, &m->tok);
+  if (status == RNL_EFORMAT) return rnli_misfit_of(l, "");
+  if (status != RNL_OK) return status;
   if (rnli_tokenizer_size(m->tok) == m->sizes.ids &&
       rnli_tokenizer_usable(m->tok) == m->sizes.outputs)
     return RNL_OK;
@@ -88,6 +93,13 @@ static int load_lm (rnli_Loader *l) {
                      "and %d", m->sizes.ids, m->sizes.outputs,
                      rnli_tokenizer_size(m->tok),
                      rnli_tokenizer_usable(m->tok));
+}
+
+
+static int load_lm (rnli_Loader *l) {
+  const char *spec = rnli_meta(l, "tokenizer");
+  int status = load_steps(l);
+  return status == RNL_OK && spec ? load_tokenizer(l, spec) : status;
 }
 
 

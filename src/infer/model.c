@@ -97,19 +97,9 @@ static int find_kind (rnli_Loader *l) {
 }
 
 
-static int load_tokenizer (rnli_Loader *l) {
-  const char *spec = rnli_meta(l, "tokenizer");
-  if (!spec) return RNL_OK;
-  int status = rnli_tokenizer_new(l->ctx, spec, strlen(spec), &l->model->tok);
-  if (status != RNL_EFORMAT) return status;
-  return rnli_misfit_of(l, "");
-}
-
-
 static int make (rnli_Loader *l) {
   int status = rnli_read_layers(l);
   if (status == RNL_OK) status = find_kind(l);
-  if (status == RNL_OK) status = load_tokenizer(l);
   return status == RNL_OK ? l->model->kind->load(l) : status;
 }
 

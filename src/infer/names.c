@@ -80,8 +80,9 @@ int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n) {
 int rnli_string (rnli_Loader *l, const rnli_Json *x, const char *what,
                  const char **out) {
   if (rnli_json_kind(x) != RNLI_STRING) return damaged(l, what);
-  size_t room = rnli_json_text(x, (char[1]){0}, 1) + 1;
-  char *text = rnli_keep(l, room, 1);
+  char none[1];
+  size_t room = rnli_json_text(x, none, 1) + 1;
+  char *text = rnli_keep_small(l, room, 1);
   if (!text) return RNL_ENOMEM;
   rnli_json_text(x, text, room);
   *out = text;

@@ -17,7 +17,7 @@ static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
   *step = (rnli_ScalerStep){.kind = sound ? kinds[kind] : RNLI_LOG};
   if (step->kind == RNLI_SHIFTED) {
     size_t n = (size_t)D;
-    double *x = rnli_keep(l, 2 * n, sizeof *x);
+    double *x = rnli_keep_small(l, 2 * n, sizeof *x);
     if (!x) return RNL_ENOMEM;
     sound = rnli_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
             rnli_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
@@ -34,7 +34,8 @@ int rnli_scaler (rnli_Loader *l, const rnli_Json *o, const char *key, int D,
   const rnli_Json *state = rnli_list(o, key);
   *s = (rnli_Scaler){.D = D};
   if (!state) return rnli_misfit(l, "its scaler is damaged");
-  rnli_ScalerStep *step = rnli_keep(l, rnli_json_count(state), sizeof *step);
+  rnli_ScalerStep *step = rnli_keep_small(l, rnli_json_count(state),
+                                          sizeof *step);
   if (!step) return RNL_ENOMEM;
   s->step = step;
   int status = RNL_OK;

@@ -5,8 +5,8 @@
 ** The words stand one after the other in one block. They are found through a
 ** table of open addressing, at most two thirds full. It is seeded by where the
 ** list lies in memory, so that no text can be made whose words collide; nothing
-** that is seen depends on the seed. A word takes 10 bytes beside its text, and 8
-** more once words are counted.
+** that is seen depends on the seed. A word takes 10 bytes beside its text, and
+** 8 more once words are counted.
 */
 #include <stdlib.h>
 #include <string.h>
