@@ -26,32 +26,31 @@ typedef struct Series {
 
 /* {== Description ======================================================== */
 
-/* How values are scaled; 0 if it is in no way that is known. */
-static int read_scale (const rnli_Json *o, Series *m) {
+/* How values are scaled. */
+static int read_scale (rnli_Loader *l, const rnli_Json *o, Series *m) {
   int scale = rnli_among(rnli_json_get(o, "scale"), "channel|series|none");
+  size_t C = scale == 0 ? (size_t)m->C : 0;
   m->missing = rnli_truth(o, "missing");
   m->scaled = scale == 0;
   m->alone = scale == 1;
-  size_t C = m->scaled ? (size_t)m->C : 0;
-  return m->missing >= 0 && scale >= 0 &&
-         rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
-         rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
+  m->mean = rnli_keep(l, C, 2 * sizeof *m->mean);
+  if (!m->mean) return RNL_ENOMEM;
+  m->deviation = m->mean + C;
+  if (m->C < 1 || m->missing < 0 || scale < 0 ||
+      !rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) ||
+      !rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation) ||
+      !rnli_counts(o, l->model->sizes.labels))
+    return rnli_misfit(l, "its description is damaged");
+  return RNL_OK;
 }
 
 
 static int read_description (rnli_Loader *l, const rnli_Json *o, Series *m) {
-  rnl_Model *model = l->model;
+  rnl_Sizes *sizes = &l->model->sizes;
   int status = rnli_strings(l, rnli_json_get(o, "channels"), "channels",
-                            &model->column, &m->C);
-  if (status != RNL_OK) return status;
-  m->mean = rnli_keep(l, (size_t)m->C, sizeof *m->mean);
-  m->deviation = rnli_keep(l, (size_t)m->C, sizeof *m->deviation);
-  if (!m->mean || !m->deviation) return RNL_ENOMEM;
-  if (m->C < 1 || !read_scale(o, m) ||
-      !rnli_counts(o, model->sizes.labels))
-    return rnli_misfit(l, "its description is damaged");
-  model->sizes.columns = model->sizes.inputs = m->C;
-  return RNL_OK;
+                            &l->model->column, &m->C);
+  sizes->columns = sizes->inputs = m->C;
+  return status == RNL_OK ? read_scale(l, o, m) : status;
 }
 
 /* }====================================================================== */

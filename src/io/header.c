@@ -66,9 +66,10 @@ static int read_offsets (const rnli_Source *s, rnli_Stored *t,
                          const rnli_Json *offsets) {
   int64_t room = (int64_t)(s->size - s->data), at[2];
   const rnli_Json *first = rnli_json_first(offsets);
-  if (rnli_json_kind(offsets) != RNLI_LIST || rnli_json_count(offsets) != 2 ||
+  const rnli_Json *last = first ? rnli_json_next(first) : NULL;
+  if (rnli_json_kind(offsets) != RNLI_LIST ||
       !rnli_json_int(first, 0, INT64_MAX, &at[0]) ||
-      !rnli_json_int(rnli_json_next(first), 0, INT64_MAX, &at[1]))
+      !rnli_json_int(last, 0, INT64_MAX, &at[1]) || rnli_json_next(last))
     return refuse_tensor(s, t, ": data_offsets must be two integers");
   if (at[0] > at[1] || at[1] > room)
     return rnli_source_refuse(s, "tensor '%s': data_offsets %" PRId64 " to %"
@@ -101,13 +102,12 @@ enum { DTYPE, SHAPE, OFFSETS, PARTS };
 static int find_parts (const rnli_Json *tensor,
                        const rnli_Json *part[PARTS]) {
   static const char *const name[] = {"dtype", "shape", "data_offsets"};
-  int n = 0;
+  const rnli_Json *x = rnli_json_first(tensor);
+  int n = 0, i;
   if (rnli_json_kind(tensor) != RNLI_OBJECT) return 0;
-  for (const rnli_Json *x = rnli_json_first(tensor); x;
-       x = rnli_json_next(x), n++) {
-    int i = 0;
-    while (i < PARTS && !rnli_json_is(x, name[i])) i++;
-    if (i == PARTS) return 0;
+  for (; x; x = rnli_json_next(part[i]), n++) {
+    for (i = 0; !rnli_json_is(x, name[i]);)
+      if (++i == PARTS) return 0;
     part[i] = rnli_json_value(x);
   }
   return n == PARTS;   /* no key is there twice */

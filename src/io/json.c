@@ -67,12 +67,20 @@ typedef struct Heap {
 } Heap;
 
 
-/* Lets x[i] sink to its place in a heap of n. */
+/*
+** Lets x[i] come to its place in a heap of n: down to the end, where most of
+** them belong, and up again.
+*/
 static void sink (const Heap *h, size_t i, size_t n) {
   uint32_t *x = h->x, moved = x[i];
+  size_t top = i;
   for (size_t k; (k = 2 * i + 1) < n; i = k) {
     if (k + 1 < n && h->order(h->of, x[k], x[k + 1]) < 0) k++;
-    if (h->order(h->of, moved, x[k]) >= 0) break;
+    x[i] = x[k];
+  }
+  for (size_t k; i > top; i = k) {
+    k = (i - 1) / 2;
+    if (h->order(h->of, x[k], moved) >= 0) break;
     x[i] = x[k];
   }
   x[i] = moved;
@@ -181,6 +189,7 @@ static int read_string (Reader *r) {
 static int compare (const rnli_Json *v, const rnli_Json *w) {
   Bytes a = bytes_of(v), b = bytes_of(w);
   int x, y;
+  for (; *a.at == *b.at && *a.at != '"' && *a.at != '\\'; a.at++) b.at++;
   do {
     x = next_byte(&a);
     y = next_byte(&b);
@@ -200,9 +209,10 @@ size_t rnli_json_text (const rnli_Json *v, char *to, size_t room) {
 
 
 int rnli_json_is (const rnli_Json *v, const char *s) {
-  if (rnli_json_kind(v) != RNLI_STRING) return 0;
+  if (!v || *(const char *)v != '"') return 0;
   Bytes b = bytes_of(v);
   int c;
+  if (*b.at != *s && *b.at != '\\') return *b.at == '"' && *s == '\0';
   while ((c = next_byte(&b)) == (unsigned char)*s && c > 0) s++;
   return c < 0 && *s == '\0';
 }
@@ -322,10 +332,13 @@ size_t rnli_json_count (const rnli_Json *v) {
 
 
 const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key) {
-  const rnli_Json *x = rnli_json_first(v);
   if (rnli_json_kind(v) != RNLI_OBJECT) return NULL;
-  while (x && !rnli_json_is(x, key)) x = rnli_json_next(x);
-  return x ? rnli_json_value(x) : NULL;
+  const rnli_Json *x = rnli_json_first(v), *value = NULL;
+  for (; x; x = rnli_json_next(value)) {
+    value = rnli_json_value(x);
+    if (rnli_json_is(x, key)) return value;
+  }
+  return NULL;
 }
 
 

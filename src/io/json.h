@@ -36,7 +36,7 @@ rnli_JsonKind rnli_json_kind (const rnli_Json *v);
 /*
 ** The members of a list or an object, in their order; NULL: there is none, or
 ** 'v' is something else. A member of an object is its key, a string, behind
-** which is its value.
+** which is its value; the next one is behind both.
 */
 const rnli_Json *rnli_json_first (const rnli_Json *v);
 const rnli_Json *rnli_json_next (const rnli_Json *member);
