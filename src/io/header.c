@@ -43,14 +43,11 @@ static int refuse_tensor (const rnli_Source *s, const rnli_Stored *t,
 
 static int read_shape (const rnli_Source *s, rnli_Stored *t,
                        const rnli_Json *shape) {
-  if (rnli_json_kind(shape) != RNLI_LIST ||
-      rnli_json_count(shape) > RNL_MAX_DIMS)
-    return rnli_source_refuse(s, "tensor '%s': the shape must be a list of at "
-                              "most %d extents", rnli_brief(t->name).text,
-                              RNL_MAX_DIMS);
   const rnli_Json *extent = rnli_json_first(shape);
-  for (; extent; extent = rnli_json_next(extent)) {
+  int is_list = rnli_json_kind(shape) == RNLI_LIST;
+  for (; is_list && extent; extent = rnli_json_next(extent)) {
     int64_t x;
+    if (t->ndim == RNL_MAX_DIMS) break;
     if (!rnli_json_int(extent, 0, MAX_EXTENT, &x))
       return refuse_tensor(s, t, ": bad extent in its shape");
     if (x > INT_MAX)
@@ -58,7 +55,10 @@ static int read_shape (const rnli_Source *s, rnli_Stored *t,
                                 "supported", rnli_brief(t->name).text, x);
     t->dim[t->ndim++] = (int)x;
   }
-  return RNL_OK;
+  if (is_list && !extent) return RNL_OK;
+  return rnli_source_refuse(s, "tensor '%s': the shape must be a list of at "
+                            "most %d extents", rnli_brief(t->name).text,
+                            RNL_MAX_DIMS);
 }
 
 
@@ -119,9 +119,6 @@ static int read_tensor (const rnli_Source *s, const rnli_Place *p,
   const rnli_Json *value = (const rnli_Json *)(s->header + p->value);
   const rnli_Json *part[PARTS];
   *t = (rnli_Stored){.name = s->header + p->name};
-  if (!rnli_name_ok(t->name))
-    return rnli_source_refuse(s, "a tensor's name is empty, too long or has "
-                              "control characters");
   if (!find_parts(value, part) || rnli_json_kind(part[DTYPE]) != RNLI_STRING)
     return refuse_tensor(s, t, " must have dtype, shape and data_offsets, and "
                          "nothing else");
@@ -186,6 +183,9 @@ static int add_tensor (rnli_Source *s, const rnli_Json *key) {
                               RNLI_MAX_TENSORS);
   p->value = (uint32_t)((const char *)rnli_json_value(key) - s->header);
   p->name = unquote(s, key);
+  if (!rnli_name_ok(s->header + p->name))
+    return rnli_source_refuse(s, "a tensor's name is empty, too long or has "
+                              "control characters");
   int status = read_tensor(s, p, &t);
   if (status != RNL_OK) return status;
   p->begin = t.begin;

@@ -174,13 +174,15 @@ static int check_escape (Reader *r) {
 
 static int read_string (Reader *r) {
   const char *from = r->at++;
-  while (!take(r, '"')) {
+  for (;; r->at++) {
+    while (*r->at == '\\')
+      if (check_escape(r) != RNL_OK) return RNL_EFORMAT;
+    if (*r->at == '"') break;
     if (r->at == r->end) return refuse(r, from, "string without an end");
     if ((unsigned char)*r->at < 0x20)
       return refuse(r, r->at, "control character in a string");
-    if (*r->at != '\\') r->at++;
-    else if (check_escape(r) != RNL_OK) return RNL_EFORMAT;
   }
+  r->at++;
   return RNL_OK;
 }
 

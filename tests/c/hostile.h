@@ -237,7 +237,10 @@ typedef struct Dense {
 } Dense;
 
 #define META(text) "{\"__metadata__\":{" text
-#define KIND(kind) META("\"rnnlua.kind\":\"" kind "\",\"rnnlua.layers\":\"{}\",")
+#define KIND(kind) \
+  META("\"rnnlua.kind\":\"" kind "\",\"rnnlua.layers\":\"{}\",")
+#define TAGGER(columns) \
+  KIND("tagger") "\"tagger\":\"{\\\"columns\\\":[" columns
 
 static const Dense denses[] = {
   {"{", "\"%x\":" T("U8", "[0]", "[0,0]") ",",
@@ -251,14 +254,13 @@ static const Dense denses[] = {
   {META("\"rnnlua.layers\":\"{"), "\\\"%x\\\":0,", "\\\"x\\\":0}\"}}", OK},
   {META("\"rnnlua.layers\":\"{"), "\\\"%x\\\":{\\\"class\\\":\\\"RNN\\\"},",
    "\\\"x\\\":0}\"}}", OK},
-  {KIND("tagger") "\"tagger\":\"{\\\"columns\\\":[]}\",\"tags\":\"[\\\"O\\\"]\","
-   "\"words\":\"[\\\"<unk>\\\"", ",\\\"%x\\\"", "]\"}}", OK},
-  {KIND("tagger") "\"tagger\":\"{\\\"columns\\\":[]}\",\"tags\":\"[\\\"O\\\"",
-   ",\\\"O%05x\\\"", "]\"}}", OK},
-  {KIND("tagger") "\"tagger\":\"{\\\"columns\\\":[\\\"1\\\"", ",\\\"\\\"",
-   "]}\"}}", OK},
+  {TAGGER("]}\",\"tags\":\"[\\\"O\\\"]\",\"words\":\"[\\\"<unk>\\\""),
+   ",\\\"%x\\\"", "]\"}}", OK},
+  {TAGGER("]}\",\"tags\":\"[\\\"O\\\""), ",\\\"O%05x\\\"", "]\"}}", OK},
+  {TAGGER("\\\"1\\\""), ",\\\"\\\"", "]}\"}}", OK},
   {KIND("classifier") "\"labels\":\"[\\\"!\\\"", ",\\\"%05x\\\"", "]\"}}", OK},
-  {"{", "\"%x\":0,", "\"x\":0}", NO}, {"{\"x\":{", "\"%x\":0,", "\"x\":0}}", NO},
+  {"{", "\"%x\":0,", "\"x\":0}", NO},
+  {"{\"x\":{", "\"%x\":0,", "\"x\":0}}", NO},
   {"{\"x\":{\"shape\":[", "%x,", "0]}}", NO}, {"{\"x\":[", "[],", "0]}", NO},
   {"{\"x\":[", "{},", "0]}", NO}, {"{\"x\":\"", "%x", "\"}", NO}};
 
