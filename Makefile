@@ -77,6 +77,18 @@ INFER_CFLAGS  = $(BASE_CFLAGS) -DRNLI_INFER -ffunction-sections \
 INFER_OBJ     = $(INFER_SRC:src/%.c=$(B)/infer/obj/%.o)
 AMALGAM       = $(B)/rnnlua_infer.c
 
+# what makes the library smaller still, as far as compiler and linker know it
+known   = $(if $(shell $(CC) -Werror $(1) -x c -shared -fPIC -o /dev/null \
+            /dev/null 2>&1),,$(1))
+once    = $(eval $(1) := $(foreach f,$(2),$(call known,$f)))$($(1))
+SMALLER = $(call once,SMALLER,-fno-tree-ch -fno-move-loop-invariants \
+            -fno-expensive-optimizations -fno-optimize-sibling-calls \
+            -fno-thread-jumps -fno-tree-dominator-opts -fno-caller-saves \
+            -fno-tree-loop-im)
+LD_WORD = -Wl,-z,$(1)
+PACKED  = $(call once,PACKED,$(call LD_WORD,noseparate-code) \
+            $(call LD_WORD,pack-relative-relocs))
+
 LIBRARIES   := librnnlua librnnlua_infer
 SCRIPTS     := $(wildcard scripts/*.lua)
 MAN         := $(B)/share/man/rnnlua.1
@@ -115,7 +127,7 @@ $(B)/librnnlua.so.$(VERSION): $(ENGINE_OBJ) $(BIND_OBJ) $(B)/librnnlua.map
 	$(SHARED) $(SONAME) $(LIBS)
 
 $(B)/librnnlua_infer.so.$(VERSION): $(INFER_OBJ) $(B)/librnnlua_infer.map
-	$(SHARED) $(SONAME) -Wl,-z,defs,--gc-sections -lm
+	$(SHARED) $(SONAME) -Wl,-z,defs,--gc-sections $(PACKED) -lm
 
 $(LIBRARIES:%=$(B)/%.so.$(ABI)): %.so.$(ABI): %.so.$(VERSION)
 	ln -sf $(<F) $@
@@ -144,8 +156,9 @@ $(AMALGAM): scripts/packaging/amalgamate.lua $(INFER_SRC) \
 	$(LUA) $< src:$(B)/obj $(INFER_SRC:src/%=%) > $@.tmp
 	@mv $@.tmp $@
 
+$(B)/infer/obj/kernels/%.o: private OPT = -Os
 $(B)/infer/obj/infer/draw.o: private OPT = -O2
-$(B)/infer/obj/%.o: private OPT = -Os
+$(B)/infer/obj/%.o: private OPT = -Os $(SMALLER)
 $(B)/infer/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(INFER_CFLAGS) -c -o $@ $<

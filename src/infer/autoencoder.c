@@ -15,19 +15,10 @@ static int damaged (rnli_Loader *l) {
 }
 
 
-/* A size of a description, from 1 on; -1: there is none. */
-static int size_of (const rnli_Json *o, const char *key) {
-  const rnli_Json *x = rnli_json_get(o, key);
-  return x && x->kind == RNLI_INT && x->i >= 1 && x->i <= MOST ? (int)x->i
-                                                               : -1;
-}
-
-
 /* The names of the targets, if it has as many. */
 static int read_columns (rnli_Loader *l, const rnli_Json *roles, int D) {
   const rnli_Json *list = rnli_json_get(roles, "target");
-  if (!list || list->kind != RNLI_LIST || list->n != (uint32_t)D)
-    return damaged(l);
+  if (rnli_json_count(list) != (size_t)D) return damaged(l);
   return rnli_strings(l, list, "columns", &l->model->column,
                       &l->model->sizes.columns);
 }
@@ -36,26 +27,22 @@ static int read_columns (rnli_Loader *l, const rnli_Json *roles, int D) {
 static int read_description (rnli_Loader *l, const rnli_Json *o,
                              rnli_Autoencoder *a) {
   const rnli_Json *roles = rnli_json_get(o, "roles");
-  const rnli_Json *absolute = rnli_json_get(o, "absolute");
-  a->D = size_of(o, "D");
-  a->W = size_of(o, "window");
-  a->C = size_of(o, "code");
-  if (a->D < 0 || a->W < 0 || a->C < 0 || !roles || !absolute ||
-      absolute->kind != RNLI_BOOL)
+  a->D = (int)rnli_int(o, "D", 1, MOST);
+  a->W = (int)rnli_int(o, "window", 1, MOST);
+  a->C = (int)rnli_int(o, "code", 1, MOST);
+  a->absolute = rnli_truth(o, "absolute");
+  if (a->D < 0 || a->W < 0 || a->C < 0 || !roles || a->absolute < 0)
     return damaged(l);
-  a->absolute = absolute->i != 0;
   int status = read_columns(l, roles, a->D);
-  return status == RNL_OK ? rnli_scaler(l, rnli_json_get(o, "scaler"), a->D,
-                                        &a->scaler) : status;
+  return status == RNL_OK ? rnli_scaler(l, o, "scaler", a->D, &a->scaler)
+                          : status;
 }
 
 
 static int describe (rnli_Loader *l, rnli_Autoencoder *a) {
-  rnli_Json *o;
+  const rnli_Json *o;
   int status = rnli_meta_json(l, "autoencoder", &o);
-  if (status == RNL_OK) status = read_description(l, o, a);
-  rnli_put(l->ctx, o);
-  return status;
+  return status == RNL_OK ? read_description(l, o, a) : status;
 }
 
 

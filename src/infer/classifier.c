@@ -32,18 +32,13 @@ typedef struct Classifier {
 
 /* 0 if the description is damaged. */
 static int read_description (const rnli_Json *o, int labels, Classifier *m) {
-  const rnli_Json *tokens = rnli_json_get(o, "tokens");
-  const rnli_Json *deep = rnli_json_get(o, "hierarchical");
-  const rnli_Json *most = rnli_json_get(o, "max_length");
+  int64_t most = rnli_int(o, "max_length", 1, INT64_MAX);
   double rate = rnli_member(o, "word_dropout", -1);
-  if (!tokens || tokens->kind != RNLI_STRING || !deep ||
-      deep->kind != RNLI_BOOL || !most || most->kind != RNLI_INT ||
-      most->i < 1 || !(rate >= 0 && rate <= 1))
-    return 0;
-  m->chars = rnli_which("words|chars", tokens->s);
-  m->hierarchical = deep->i != 0;
-  m->most = (uint64_t)most->i < SIZE_MAX ? (size_t)most->i : SIZE_MAX;
-  return m->chars >= 0 && rnli_counts(o, labels);
+  m->chars = rnli_among(rnli_json_get(o, "tokens"), "words|chars");
+  m->hierarchical = rnli_truth(o, "hierarchical");
+  m->most = (uint64_t)most < SIZE_MAX ? (size_t)most : SIZE_MAX;
+  return m->chars >= 0 && m->hierarchical >= 0 && most >= 1 &&
+         rate >= 0 && rate <= 1 && rnli_counts(o, labels);
 }
 
 
@@ -84,7 +79,7 @@ static int load_layers (rnli_Loader *l, Classifier *m) {
 
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
-  rnli_Json *o;
+  const rnli_Json *o;
   Classifier *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
@@ -92,7 +87,6 @@ static int load (rnli_Loader *l) {
   if (status != RNL_OK) return status;
   if (!read_description(o, model->sizes.labels, m))
     status = rnli_misfit(l, "its description is damaged");
-  rnli_put(l->ctx, o);
   if (status == RNL_OK) status = load_words(l, m);
   if (status == RNL_OK) status = load_layers(l, m);
   model->sizes.ids = m->embed.V;

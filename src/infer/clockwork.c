@@ -14,11 +14,11 @@ static int read_periods (const rnli_Json *layer, int *period) {
   const rnli_Json *list = rnli_json_get(rnli_json_get(layer, "options"),
                                         "periods");
   int n = 0;
-  if (!list || list->kind != RNLI_LIST) return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    if (n == MODULES || x->kind != RNLI_INT || x->i < 1 || x->i > INT32_MAX)
-      return 0;
-    period[n++] = (int)x->i;
+  for (const rnli_Json *x = rnli_json_first(list); x;
+       x = rnli_json_next(x)) {
+    int64_t steps;
+    if (n == MODULES || !rnli_json_int(x, 1, INT32_MAX, &steps)) return 0;
+    period[n++] = (int)steps;
   }
   return n;
 }
@@ -97,7 +97,7 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
   if (n == 0 || r->D < 0 || r->H < 1 || r->H % n != 0 ||
       (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
     return rnli_misfit(l, "has no fitting ClockworkRNN '%s'", path);
-  r->cell.relu = rnli_word_of(layer, "nonlinearity", "tanh|relu");
+  r->cell.relu = rnli_word_of(layer, "nonlinearity", "tanh|relu") == 1;
   r->clock = rnli_keep(l, (size_t)n, sizeof *r->clock);
   int *kept = rnli_keep(l, (size_t)n, sizeof *kept);
   if (!r->clock || !kept) return RNL_ENOMEM;

@@ -54,10 +54,11 @@ static int follows (const Scheme *s, const rnli_Tags *tags, int a, int b) {
 
 /* Is x the step {from, to}, which a file counts from the start, 0? */
 static int is_step (const rnli_Json *x, int from, int to) {
-  if (!x || x->kind != RNLI_LIST || x->n != 2) return 0;
-  const rnli_Json *a = x->first, *b = a->next;
-  return a->kind == RNLI_INT && a->i == from + 1 &&
-         b->kind == RNLI_INT && b->i == to + 1;
+  int64_t at;
+  if (rnli_json_kind(x) != RNLI_LIST || rnli_json_count(x) != 2) return 0;
+  x = rnli_json_first(x);
+  return rnli_json_int(x, from + 1, from + 1, &at) &&
+         rnli_json_int(rnli_json_next(x), to + 1, to + 1, &at);
 }
 
 
@@ -72,14 +73,13 @@ static void forbid (rnli_Crf *crf, int from, int to) {
 /* Forbids what the scheme does, NULL: nothing; 0 if 'list' is not that. */
 static int forbid_steps (const Scheme *s, const rnli_Tags *tags,
                          const rnli_Json *list, rnli_Crf *crf) {
-  const rnli_Json *x = list ? list->first : NULL;
-  if (list && list->kind != RNLI_LIST && list->kind != RNLI_OBJECT) return 0;
+  const rnli_Json *x = rnli_json_first(list);
   for (int from = -1; s && from < tags->n; from++)
     for (int to = 0; to <= tags->n; to++) {
       if (follows(s, tags, from, to)) continue;
       if (!is_step(x, from, to)) return 0;
       forbid(crf, from, to);
-      x = x->next;
+      x = rnli_json_next(x);
     }
   return x == NULL;
 }

@@ -48,6 +48,25 @@ void *rnli_made (rnli_Loader *l, size_t size) {
 }
 
 
+enum { SHARED = 1 << 12 };   /* bytes of a block of small things */
+
+void *rnli_keep_small (rnli_Loader *l, size_t n, size_t each) {
+  size_t bytes = rnli_mul(n, each);
+  if (bytes > SHARED / 8) return rnli_keep(l, n, each);
+  if (bytes > l->left || !l->small) {
+    l->left = 0;
+    l->small = rnli_keep(l, SHARED, 1);
+    if (!l->small) return NULL;
+    l->left = SHARED;
+  }
+  char *p = l->small;
+  bytes = (bytes + 7) & ~(size_t)7;
+  l->small += bytes;
+  l->left -= bytes;
+  return p;
+}
+
+
 int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
   if (!rnli_keep(l, 0, 0)) {
     let_go(thing);
@@ -60,13 +79,14 @@ int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
 
 /* }====================================================================== */
 
-enum { MOST_VALUES = 1 << 20 };   /* of JSON */
-
 /* {== Metadata =========================================================== */
+
+enum { MOST_VALUES = 1 << 20 };   /* of JSON */
 
 const char *rnl_model_meta (const rnl_Model *m, const char *key) {
   for (int i = 0; i < m->nmeta; i++)
-    if (strcmp(m->meta[i].key, key) == 0) return m->meta[i].value;
+    if (strcmp(m->text + m->meta[i], key) == 0)
+      return rnli_source_value(m->text + m->meta[i]);
   return NULL;
 }
 
@@ -76,7 +96,7 @@ const char *rnli_meta (const rnli_Loader *l, const char *key) {
 }
 
 
-int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
+int rnli_meta_json (rnli_Loader *l, const char *key, const rnli_Json **out) {
   const char *text = rnli_meta(l, key);
   *out = NULL;
   if (!text) return rnli_misfit(l, "has no '%s' in its metadata", key);
@@ -86,13 +106,74 @@ int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out) {
   return rnli_misfit_of(l, "its description is damaged: ");
 }
 
+/* }====================================================================== */
+
+/* {== Members ============================================================ */
+
+int64_t rnli_int (const rnli_Json *o, const char *key, int64_t least,
+                  int64_t most) {
+  int64_t x;
+  return rnli_json_int(rnli_json_get(o, key), least, most, &x) ? x : -1;
+}
+
+
+/* -1: it is no truth. */
+static int truth (const rnli_Json *x) {
+  return rnli_json_kind(x) == RNLI_BOOL ? *(const char *)x == 't' : -1;
+}
+
+
+int rnli_truth (const rnli_Json *o, const char *key) {
+  return truth(rnli_json_get(o, key));
+}
+
+
+double rnli_member (const rnli_Json *o, const char *key, double def) {
+  const rnli_Json *x = rnli_json_get(o, key);
+  return x ? rnli_json_number(x) : def;
+}
+
+
+/* Is it a list? One without members may be written as an object. */
+static int is_list (const rnli_Json *x) {
+  return rnli_json_kind(x) == RNLI_LIST ||
+         (rnli_json_kind(x) == RNLI_OBJECT && rnli_json_count(x) == 0);
+}
+
+
+const rnli_Json *rnli_list (const rnli_Json *o, const char *key) {
+  const rnli_Json *x = rnli_json_get(o, key);
+  return is_list(x) ? x : NULL;
+}
+
+
+enum { WORD = 40 };   /* no word of ours has as many bytes */
+
+/* Words end before a space, the end of a row or that of the string. */
+int rnli_which (const char *words, const char *s) {
+  size_t len = s ? strlen(s) : 0;
+  for (int i = 0; s; i++) {
+    size_t n = strcspn(words, "| \n");
+    if (n == len && memcmp(words, s, n) == 0) return i;
+    if (words[n] != '|') break;
+    words += n + 1;
+  }
+  return -1;
+}
+
+
+int rnli_among (const rnli_Json *x, const char *words) {
+  char text[WORD];
+  if (rnli_json_kind(x) != RNLI_STRING) return -1;
+  rnli_json_text(x, text, sizeof text);
+  return rnli_which(words, text);
+}
+
 
 int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to) {
-  if (!list || list->n != n ||
-      (list->kind != RNLI_LIST && (list->kind != RNLI_OBJECT || n > 0)))
-    return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next, to++) {
-    if (x->kind != RNLI_INT && x->kind != RNLI_DOUBLE) return 0;
+  if (!is_list(list) || rnli_json_count(list) != n) return 0;
+  for (const rnli_Json *x = rnli_json_first(list); x;
+       x = rnli_json_next(x), to++) {
     *to = rnli_json_number(x);
     if (!(*to > least)) return 0;
   }
@@ -132,19 +213,6 @@ static const char rows[] =
   "CRF constraints@\n";
 
 
-/* Words end before a space, the end of a row or that of the string. */
-int rnli_which (const char *words, const char *s) {
-  size_t len = s ? strlen(s) : 0;
-  for (int i = 0; s; i++) {
-    size_t n = strcspn(words, "| \n");
-    if (n == len && memcmp(words, s, n) == 0) return i;
-    if (words[n] != '|') break;
-    words += n + 1;
-  }
-  return -1;
-}
-
-
 /* What the option 'name' of a row is; NULL: there is none. */
 static const char *type_in (const char *row, const char *name) {
   while (*(row += strcspn(row, " \n")) == ' ') {
@@ -171,68 +239,73 @@ static int find_type (const char *class, const char *name, const char **type) {
 }
 
 
-/* Is a string one of the words, if there are any? */
-static int is_among (const char *words, const rnli_Json *x) {
-  return *words == ' ' || *words == '\n' || rnli_which(words, x->s) >= 0;
-}
-
-
 static int is_of_type (const char *type, const rnli_Json *x) {
   switch (*type) {
-    case '?': return x->kind == RNLI_BOOL;
-    case '#': return x->kind == RNLI_INT || x->kind == RNLI_DOUBLE;
-    case '@': return x->kind == RNLI_LIST ||
-                     (x->kind == RNLI_OBJECT && !x->first);   /* no elements */
-    default: return x->kind == RNLI_STRING && is_among(type + 1, x);
+    case '?': return rnli_json_kind(x) == RNLI_BOOL;
+    case '#': return rnli_json_kind(x) == RNLI_NUMBER;
+    case '@': return is_list(x);
+    default: return strchr(" \n", type[1]) ? rnli_json_kind(x) == RNLI_STRING
+                                           : rnli_among(x, type + 1) >= 0;
   }
 }
 
 
-static int check_option (rnli_Loader *l, const rnli_Json *layer,
-                         const char *class, const rnli_Json *o) {
+static int check_option (rnli_Loader *l, const char *path, const char *class,
+                         const rnli_Json *key) {
+  char name[WORD];
   const char *type;
-  find_type(class, o->key, &type);
+  rnli_json_text(key, name, sizeof name);
+  find_type(class, name, &type);
   if (!type)
-    return rnli_misfit(l, "layer '%.80s' has the option '%.40s', which this "
-                       "library does not know", layer->key, o->key);
-  if (!is_of_type(type, o))
-    return rnli_misfit(l, "layer '%.80s': option '%.40s' has no fitting value",
-                       layer->key, o->key);
-  return RNL_OK;
+    return rnli_misfit(l, "layer '%s' has the option '%s', which this library "
+                       "does not know", path, rnli_brief(name).text);
+  if (is_of_type(type, rnli_json_value(key))) return RNL_OK;
+  return rnli_misfit(l, "layer '%s': option '%s' has no fitting value", path,
+                     name);
 }
 
 
-static int check_layer (rnli_Loader *l, const rnli_Json *layer) {
+static int check_layer (rnli_Loader *l, const rnli_Json *key) {
+  const rnli_Json *layer = rnli_json_value(key);
   const rnli_Json *name = rnli_json_get(layer, "class");
   const rnli_Json *options = rnli_json_get(layer, "options");
+  char class[WORD];
   const char *type;
-  if (!name || name->kind != RNLI_STRING)
-    return rnli_misfit(l, "layer '%.80s' is of no class", layer->key);
-  if (!find_type(name->s, "", &type))
-    return rnli_misfit(l, "layer '%.80s' is of the class %.40s, which this "
-                       "library does not know", layer->key, name->s);
-  if (!options || options->kind == RNLI_NULL) return RNL_OK;
-  if (options->kind != RNLI_OBJECT && (options->kind != RNLI_LIST ||
-                                       options->first))
-    return rnli_misfit(l, "layer '%.80s' has options that are none",
-                       layer->key);
+  rnli_Brief path = rnli_json_brief(key);
+  if (rnli_json_kind(name) != RNLI_STRING)
+    return rnli_misfit(l, "layer '%s' is of no class", path.text);
+  rnli_json_text(name, class, sizeof class);
+  if (!find_type(class, "", &type))
+    return rnli_misfit(l, "layer '%s' is of the class %s, which this library "
+                       "does not know", path.text,
+                       rnli_json_brief(name).text);
+  if (rnli_json_kind(options) <= RNLI_NULL) return RNL_OK;
+  if (rnli_json_kind(options) != RNLI_OBJECT &&
+      (!is_list(options) || rnli_json_count(options) > 0))
+    return rnli_misfit(l, "layer '%s' has options that are none", path.text);
   int status = RNL_OK;
-  for (const rnli_Json *o = options->first; status == RNL_OK && o; o = o->next)
-    status = check_option(l, layer, name->s, o);
+  const rnli_Json *o = rnli_json_first(options);
+  for (; status == RNL_OK && o; o = rnli_json_next(o))
+    status = check_option(l, path.text, class, o);
   return status;
 }
 
 
+enum { LONGEST_TEXT = 1 << 20 };   /* of a description, which is searched */
+
 int rnli_read_layers (rnli_Loader *l) {
-  if (!rnli_meta(l, "rnnlua.layers"))
+  const char *text = rnli_meta(l, "rnnlua.layers");
+  if (!text)
     return rnli_misfit(l, "has no description of its layers (rnnlua.layers): "
                        "save it with rnn.save");
+  if (strlen(text) > LONGEST_TEXT)
+    return rnli_misfit(l, "its description of layers is larger than 1 MiB");
   int status = rnli_meta_json(l, "rnnlua.layers", &l->layers);
-  if (status == RNL_OK && l->layers->kind != RNLI_OBJECT)
+  if (status == RNL_OK && rnli_json_kind(l->layers) != RNLI_OBJECT)
     status = rnli_misfit(l, "its description of layers is no object");
-  const rnli_Json *layer = status == RNL_OK ? l->layers->first : NULL;
-  for (; status == RNL_OK && layer; layer = layer->next)
-    status = check_layer(l, layer);
+  const rnli_Json *x = rnli_json_first(l->layers);
+  for (; status == RNL_OK && x; x = rnli_json_next(x))
+    status = check_layer(l, x);
   return status;
 }
 
@@ -243,43 +316,35 @@ const rnli_Json *rnli_layer (const rnli_Loader *l, const char *path) {
 
 
 int rnli_is_class (const rnli_Json *layer, const char *names) {
-  const rnli_Json *name = rnli_json_get(layer, "class");
-  return name && rnli_which(names, name->s) >= 0;
+  return rnli_among(rnli_json_get(layer, "class"), names) >= 0;
 }
 
 
-const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *names,
-                                  const char **path) {
-  const rnli_Json *found = NULL;
-  for (const rnli_Json *x = l->layers->first; x; x = x->next) {
-    if (!rnli_is_class(x, names)) continue;
-    if (found) return NULL;
-    found = x;
-    *path = x->key;
+int rnli_only_layer (const rnli_Loader *l, const char *names,
+                     char path[RNLI_MAX_NAME]) {
+  int found = 0;
+  for (const rnli_Json *x = rnli_json_first(l->layers); x;
+       x = rnli_json_next(x)) {
+    if (!rnli_is_class(rnli_json_value(x), names)) continue;
+    rnli_json_text(x, path, RNLI_MAX_NAME);
+    found++;
   }
-  return found;
+  return found == 1;
 }
 
 
 int rnli_size (const rnli_Json *layer, int i) {
-  const rnli_Json *x = rnli_json_get(layer, "sizes");
-  for (x = x && x->kind == RNLI_LIST ? x->first : NULL; x && i > 0; i--)
-    x = x->next;
-  return x && x->kind == RNLI_INT && x->i >= 0 && x->i <= INT32_MAX
-         ? (int)x->i : -1;
+  const rnli_Json *sizes = rnli_json_get(layer, "sizes");
+  const rnli_Json *x = rnli_json_first(sizes);
+  int64_t size;
+  while (x && i-- > 0) x = rnli_json_next(x);
+  return rnli_json_kind(sizes) == RNLI_LIST &&
+         rnli_json_int(x, 0, INT32_MAX, &size) ? (int)size : -1;
 }
 
 
 static const rnli_Json *option (const rnli_Json *layer, const char *name) {
   return rnli_json_get(rnli_json_get(layer, "options"), name);
-}
-
-
-double rnli_member (const rnli_Json *o, const char *name, double def) {
-  const rnli_Json *x = rnli_json_get(o, name);
-  if (!x) return def;
-  if (x->kind == RNLI_INT) return (double)x->i;
-  return x->kind == RNLI_DOUBLE ? x->x : (double)NAN;
 }
 
 
@@ -296,15 +361,15 @@ int rnli_whole_of (const rnli_Json *layer, const char *name, int def,
 
 
 int rnli_flag_of (const rnli_Json *layer, const char *name, int def) {
-  const rnli_Json *x = option(layer, name);
-  return x && x->kind == RNLI_BOOL ? x->i != 0 : def;
+  int x = truth(option(layer, name));
+  return x < 0 ? def : x;
 }
 
 
 int rnli_word_of (const rnli_Json *layer, const char *name,
                   const char *words) {
   const rnli_Json *x = option(layer, name);
-  return x && x->kind == RNLI_STRING ? rnli_which(words, x->s) : 0;
+  return rnli_json_kind(x) == RNLI_STRING ? rnli_among(x, words) : 0;
 }
 
 /* }====================================================================== */
@@ -323,10 +388,9 @@ static const char *tensor_name (char *to, const char *path,
 /* Checks the shape of a tensor; its count goes to '*n'. */
 static int expect (rnli_Loader *l, const char *name, int ndim,
                    const int *want, size_t *n) {
-  int got_ndim;
-  const int *got;
+  int got_ndim, got[RNL_MAX_DIMS];
   *n = rnli_product(ndim, want);
-  if (!l->tensors->shape(l->from, name, &got_ndim, &got))
+  if (!l->tensors->shape(l->from, name, &got_ndim, got))
     return rnli_misfit(l, "tensor '%.100s' is missing", name);
   int same = got_ndim == ndim;
   for (int i = 0; same && i < ndim; i++) same = got[i] == want[i];

@@ -20,34 +20,23 @@ static int damaged (rnli_Loader *l) {
 }
 
 
-static int integer (const rnli_Json *o, const char *key, int least,
-                    int64_t *to) {
-  const rnli_Json *x = rnli_json_get(o, key);
-  if (!x || x->kind != RNLI_INT || x->i < least) return 0;
-  *to = x->i;
-  return 1;
-}
-
-
 /* The rows of a factor: 1, 2, .. D numbers, the last of each above 0. */
 static int read_factor (rnli_Loader *l, const rnli_Json *list, int D,
                         const double **out) {
-  size_t n = 0, count = 0;
-  if (!list || list->kind != RNLI_LIST || list->n != (uint32_t)D)
-    return damaged(l);
-  for (const rnli_Json *row = list->first; row; row = row->next) {
-    if (row->kind != RNLI_LIST || row->n != ++n) return damaged(l);
-    count += n;
-  }
+  size_t n = 0, all = (size_t)D, count = 0;
+  const rnli_Json *row = rnli_json_first(list);
+  for (; row; row = rnli_json_next(row)) count += rnli_json_count(row);
+  if (count != all * (all + 1) / 2) return damaged(l);
   double *to = rnli_keep(l, count, sizeof *to);
   if (!to) return RNL_ENOMEM;
   *out = to;
-  for (const rnli_Json *row = list->first; row; row = row->next) {
-    if (!rnli_numbers(row, row->n, -HUGE_VAL, to)) return damaged(l);
-    to += row->n;
+  for (row = rnli_json_first(list); row; row = rnli_json_next(row)) {
+    if (++n > all || !rnli_numbers(row, n, -HUGE_VAL, to))
+      return damaged(l);
+    to += n;
     if (to[-1] <= 0) return damaged(l);
   }
-  return RNL_OK;
+  return n == all ? RNL_OK : damaged(l);
 }
 
 
@@ -59,27 +48,26 @@ static int read_normal (rnli_Loader *l, const rnli_Json *o, int D,
   normal->mean = mean;
   normal->gate = rnli_member(o, "gate", (double)NAN);
   normal->threshold = rnli_member(o, "threshold", (double)NAN);
+  normal->smooth = rnli_int(o, "smooth", 1, INT64_MAX);
+  normal->hold = rnli_int(o, "hold", 0, INT64_MAX);
+  normal->gap = rnli_int(o, "gap", 0, INT64_MAX);
   if (!rnli_numbers(rnli_json_get(o, "mean"), (size_t)D, -HUGE_VAL, mean) ||
       isnan(normal->gate) || isnan(normal->threshold) ||
-      !integer(o, "smooth", 1, &normal->smooth) ||
-      !integer(o, "hold", 0, &normal->hold) ||
-      !integer(o, "gap", 0, &normal->gap))
+      normal->smooth < 0 || normal->hold < 0 || normal->gap < 0)
     return damaged(l);
   return read_factor(l, rnli_json_get(o, "factor"), D, &normal->factor);
 }
 
 
 int rnli_normal (rnli_Loader *l, int D, const rnli_Normal **out) {
-  rnli_Json *o;
+  const rnli_Json *o;
   *out = NULL;
   if (!rnli_meta(l, "detector")) return RNL_OK;
   rnli_Normal *normal = rnli_keep(l, 1, sizeof *normal);
   if (!normal) return RNL_ENOMEM;
   *out = normal;
   int status = rnli_meta_json(l, "detector", &o);
-  if (status == RNL_OK) status = read_normal(l, o, D, normal);
-  rnli_put(l->ctx, o);
-  return status;
+  return status == RNL_OK ? read_normal(l, o, D, normal) : status;
 }
 
 /* }====================================================================== */

@@ -15,47 +15,25 @@ static int damaged (rnli_Loader *l) {
   return rnli_misfit(l, "its description is damaged");
 }
 
-
-/* An integer of a description, or -1: there is none from least to most. */
-static int integer (const rnli_Json *o, const char *key, int least, int most) {
-  const rnli_Json *x = rnli_json_get(o, key);
-  int ok = x && x->kind == RNLI_INT && x->i >= least && x->i <= most;
-  return ok ? (int)x->i : -1;
-}
-
-
-/* Which one of some words a string is, or -1. */
-static int word (const rnli_Json *x, const char *words) {
-  return x && x->kind == RNLI_STRING ? rnli_which(words, x->s) : -1;
-}
-
-
-/*
-** A list, NULL if it is none; one without members may be written as an object
-** without any.
-*/
-static const rnli_Json *list_of (const rnli_Json *o, const char *key) {
-  const rnli_Json *x = rnli_json_get(o, key);
-  return x && (x->kind == RNLI_LIST ||
-               (x->kind == RNLI_OBJECT && x->n == 0)) ? x : NULL;
-}
-
-
-static int is_names (const rnli_Json *list, int n) {
-  if (!list || (int64_t)list->n != n) return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next)
-    if (x->kind != RNLI_STRING) return 0;
-  return 1;
-}
-
 /* }====================================================================== */
 
 /* {== Numbers ============================================================ */
 
+/* An integer of a description, or -1: there is none from least to most. */
+static int integer (const rnli_Json *o, const char *key, int least, int most) {
+  return (int)rnli_int(o, key, least, most);
+}
+
+
+/* Which one of these words a description has under a key, or -1. */
+static int word (const rnli_Json *o, const char *key, const char *words) {
+  return rnli_among(rnli_json_get(o, key), words);
+}
+
+
 static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
-  int strategy = word(rnli_json_get(o, "strategy"),
-                      "recursive|direct|seq2seq");
-  int output = word(rnli_json_get(o, "output"), "point|quantile|gaussian");
+  int strategy = word(o, "strategy", "recursive|direct|seq2seq");
+  int output = word(o, "output", "point|quantile|gaussian");
   f->D = integer(o, "D", 1, MOST);
   f->E = integer(o, "E", 0, MOST);
   f->K = integer(o, "K", 0, MOST);
@@ -64,7 +42,7 @@ static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
   f->H = integer(o, "horizon", 1, FARTHEST);
   if (strategy < 0 || output < 0 || f->D < 0 || f->E < 0 || f->K < 0 ||
       f->P < 0 || f->W < 0 || f->H < 0 || integer(o, "season", 1, MOST) < 0 ||
-      word(rnli_json_get(o, "loss"), "mse|mae|huber") < 0 ||
+      word(o, "loss", "mse|mae|huber") < 0 ||
       isnan(rnli_member(o, "teacher_forcing", (double)NAN)))
     return 0;
   f->strategy = (rnli_Strategy)strategy;
@@ -75,23 +53,24 @@ static int read_sizes (const rnli_Json *o, rnli_Forecaster *f) {
 
 
 static int read_lags (const rnli_Json *o, rnli_Forecaster *f) {
-  const rnli_Json *list = list_of(o, "lags");
-  if (!list || list->n > 2) return 0;
+  const rnli_Json *list = rnli_list(o, "lags");
   f->span = f->W;
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    if (x->kind != RNLI_INT || x->i < 1 || x->i > MOST) return 0;
-    f->lag[f->nlags++] = (int)x->i;
-    f->span += (int)x->i;
+  for (const rnli_Json *x = rnli_json_first(list); x;
+       x = rnli_json_next(x)) {
+    int64_t lag;
+    if (f->nlags == 2 || !rnli_json_int(x, 1, MOST, &lag)) return 0;
+    f->lag[f->nlags++] = (int)lag;
+    f->span += (int)lag;
   }
-  return 1;
+  return list != NULL;
 }
 
 
 /* Sizes of D columns, above 0. */
 static int read_spread (rnli_Loader *l, const rnli_Json *o, const char *key,
                         int D, const double **out) {
-  const rnli_Json *list = list_of(rnli_json_get(o, "spread"), key);
-  if (!list || list->n != (uint32_t)D) return damaged(l);
+  const rnli_Json *list = rnli_list(rnli_json_get(o, "spread"), key);
+  if (rnli_json_count(list) != (size_t)D) return damaged(l);
   double *to = rnli_keep(l, (size_t)D, sizeof *to);
   if (!to) return RNL_ENOMEM;
   *out = to;
@@ -137,16 +116,17 @@ static int are_quantiles (const rnli_Forecaster *f) {
 
 static int read_quantiles (rnli_Loader *l, const rnli_Json *o,
                            rnli_Forecaster *f) {
-  const rnli_Json *list = list_of(o, "quantiles");
-  if (!list || list->n > MOST_QUANTILES) return damaged(l);
-  double *q = rnli_keep(l, list->n, sizeof *q);
-  float *z = rnli_keep(l, list->n, sizeof *z);
+  const rnli_Json *list = rnli_list(o, "quantiles");
+  size_t n = rnli_json_count(list);
+  if (!list || n > MOST_QUANTILES) return damaged(l);
+  double *q = rnli_keep(l, n, sizeof *q);
+  float *z = rnli_keep(l, n, sizeof *z);
   if (!q || !z) return RNL_ENOMEM;
   f->quantile = q;
   f->normal = z;
   f->middle = -1;
-  if (!rnli_numbers(list, list->n, 0, q)) return damaged(l);
-  for (; f->Q < (int)list->n; f->Q++)
+  if (!rnli_numbers(list, n, 0, q)) return damaged(l);
+  for (; f->Q < (int)n; f->Q++)
     if (q[f->Q] == 0.5) f->middle = f->Q;
   if (!are_quantiles(f)) return damaged(l);
   for (int i = 0; i < f->Q; i++) z[i] = (float)normal_quantile(q[i]);
@@ -160,46 +140,38 @@ static int read_quantiles (rnli_Loader *l, const rnli_Json *o,
 
 /* {== Columns ============================================================ */
 
-/* Names of columns to 'name'; 0 when they are not as many. */
+/* Names of columns to 'name', if they are as many. */
 static int add_names (rnli_Loader *l, const rnli_Json *roles, const char *role,
                       int n, const char **name) {
-  const rnli_Json *list = list_of(roles, role);
-  if (!is_names(list, n)) return damaged(l);
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    char *copy = rnli_keep(l, (size_t)x->n + 1, 1);
-    if (!copy) return RNL_ENOMEM;
-    memcpy(copy, x->s, (size_t)x->n + 1);
-    *name++ = copy;
-  }
-  return RNL_OK;
+  return rnli_names(l, rnli_list(roles, role), "columns", (size_t)n, name);
 }
 
 
 /* Is a role one name, or not there? */
 static int is_name (const rnli_Json *roles, const char *role) {
-  const rnli_Json *x = rnli_json_get(roles, role);
-  return !x || x->kind == RNLI_STRING || x->kind == RNLI_NULL;
+  rnli_JsonKind kind = rnli_json_kind(rnli_json_get(roles, role));
+  return kind <= RNLI_NULL || kind == RNLI_STRING;
 }
 
 
 static int read_calendar (rnli_Loader *l, const rnli_Json *o,
                           rnli_Forecaster *f) {
   static const char names[] = "minute|hour|weekday|monthday|month|yearday";
-  const rnli_Json *list = list_of(o, "calendar");
-  const rnli_Json *same = list_of(rnli_json_get(o, "roles"), "calendar");
-  if (!list || !same || list->n != same->n || list->n > MOST / 2 ||
-      2 * (int)list->n > f->K)
+  const rnli_Json *list = rnli_list(o, "calendar");
+  const rnli_Json *same = rnli_list(rnli_json_get(o, "roles"), "calendar");
+  size_t n = rnli_json_count(list);
+  if (!list || !same || rnli_json_count(same) != n || n > MOST / 2 ||
+      2 * (int)n > f->K)
     return damaged(l);
-  int *date = rnli_keep(l, list->n, sizeof *date);
+  int *date = rnli_keep(l, n, sizeof *date);
   if (!date) return RNL_ENOMEM;
   f->date = date;
-  const rnli_Json *y = same->first;
-  for (const rnli_Json *x = list->first; x; x = x->next, y = y->next) {
-    *date = word(x, names);
-    if (*date < 0 || word(y, names) != *date) return damaged(l);
-    date++;
+  const rnli_Json *x = rnli_json_first(list), *y = rnli_json_first(same);
+  for (; x; x = rnli_json_next(x), y = rnli_json_next(y), date++) {
+    *date = rnli_among(x, names);
+    if (*date < 0 || rnli_among(y, names) != *date) return damaged(l);
   }
-  f->dates = (int)list->n;
+  f->dates = (int)n;
   f->own = f->K - 2 * f->dates;
   return RNL_OK;
 }
@@ -226,36 +198,41 @@ static int read_columns (rnli_Loader *l, const rnli_Json *o,
 }
 
 
+static int read_one (rnli_Loader *l, const rnli_Json *x, rnli_Forecaster *f,
+                     rnli_Learnt *one) {
+  int status = rnli_string(l, rnli_json_get(x, "name"), "series", &one->name);
+  if (status == RNL_OK)
+    status = rnli_scaler(l, x, "target", f->D, &one->target);
+  if (status == RNL_OK && f->E + f->own > 0)
+    status = rnli_scaler(l, x, "others", f->E + f->own, &one->others);
+  return status;
+}
+
+
 static int read_series (rnli_Loader *l, const rnli_Json *o,
                         rnli_Forecaster *f) {
-  const rnli_Json *list = list_of(o, "series");
-  if (!list || list->n == 0) return damaged(l);
-  rnli_Learnt *one = rnli_keep(l, list->n, sizeof *one);
-  const char **name = rnli_keep(l, list->n, sizeof *name);
+  const rnli_Json *list = rnli_list(o, "series");
+  size_t n = rnli_json_count(list);
+  int status = n > 0 ? RNL_OK : damaged(l);
+  if (status != RNL_OK) return status;
+  rnli_Learnt *one = rnli_keep(l, n, sizeof *one);
+  const char **name = rnli_keep(l, n, sizeof *name);
   if (!one || !name) return RNL_ENOMEM;
+  memset(one, 0, n * sizeof *one);
   f->series = one;
   l->model->label = name;
-  for (const rnli_Json *x = list->first; x; x = x->next, one++, f->nseries++) {
-    const rnli_Json *own = rnli_json_get(x, "name");
-    if (!own || own->kind != RNLI_STRING) return damaged(l);
-    char *copy = rnli_keep(l, (size_t)own->n + 1, 1);
-    if (!copy) return RNL_ENOMEM;
-    *one = (rnli_Learnt){.name = memcpy(copy, own->s, (size_t)own->n + 1)};
-    name[f->nseries] = copy;
-    int status = rnli_scaler(l, rnli_json_get(x, "target"), f->D,
-                             &one->target);
-    if (status == RNL_OK && f->E + f->own > 0)
-      status = rnli_scaler(l, rnli_json_get(x, "others"), f->E + f->own,
-                           &one->others);
-    if (status != RNL_OK) return status;
+  const rnli_Json *x = rnli_json_first(list);
+  for (; status == RNL_OK && x; x = rnli_json_next(x), one++) {
+    status = read_one(l, x, f, one);
+    name[f->nseries++] = one->name;
   }
   l->model->sizes.labels = f->nseries;
-  return RNL_OK;
+  return status;
 }
 
 
 static int describe (rnli_Loader *l, rnli_Forecaster *f) {
-  rnli_Json *o;
+  const rnli_Json *o;
   int status = rnli_meta_json(l, "forecaster", &o);
   if (status == RNL_OK && (!read_sizes(o, f) || !read_lags(o, f)))
     status = damaged(l);
@@ -264,9 +241,7 @@ static int describe (rnli_Loader *l, rnli_Forecaster *f) {
   if (status == RNL_OK) status = read_spread(l, o, "y", f->D, &f->y);
   if (status == RNL_OK) status = read_calendar(l, o, f);
   if (status == RNL_OK) status = read_columns(l, o, f);
-  if (status == RNL_OK) status = read_series(l, o, f);
-  rnli_put(l->ctx, o);
-  return status;
+  return status == RNL_OK ? read_series(l, o, f) : status;
 }
 
 /* }====================================================================== */
@@ -287,11 +262,15 @@ static int load_net (rnli_Loader *l, const char *path, int D,
 }
 
 
+static int class_of (const rnli_Loader *l, const char *path) {
+  return rnli_among(rnli_json_get(rnli_layer(l, path), "class"),
+                    "LSTM|GRU|RNN|ClockworkRNN");
+}
+
+
 /* Does the decoder go on from states of the net? */
 static int goes_on (const rnli_Loader *l, const rnli_Forecaster *f) {
-  const rnli_Json *net = rnli_json_get(rnli_layer(l, "rnn"), "class");
-  const rnli_Json *other = rnli_json_get(rnli_layer(l, "decoder"), "class");
-  return net && other && strcmp(net->s, other->s) == 0 &&
+  return class_of(l, "decoder") == class_of(l, "rnn") &&
          f->decoder.H == f->net.H && f->decoder.L == f->net.L;
 }
 

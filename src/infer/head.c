@@ -28,12 +28,11 @@ static int read_cutoffs (const rnli_Json *layer, int U, int *cutoff, int most) {
   const rnli_Json *list = rnli_json_get(rnli_json_get(layer, "options"),
                                         "cutoffs");
   int n = 0;
-  if (!list || list->kind != RNLI_LIST) return 0;
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    if (n == most || x->kind != RNLI_INT ||
-        x->i <= (n ? cutoff[n - 1] : 0) || x->i >= U)
-      return 0;
-    cutoff[n++] = (int)x->i;
+  for (const rnli_Json *x = rnli_json_first(list); x;
+       x = rnli_json_next(x)) {
+    int64_t id, least = (n ? cutoff[n - 1] : 0) + 1;
+    if (n == most || !rnli_json_int(x, least, U - 1, &id)) return 0;
+    cutoff[n++] = (int)id;
   }
   return n;
 }

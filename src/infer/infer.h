@@ -31,7 +31,8 @@ struct rnl_Model {
   const rnli_Kind *kind;
   void *made;                 /* what the kind has loaded */
   rnli_Tokenizer *tok;        /* or NULL */
-  rnl_Meta *meta;
+  const char *text;           /* has keys of metadata, values behind them: */
+  const uint32_t *meta;       /* (nmeta) where */
   int nmeta;
   const char *const *label;
   const char *const *column;
@@ -110,7 +111,7 @@ int rnli_options (void *own, size_t size, const void *given);
 ** 'read' gives n floats from 'at' on, all finite, or RNL_EFORMAT.
 */
 typedef struct rnli_Provider {
-  int (*shape) (void *from, const char *name, int *ndim, const int **dim);
+  int (*shape) (void *from, const char *name, int *ndim, int *dim);
   int (*read) (void *from, const char *name, size_t at, size_t n, float *to);
 } rnli_Provider;
 
@@ -121,11 +122,16 @@ typedef struct rnli_Loader {
   const rnli_Provider *tensors;
   void *from;
   size_t spare;               /* bytes that tables of products may take */
-  rnli_Json *layers;          /* the description: path -> layer */
+  const rnli_Json *layers;    /* the description: path -> layer */
+  char *small;                /* room for small things of the model, */
+  size_t left;                /* so many bytes */
 } rnli_Loader;
 
 /* Memory of the model, aligned to 64; NULL with the text of RNL_ENOMEM. */
 void *rnli_keep (rnli_Loader *l, size_t n, size_t each);
+
+/* The same for things of which there may be many; aligned to 8. */
+void *rnli_keep_small (rnli_Loader *l, size_t n, size_t each);
 
 /* What the kind of the model has loaded, all 0 so far; NULL likewise. */
 void *rnli_made (rnli_Loader *l, size_t size);
@@ -150,15 +156,31 @@ int rnli_misfit_of (rnli_Loader *l, const char *what);
 const char *rnli_meta (const rnli_Loader *l, const char *key);
 
 /*
-** JSON under a key of the metadata, to be given back by rnli_put; RNL_EFORMAT
-** without the key or when it is damaged.
+** JSON under a key of the metadata, which the model keeps; RNL_EFORMAT without
+** the key or when it is damaged.
 */
-int rnli_meta_json (rnli_Loader *l, const char *key, rnli_Json **out);
+int rnli_meta_json (rnli_Loader *l, const char *key, const rnli_Json **out);
 
 /*
-** Is it a list of n numbers above 'least'? They go to 'to'. One of none may be
-** an object without members.
+** Members of an object: an integer, -1 unless it is there and from 'least' >= 0
+** to 'most'; a truth, -1 if it is none; a number, 'def' if it is not there, NaN
+** if it is none; a list, which without members may be written as an object, or
+** NULL.
 */
+int64_t rnli_int (const rnli_Json *o, const char *key, int64_t least,
+                  int64_t most);
+int rnli_truth (const rnli_Json *o, const char *key);
+double rnli_member (const rnli_Json *o, const char *key, double def);
+const rnli_Json *rnli_list (const rnli_Json *o, const char *key);
+
+/*
+** Which one of the words "LSTM|GRU" a string is, from 0; -1: none of them, as
+** NULL and what is no string.
+*/
+int rnli_which (const char *words, const char *s);
+int rnli_among (const rnli_Json *x, const char *words);
+
+/* Is it a list of n numbers above 'least'? They go to 'to'. */
 int rnli_numbers (const rnli_Json *list, size_t n, double least, double *to);
 
 /* Reads the description and checks its classes and names of options. */
@@ -171,17 +193,14 @@ const rnli_Json *rnli_layer (const rnli_Loader *l, const char *path);
 int rnli_is_class (const rnli_Json *layer, const char *classes);
 
 /*
-** The one layer of these classes, whatever its path, which goes to '*path';
-** NULL: there is none, or more than one.
+** Is there one layer of these classes, whatever its path, which goes to 'path'?
+** One that is cut there has no tensors.
 */
-const rnli_Json *rnli_only_layer (const rnli_Loader *l, const char *classes,
-                                  const char **path);
+int rnli_only_layer (const rnli_Loader *l, const char *classes,
+                     char path[RNLI_MAX_NAME]);
 
 /* Size i of a layer, from 0; -1: there is none. */
 int rnli_size (const rnli_Json *layer, int i);
-
-/* Which of the words "full|bf16" a string is, from 0; -1: none, as NULL. */
-int rnli_which (const char *words, const char *s);
 
 /* An option of a layer, or what it is by default. */
 double rnli_number_of (const rnli_Json *layer, const char *name, double def);
@@ -456,9 +475,18 @@ int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n);
 int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
                  int *n);
 
-/* The strings of a list in memory of the model; RNL_EFORMAT if it is none. */
+/*
+** The strings of a list in memory of the model; RNL_EFORMAT if it is none. Or n
+** of them to 'name'; RNL_EFORMAT if they are not as many.
+*/
 int rnli_strings (rnli_Loader *l, const rnli_Json *list, const char *what,
                   const char *const **out, int *n);
+int rnli_names (rnli_Loader *l, const rnli_Json *list, const char *what,
+                size_t n, const char **name);
+
+/* A string likewise. */
+int rnli_string (rnli_Loader *l, const rnli_Json *x, const char *what,
+                 const char **out);
 
 /*
 ** Tags, of which some name parts of spans: "O", or a prefix, "B-PER", "I-PER",
@@ -471,11 +499,7 @@ typedef struct rnli_Tags {
   const int32_t *type;        /* (n) numbers of types, 0 without one */
 } rnli_Tags;
 
-/*
-** A number of an object, 'def' if it is not there, NaN if it is no number; and
-** whether what is said of n labels beside their names is such as is learnt.
-*/
-double rnli_member (const rnli_Json *o, const char *name, double def);
+/* Is what is said of n labels beside their names such as is learnt? */
 int rnli_counts (const rnli_Json *o, int n);
 
 /* The tags under a key of the metadata; prefixes: those beside "O", "BIES". */

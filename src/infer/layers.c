@@ -246,7 +246,7 @@ static int count_layers (const rnli_Json *layer, int in, int out) {
   int n = 0;
   while (n <= MOST_LAYERS && rnli_size(layer, n) >= 1) n++;
   if (n < 2 || rnli_size(layer, 0) != in || rnli_size(layer, n - 1) != out ||
-      rnli_json_get(layer, "sizes")->n != (uint32_t)n)
+      rnli_json_count(rnli_json_get(layer, "sizes")) != (size_t)n)
     return 0;
   return n - 1;
 }

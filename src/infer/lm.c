@@ -13,27 +13,28 @@
 
 /* Where the layers of a model are. */
 typedef struct Paths {
-  const char *embed, *net, *head;
+  char embed[RNLI_MAX_NAME], net[RNLI_MAX_NAME], head[RNLI_MAX_NAME];
+  int embeds;                 /* it reads ids */
 } Paths;
 
 
 /* By the names of kind "lm", or by class; 0 when they are not there. */
 static int find_paths (const rnli_Loader *l, Paths *p) {
-  if (rnli_meta(l, "rnnlua.kind")) {
-    *p = (Paths){"embed", "rnn", "out"};
-    return 1;
-  }
-  *p = (Paths){NULL, NULL, NULL};
-  rnli_only_layer(l, "Embedding", &p->embed);
-  return rnli_only_layer(l, RECURRENT, &p->net) &&
-         rnli_only_layer(l, HEADS, &p->head);
+  p->embeds = 1;
+  memcpy(p->embed, "embed", sizeof "embed");
+  memcpy(p->net, "rnn", sizeof "rnn");
+  memcpy(p->head, "out", sizeof "out");
+  if (rnli_meta(l, "rnnlua.kind")) return 1;
+  p->embeds = rnli_only_layer(l, "Embedding", p->embed);
+  return rnli_only_layer(l, RECURRENT, p->net) &&
+         rnli_only_layer(l, HEADS, p->head);
 }
 
 
 const rnli_Kind *rnli_kind_of (rnli_Loader *l) {
   Paths p;
   if (!find_paths(l, &p)) return NULL;
-  return p.embed ? &rnli_kind_lm : &rnli_kind_net;
+  return p.embeds ? &rnli_kind_lm : &rnli_kind_net;
 }
 
 
@@ -46,7 +47,7 @@ static int fits (const rnli_Steps *s) {
 
 static int load (rnli_Loader *l, const Paths *p, rnli_Steps *s) {
   rnl_Sizes *sizes = &l->model->sizes;
-  const rnli_Table *embed = p->embed ? &s->embed : NULL;
+  const rnli_Table *embed = p->embeds ? &s->embed : NULL;
   int status = RNL_OK;
   if (embed) status = rnli_table(l, p->embed, -1, -1, &s->embed);
   if (status == RNL_OK)
@@ -73,11 +74,16 @@ static int load_steps (rnli_Loader *l) {
 }
 
 
-/* The tokenizer has as many ids as are read, and those it knows are scored. */
-static int load_lm (rnli_Loader *l) {
-  int status = load_steps(l);
-  const rnl_Model *m = l->model;
-  if (status != RNL_OK || !m->tok) return status;
+/*
+** The tokenizer, if there is one, has as many ids as are read, and those it
+** knows are scored.
+*/
+static int load_tokenizer (rnli_Loader *l, const char *spec) {
+  rnl_Model *m = l->model;
+  int status = rnli_tokenizer_new(l->ctx, spec, strlen(spec),
+                                  (size_t)m->sizes.ids, &m->tok);
+  if (status == RNL_EFORMAT) return rnli_misfit_of(l, "");
+  if (status != RNL_OK) return status;
   if (rnli_tokenizer_size(m->tok) == m->sizes.ids &&
       rnli_tokenizer_usable(m->tok) == m->sizes.outputs)
     return RNL_OK;
@@ -85,6 +91,13 @@ static int load_lm (rnli_Loader *l) {
                      "and %d", m->sizes.ids, m->sizes.outputs,
                      rnli_tokenizer_size(m->tok),
                      rnli_tokenizer_usable(m->tok));
+}
+
+
+static int load_lm (rnli_Loader *l) {
+  const char *spec = rnli_meta(l, "tokenizer");
+  int status = load_steps(l);
+  return status == RNL_OK && spec ? load_tokenizer(l, spec) : status;
 }
 
 

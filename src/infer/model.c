@@ -15,19 +15,20 @@ enum { SOME = 1 << 18 };   /* bytes that a table may have in any case */
 
 /* {== Tensors of a file ================================================== */
 
-static int file_shape (void *from, const char *name, int *ndim,
-                       const int **dim) {
-  const rnli_Stored *t = rnli_source_find(from, name);
-  if (!t) return 0;
-  *ndim = t->ndim;
-  *dim = t->dim;
+static int file_shape (void *from, const char *name, int *ndim, int *dim) {
+  rnli_Stored t;
+  if (!rnli_source_find(from, name, &t)) return 0;
+  *ndim = t.ndim;
+  memcpy(dim, t.dim, sizeof t.dim);
   return 1;
 }
 
 
 static int file_read (void *from, const char *name, size_t at, size_t n,
                       float *to) {
-  return rnli_source_floats(from, rnli_source_find(from, name), at, n, to);
+  rnli_Stored t;
+  rnli_source_find(from, name, &t);
+  return rnli_source_floats(from, &t, at, n, to);
 }
 
 
@@ -40,7 +41,11 @@ static const rnli_Provider file_tensors = {file_shape, file_read};
 */
 static size_t spare_of (const rnli_Source *s) {
   uint64_t floats = 0, twice = 2 * s->size;
-  for (int i = 0; i < s->n; i++) floats += s->stored[i].count * sizeof(float);
+  for (int i = 0; i < s->n; i++) {
+    rnli_Stored t;
+    rnli_source_at(s, i, &t);
+    floats += t.count * sizeof(float);
+  }
   return SOME + (size_t)(twice > floats ? (twice - floats) / 2 : 0);
 }
 
@@ -48,28 +53,47 @@ static size_t spare_of (const rnli_Source *s) {
 
 /* {== Making ============================================================= */
 
-static int keep_text (rnli_Loader *l, const char *s, const char **out) {
+/* Where a string goes; behind its NUL. */
+static char *put_text (char *to, const char *s) {
   size_t n = strlen(s) + 1;
-  char *p = rnli_keep(l, n, 1);
-  if (!p) return RNL_ENOMEM;
-  memcpy(p, s, n);
-  *out = p;
+  memcpy(to, s, n);
+  return to + n;
+}
+
+
+/* Metadata that lies elsewhere, as a source has it. */
+static int copy_meta (rnli_Loader *l, const rnl_Meta *meta, int n) {
+  size_t bytes = 0;
+  for (int i = 0; i < n; i++)
+    bytes += strlen(meta[i].key) + strlen(meta[i].value) + 2;
+  if (bytes > RNLI_MAX_META + 2 * (size_t)n)
+    return rnli_misfit(l, "metadata is larger than %d bytes", RNLI_MAX_META);
+  uint32_t *at = rnli_keep(l, (size_t)n, sizeof *at);
+  char *text = rnli_keep(l, bytes, 1), *to = text;
+  if (!at || !text) return RNL_ENOMEM;
+  for (int i = 0; i < n; i++) {
+    at[i] = (uint32_t)(to - text);
+    to = put_text(to, meta[i].key);
+    to = put_text(to, meta[i].value);
+  }
+  l->model->text = text;
+  l->model->meta = at;
+  l->model->nmeta = n;
   return RNL_OK;
 }
 
 
-static int keep_meta (rnli_Loader *l, const rnl_Meta *meta, int n) {
-  rnl_Model *m = l->model;
-  int status = RNL_OK;
-  m->meta = rnli_keep(l, (size_t)n, sizeof *m->meta);
-  if (!m->meta) return RNL_ENOMEM;
-  for (int i = 0; status == RNL_OK && i < n; i++) {
-    status = keep_text(l, meta[i].key, &m->meta[i].key);
-    if (status == RNL_OK)
-      status = keep_text(l, meta[i].value, &m->meta[i].value);
-    if (status == RNL_OK) m->nmeta++;
-  }
-  return status;
+static void close_source (void *source) {
+  rnli_source_close(source);
+}
+
+
+/* The model has a source, and its metadata. */
+static int keep_source (rnli_Loader *l, rnli_Source *s) {
+  l->model->text = s->header;
+  l->model->meta = s->meta;
+  l->model->nmeta = s->nmeta;
+  return rnli_own(l, s, close_source);
 }
 
 
@@ -91,26 +115,10 @@ static int find_kind (rnli_Loader *l) {
 }
 
 
-static int load_tokenizer (rnli_Loader *l) {
-  const char *spec = rnli_meta(l, "tokenizer");
-  if (!spec) return RNL_OK;
-  int status = rnli_tokenizer_new(l->ctx, spec, strlen(spec), &l->model->tok);
-  if (status != RNL_EFORMAT) return status;
-  return rnli_misfit_of(l, "");
-}
-
-
-static int make (rnli_Loader *l, const rnl_Meta *meta, int nmeta) {
-  rnl_Model *m = l->model;
-  int status = keep_meta(l, meta, nmeta);
-  if (status == RNL_OK) status = rnli_read_layers(l);
+static int make (rnli_Loader *l) {
+  int status = rnli_read_layers(l);
   if (status == RNL_OK) status = find_kind(l);
-  if (status == RNL_OK) status = load_tokenizer(l);
-  if (status == RNL_OK) status = m->kind->load(l);
-  rnli_put(l->ctx, l->layers);
-  rnl_trim(l->ctx);
-  m->sizes.bytes = l->ctx->mem.live;
-  return status;
+  return status == RNL_OK ? l->model->kind->load(l) : status;
 }
 
 
@@ -187,6 +195,8 @@ static int start (const rnl_Load *load, rnl_Model **out, char *why) {
 /* The text of an error and the end of what was begun, or the model. */
 static int finish (rnl_Model *m, int status, rnl_Model **out, char *why) {
   if (status == RNL_OK) {
+    rnl_trim(m->ctx);
+    m->sizes.bytes = m->ctx->mem.live;
     *out = m;
     return RNL_OK;
   }
@@ -215,14 +225,13 @@ static int load_source (const char *path, const void *data, size_t n,
   else
     status = data ? rnli_source_memory(m->ctx, data, n, path, &source)
                   : rnli_source_open(m->ctx, path, own.most, &source);
+  rnli_Loader l = {.model = m, .ctx = m->ctx, .name = path,
+                   .tensors = &file_tensors, .from = source};
+  if (status == RNL_OK) status = keep_source(&l, source);
   if (status == RNL_OK) status = rnli_source_check(source);
-  if (status == RNL_OK) {
-    rnli_Loader l = {.model = m, .ctx = m->ctx, .name = path,
-                     .tensors = &file_tensors, .from = source,
-                     .spare = spare_of(source)};
-    status = make(&l, source->meta, source->nmeta);
-  }
-  rnli_source_close(source);
+  l.spare = status == RNL_OK ? spare_of(source) : 0;
+  if (status == RNL_OK) status = make(&l);
+  if (status == RNL_OK) rnli_source_shut(source);
   return finish(m, status, out, why);
 }
 
@@ -250,7 +259,9 @@ int rnli_model_make (const rnli_Provider *tensors, void *from,
   if (status != RNL_OK) return status;
   rnli_Loader l = {.model = m, .ctx = m->ctx, .name = "model",
                    .tensors = tensors, .from = from, .spare = SIZE_MAX};
-  return finish(m, make(&l, meta, nmeta), out, why);
+  status = copy_meta(&l, meta, nmeta);
+  if (status == RNL_OK) status = make(&l);
+  return finish(m, status, out, why);
 }
 
 /* }====================================================================== */

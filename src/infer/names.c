@@ -21,32 +21,48 @@ static void free_words (void *words) {
 }
 
 
+/* Bytes of all strings of a list; SIZE_MAX: one is none. */
+static size_t text_size (const rnli_Json *list) {
+  size_t bytes = 0;
+  char none[1];
+  for (const rnli_Json *x = rnli_json_first(list); x; x = rnli_json_next(x)) {
+    if (rnli_json_kind(x) != RNLI_STRING) return SIZE_MAX;
+    bytes += rnli_json_text(x, none, 1);
+  }
+  return bytes;
+}
+
+
 static int fill (rnli_Loader *l, const char *key, const rnli_Json *list,
                  int symbols, rnl_Words *w) {
+  char text[RNL_MAX_WORD + 1];
   int i = 0, status = RNL_OK;
-  if (list->kind != RNLI_LIST || list->n < (uint32_t)symbols || list->n == 0)
-    return damaged(l, key);
-  for (const rnli_Json *x = list->first; status == RNL_OK && x; x = x->next) {
-    if (x->kind != RNLI_STRING || x->n > RNL_MAX_WORD ||
-        (i < symbols && rnli_which("<unk>|<s>|</s>", x->s) != i) ||
-        rnli_words_find(w, x->s, x->n) >= 0)
+  size_t bytes = text_size(list);
+  if (bytes == SIZE_MAX) return damaged(l, key);
+  status = rnli_words_room(w, rnli_json_count(list), bytes);
+  for (const rnli_Json *x = rnli_json_first(list); status == RNL_OK && x;
+       x = rnli_json_next(x), i++) {
+    size_t n = rnli_json_text(x, text, sizeof text);
+    if (n > RNL_MAX_WORD ||
+        (i < symbols && rnli_which("<unk>|<s>|</s>", text) != i) ||
+        rnli_words_find(w, text, n) >= 0)
       return damaged(l, key);
-    status = rnli_words_put(w, x->s, x->n);
-    i++;
+    status = rnli_words_put(w, text, n);
   }
-  return status;
+  if (status != RNL_OK) return status;
+  return i < symbols || i == 0 || rnli_json_kind(list) != RNLI_LIST
+         ? damaged(l, key) : RNL_OK;
 }
 
 
 int rnli_vocabulary (rnli_Loader *l, const char *key, int symbols,
                      const rnl_Words **out) {
-  rnli_Json *list;
+  const rnli_Json *list;
   rnl_Words *w = NULL;
   int status = rnli_meta_json(l, key, &list);
   if (status == RNL_OK) status = rnl_words_new(l->ctx, RNL_PIECES, &w);
   if (status == RNL_OK) status = rnli_own(l, w, free_words);
   if (status == RNL_OK) status = fill(l, key, list, symbols, w);
-  rnli_put(l->ctx, list);
   *out = w;
   return status;
 }
@@ -70,37 +86,56 @@ int32_t rnli_id_of (const rnl_Words *v, const char *s, size_t n) {
 
 /* {== Strings and labels ================================================= */
 
-int rnli_strings (rnli_Loader *l, const rnli_Json *list, const char *what,
-                  const char *const **out, int *n) {
-  size_t bytes = 0, count = 0;
-  if (!list || list->kind != RNLI_LIST) return damaged(l, what);
-  for (const rnli_Json *x = list->first; x; x = x->next, count++) {
-    if (x->kind != RNLI_STRING) return damaged(l, what);
-    bytes += (size_t)x->n + 1;
-  }
-  const char **name = rnli_keep(l, count, sizeof *name);
-  char *text = rnli_keep(l, bytes, 1);
-  if (!name || !text) return RNL_ENOMEM;
-  *out = name;
-  *n = (int)count;   /* JSON has fewer values */
-  for (const rnli_Json *x = list->first; x; x = x->next) {
-    memcpy(text, x->s, (size_t)x->n + 1);
+int rnli_string (rnli_Loader *l, const rnli_Json *x, const char *what,
+                 const char **out) {
+  if (rnli_json_kind(x) != RNLI_STRING) return damaged(l, what);
+  char none[1];
+  size_t room = rnli_json_text(x, none, 1) + 1;
+  char *text = rnli_keep_small(l, room, 1);
+  if (!text) return RNL_ENOMEM;
+  rnli_json_text(x, text, room);
+  *out = text;
+  return RNL_OK;
+}
+
+
+int rnli_names (rnli_Loader *l, const rnli_Json *list, const char *what,
+                size_t n, const char **name) {
+  size_t bytes = text_size(list);
+  if (!list || rnli_json_count(list) != n || bytes == SIZE_MAX)
+    return damaged(l, what);
+  bytes += n;
+  char *text = rnli_keep(l, bytes, 1), *end = text + bytes;
+  if (!text) return RNL_ENOMEM;
+  for (const rnli_Json *x = rnli_json_first(list); x;
+       x = rnli_json_next(x)) {
     *name++ = text;
-    text += (size_t)x->n + 1;
+    text += rnli_json_text(x, text, (size_t)(end - text)) + 1;
   }
   return RNL_OK;
 }
 
 
+int rnli_strings (rnli_Loader *l, const rnli_Json *list, const char *what,
+                  const char *const **out, int *n) {
+  size_t count = rnli_json_count(list);
+  if (rnli_json_kind(list) != RNLI_LIST) return damaged(l, what);
+  const char **name = rnli_keep(l, count, sizeof *name);
+  if (!name) return RNL_ENOMEM;
+  *out = name;
+  *n = (int)count;   /* JSON has fewer values */
+  return rnli_names(l, list, what, count, name);
+}
+
+
 int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
                  int *n) {
-  rnli_Json *list;
+  const rnli_Json *list;
   int status = rnli_meta_json(l, key, &list);
   if (status == RNL_OK) status = rnli_strings(l, list, key, out, n);
   if (status == RNL_OK && *n == 0) status = damaged(l, key);
   for (int i = 1; status == RNL_OK && i < *n; i++)
     if (strcmp((*out)[i - 1], (*out)[i]) >= 0) status = damaged(l, key);
-  rnli_put(l->ctx, list);
   return status;
 }
 
@@ -110,14 +145,15 @@ int rnli_labels (rnli_Loader *l, const char *key, const char *const **out,
 
 int rnli_counts (const rnli_Json *o, int n) {
   const rnli_Json *counts = rnli_json_get(o, "counts");
-  const rnli_Json *weighted = rnli_json_get(o, "weighted");
   double rate = rnli_member(o, "smoothing", -1);
-  if (!counts || counts->kind != RNLI_LIST || counts->n != (uint32_t)n ||
-      !weighted || weighted->kind != RNLI_BOOL || !(rate >= 0 && rate < 1))
+  int64_t count;
+  if (rnli_json_kind(counts) != RNLI_LIST || rnli_truth(o, "weighted") < 0 ||
+      !(rate >= 0 && rate < 1))
     return 0;
-  for (const rnli_Json *x = counts->first; x; x = x->next)
-    if (x->kind != RNLI_INT || x->i < 1) return 0;
-  return 1;
+  for (const rnli_Json *x = rnli_json_first(counts); x;
+       x = rnli_json_next(x), n--)
+    if (!rnli_json_int(x, 1, INT64_MAX, &count)) return 0;
+  return n == 0;
 }
 
 /* }====================================================================== */

@@ -300,8 +300,8 @@ static int unit_of (const rnli_Json *layer) {
   if (rnli_is_class(layer, "LSTM"))
     return rnli_flag_of(layer, "coupled", 0) ? RNLI_CIFG : RNLI_LSTM;
   if (rnli_is_class(layer, "RNN")) return RNLI_ELMAN;
-  return rnli_word_of(layer, "reset", "after|before") ? RNLI_GRU_BEFORE
-                                                      : RNLI_GRU;
+  return rnli_word_of(layer, "reset", "after|before") == 1 ? RNLI_GRU_BEFORE
+                                                           : RNLI_GRU;
 }
 
 
@@ -336,8 +336,9 @@ static void set_cell (const rnli_Kernels *k, const rnli_Json *layer,
   r->panels = rnli_unit_panels(r->u, r->H, k->lanes);
   c->H = r->H;
   c->ld = rnli_ceil_div(r->H, r->W) * r->W;
-  c->relu = rnli_word_of(layer, "nonlinearity", "tanh|relu");
-  c->hard = rnli_word_of(layer, "gate_activation", "sigmoid|hard_sigmoid");
+  c->relu = rnli_word_of(layer, "nonlinearity", "tanh|relu") == 1;
+  c->hard = rnli_word_of(layer, "gate_activation",
+                         "sigmoid|hard_sigmoid") == 1;
   c->coupled = r->unit == RNLI_CIFG;
   c->varied = c->hard || c->coupled || rnli_flag_of(layer, "peephole", 0) ||
               c->zone_h > 0 || c->zone_c > 0 || r->S != r->H ||

@@ -7,24 +7,17 @@
 
 /* {== Loading ============================================================ */
 
-/* The kind of a step's name; 0 when it is none. */
-static int kind_of (const rnli_Json *name, rnli_ScalerKind *kind) {
-  static const rnli_ScalerKind kinds[] = {RNLI_SHIFTED, RNLI_SHIFTED, RNLI_LOG,
-                                          RNLI_LOG1P};
-  int i = name && name->kind == RNLI_STRING
-          ? rnli_which("standard|minmax|log|log1p", name->s) : -1;
-  if (i >= 0) *kind = kinds[i];
-  return i >= 0;
-}
-
-
 static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
                       rnli_ScalerStep *step) {
-  *step = (rnli_ScalerStep){.kind = RNLI_LOG};
-  int sound = kind_of(rnli_json_get(state, "kind"), &step->kind);
-  if (sound && step->kind == RNLI_SHIFTED) {
+  static const rnli_ScalerKind kinds[] = {RNLI_LOG, RNLI_LOG1P, RNLI_SHIFTED,
+                                          RNLI_SHIFTED};
+  int kind = rnli_among(rnli_json_get(state, "kind"),
+                        "log|log1p|standard|minmax");
+  int sound = kind >= 0;
+  *step = (rnli_ScalerStep){.kind = sound ? kinds[kind] : RNLI_LOG};
+  if (step->kind == RNLI_SHIFTED) {
     size_t n = (size_t)D;
-    double *x = rnli_keep(l, 2 * n, sizeof *x);
+    double *x = rnli_keep_small(l, 2 * n, sizeof *x);
     if (!x) return RNL_ENOMEM;
     sound = rnli_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
             rnli_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
@@ -36,20 +29,19 @@ static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
 }
 
 
-int rnli_scaler (rnli_Loader *l, const rnli_Json *state, int D,
+int rnli_scaler (rnli_Loader *l, const rnli_Json *o, const char *key, int D,
                  rnli_Scaler *s) {
+  const rnli_Json *state = rnli_list(o, key);
   *s = (rnli_Scaler){.D = D};
-  int sound = state && (state->kind == RNLI_LIST ||
-                        (state->kind == RNLI_OBJECT && state->n == 0));
-  if (!sound) return rnli_misfit(l, "its scaler is damaged");
-  rnli_ScalerStep *step = rnli_keep(l, state->n, sizeof *step);
+  if (!state) return rnli_misfit(l, "its scaler is damaged");
+  rnli_ScalerStep *step = rnli_keep_small(l, rnli_json_count(state),
+                                          sizeof *step);
   if (!step) return RNL_ENOMEM;
   s->step = step;
   int status = RNL_OK;
-  for (const rnli_Json *x = state->first; status == RNL_OK && x; x = x->next) {
+  const rnli_Json *x = rnli_json_first(state);
+  for (; status == RNL_OK && x; x = rnli_json_next(x), s->n++)
     status = read_step(l, x, D, s->n, &step[s->n]);
-    s->n++;
-  }
   return status;
 }
 

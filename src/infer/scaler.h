@@ -25,11 +25,11 @@ typedef struct rnli_Scaler {
 } rnli_Scaler;
 
 /*
-** A scaler of D columns, which has n steps, from its state in a description,
-** NULL: it is missing; in memory of the model. RNL_EFORMAT unless all numbers
-** are finite, and scales above 0.
+** A scaler of D columns, which has n steps, from its state under a key of a
+** description; in memory of the model. RNL_EFORMAT unless it is there, all
+** numbers are finite, and scales above 0.
 */
-int rnli_scaler (rnli_Loader *l, const rnli_Json *state, int D,
+int rnli_scaler (rnli_Loader *l, const rnli_Json *o, const char *key, int D,
                  rnli_Scaler *out);
 
 /*

@@ -12,26 +12,18 @@ static int misfit (rnli_Loader *l, const char *path) {
 }
 
 
-/* 1 for the units that a description names, of the first 'most' there are. */
-static int read_units (const rnli_Json *o, const char *key, int most,
-                       rnli_Units *units) {
-  const rnli_Json *x = rnli_json_get(o, key);
-  int i = x && x->kind == RNLI_STRING ? rnli_which("words|chars|jamo", x->s)
-                                      : -1;
-  *units = (rnli_Units)i;
-  return i >= 0 && i < most;
-}
-
-
 static int load_units (rnli_Loader *l, rnli_Seq2seq *m) {
-  rnli_Json *o;
+  const rnli_Json *o;
   int status = rnli_meta_json(l, "seq2seq", &o);
-  if (status == RNL_OK &&
-      (!read_units(o, "source_units", 3, &m->source_units) ||
-       !read_units(o, "target_units", 2, &m->target_units)))
-    status = rnli_misfit(l, "its description is damaged");
-  rnli_put(l->ctx, o);
-  return status;
+  if (status != RNL_OK) return status;
+  int source = rnli_among(rnli_json_get(o, "source_units"),
+                          "words|chars|jamo");
+  int target = rnli_among(rnli_json_get(o, "target_units"), "words|chars");
+  if (source < 0 || target < 0)
+    return rnli_misfit(l, "its description is damaged");
+  m->source_units = (rnli_Units)source;
+  m->target_units = (rnli_Units)target;
+  return RNL_OK;
 }
 
 
@@ -129,10 +121,11 @@ static int check_paths (rnli_Loader *l) {
   static const char paths[] = "source|target|encoder|decoder|out|bridge.h|"
                               "bridge.c|attention|combine|drop";
   const rnli_Json *drop = rnli_layer(l, "drop");
-  for (const rnli_Json *x = l->layers->first; x; x = x->next)
-    if (rnli_which(paths, x->key) < 0)
-      return rnli_misfit(l, "has a layer '%.80s', which no such model has",
-                         x->key);
+  for (const rnli_Json *x = rnli_json_first(l->layers); x;
+       x = rnli_json_next(x))
+    if (rnli_among(x, paths) < 0)
+      return rnli_misfit(l, "has a layer '%s', which no such model has",
+                         rnli_json_brief(x).text);
   return drop && !rnli_is_class(drop, "Dropout") ? misfit(l, "drop") : RNL_OK;
 }
 

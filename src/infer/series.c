@@ -26,38 +26,31 @@ typedef struct Series {
 
 /* {== Description ======================================================== */
 
-/* How values are scaled; 0 if it is in no way that is known. */
-static int read_scale (const rnli_Json *o, Series *m) {
-  const rnli_Json *scale = rnli_json_get(o, "scale");
-  const rnli_Json *missing = rnli_json_get(o, "missing");
-  if (!scale || scale->kind != RNLI_STRING || !missing ||
-      missing->kind != RNLI_BOOL)
-    return 0;
-  m->missing = missing->i != 0;
-  enum { CHANNEL, SERIES };
-  int way = rnli_which("channel|series|none", scale->s);
-  m->scaled = way == CHANNEL;
-  m->alone = way == SERIES;
-  size_t C = m->scaled ? (size_t)m->C : 0;
-  return way >= 0 &&
-         rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) &&
-         rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation);
+/* How values are scaled. */
+static int read_scale (rnli_Loader *l, const rnli_Json *o, Series *m) {
+  int scale = rnli_among(rnli_json_get(o, "scale"), "channel|series|none");
+  size_t C = scale == 0 ? (size_t)m->C : 0;
+  m->missing = rnli_truth(o, "missing");
+  m->scaled = scale == 0;
+  m->alone = scale == 1;
+  m->mean = rnli_keep(l, C, 2 * sizeof *m->mean);
+  if (!m->mean) return RNL_ENOMEM;
+  m->deviation = m->mean + C;
+  if (m->C < 1 || m->missing < 0 || scale < 0 ||
+      !rnli_numbers(rnli_json_get(o, "means"), C, -HUGE_VAL, m->mean) ||
+      !rnli_numbers(rnli_json_get(o, "deviations"), C, 0, m->deviation) ||
+      !rnli_counts(o, l->model->sizes.labels))
+    return rnli_misfit(l, "its description is damaged");
+  return RNL_OK;
 }
 
 
 static int read_description (rnli_Loader *l, const rnli_Json *o, Series *m) {
-  rnl_Model *model = l->model;
+  rnl_Sizes *sizes = &l->model->sizes;
   int status = rnli_strings(l, rnli_json_get(o, "channels"), "channels",
-                            &model->column, &m->C);
-  if (status != RNL_OK) return status;
-  m->mean = rnli_keep(l, (size_t)m->C, sizeof *m->mean);
-  m->deviation = rnli_keep(l, (size_t)m->C, sizeof *m->deviation);
-  if (!m->mean || !m->deviation) return RNL_ENOMEM;
-  if (m->C < 1 || !read_scale(o, m) ||
-      !rnli_counts(o, model->sizes.labels))
-    return rnli_misfit(l, "its description is damaged");
-  model->sizes.columns = model->sizes.inputs = m->C;
-  return RNL_OK;
+                            &l->model->column, &m->C);
+  sizes->columns = sizes->inputs = m->C;
+  return status == RNL_OK ? read_scale(l, o, m) : status;
 }
 
 /* }====================================================================== */
@@ -93,14 +86,13 @@ static int load_layers (rnli_Loader *l, Series *m) {
 
 static int load (rnli_Loader *l) {
   rnl_Model *model = l->model;
-  rnli_Json *o;
+  const rnli_Json *o;
   Series *m = rnli_made(l, sizeof *m);
   if (!m) return RNL_ENOMEM;
   int status = rnli_labels(l, "labels", &model->label, &model->sizes.labels);
   if (status != RNL_OK) return status;
   status = rnli_meta_json(l, "seriesclassifier", &o);
   if (status == RNL_OK) status = read_description(l, o, m);
-  rnli_put(l->ctx, o);
   model->sizes.outputs = model->sizes.labels;
   return status == RNL_OK ? load_layers(l, m) : status;
 }

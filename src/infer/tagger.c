@@ -29,7 +29,8 @@ static int read_columns (rnli_Loader *l, const rnli_Json *list,
                          rnli_Tagger *t) {
   rnl_Model *m = l->model;
   int n = 0;
-  if (list && list->kind == RNLI_OBJECT && !list->first) return RNL_OK;
+  if (rnli_json_kind(list) == RNLI_OBJECT && rnli_json_count(list) == 0)
+    return RNL_OK;
   int status = rnli_strings(l, list, "columns", &m->column, &n);
   for (int i = 0; status == RNL_OK && i < n; i++)
     if (n > MOST_COLUMNS || !is_column(m->column[i]))
@@ -41,27 +42,23 @@ static int read_columns (rnli_Loader *l, const rnli_Json *list,
 
 /* The scheme of the tags, NULL: none; 0 if the description is damaged. */
 static int read_details (const rnli_Json *o, const char **scheme) {
+  static const char *const schemes[] = {"BIO", "BIOES"};
   const rnli_Json *name = rnli_json_get(o, "scheme");
   double rate = rnli_member(o, "word_dropout", 0);
-  *scheme = NULL;
-  if (!(rate >= 0 && rate < 1)) return 0;
-  if (!name) return 1;
-  if (name->kind != RNLI_STRING) return 0;
-  *scheme = strcmp(name->s, "BIO") == 0 ? "BIO" : "BIOES";
-  return strcmp(name->s, *scheme) == 0;
+  int i = rnli_among(name, "BIO|BIOES");
+  *scheme = i < 0 ? NULL : schemes[i];
+  return rate >= 0 && rate < 1 && (!name || i >= 0);
 }
 
 
 static int read_description (rnli_Loader *l, rnli_Tagger *t,
                              const char **scheme) {
-  rnli_Json *o;
+  const rnli_Json *o;
   int status = rnli_meta_json(l, "tagger", &o);
-  if (status == RNL_OK && !read_details(o, scheme))
-    status = rnli_misfit(l, "its description is damaged");
-  if (status == RNL_OK)
-    status = read_columns(l, rnli_json_get(o, "columns"), t);
-  rnli_put(l->ctx, o);
-  return status;
+  if (status != RNL_OK) return status;
+  if (!read_details(o, scheme))
+    return rnli_misfit(l, "its description is damaged");
+  return read_columns(l, rnli_json_get(o, "columns"), t);
 }
 
 /* }====================================================================== */

@@ -22,11 +22,11 @@ static rnl_Tensor *find (const Named *from, const char *name) {
 }
 
 
-static int shape (void *from, const char *name, int *ndim, const int **dim) {
+static int shape (void *from, const char *name, int *ndim, int *dim) {
   const rnl_Tensor *t = find(from, name);
   if (!t) return 0;
   *ndim = t->ndim;
-  *dim = t->dim;
+  memcpy(dim, t->dim, (size_t)t->ndim * sizeof *dim);
   return 1;
 }
 

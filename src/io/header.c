@@ -7,19 +7,18 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/header.h"
 #include "io/io.h"
 
 /*
-** Values that a header may have: those of a tensor take 4 bytes each at least,
-** and RNL_MAX_DIMS + 6 is the most there are of them.
+** Values that a header may have: of a tensor RNL_MAX_DIMS + 6; bytes of it that
+** a tensor has at least: "a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},
 */
 enum {
-  VALUE_BYTES = 4,
-  MAX_VALUES = RNLI_MAX_TENSORS * (RNL_MAX_DIMS + 6) + RNLI_MAX_METAS + 2
+  MAX_VALUES = RNLI_MAX_TENSORS * (RNL_MAX_DIMS + 6) + RNLI_MAX_METAS + 2,
+  TENSOR_BYTES = 51
 };
 
 static const int64_t MAX_EXTENT = (int64_t)1 << 48;
@@ -35,34 +34,43 @@ int rnli_name_ok (const char *s) {
 
 /* {== Tensors ============================================================ */
 
-static int read_shape (rnli_Source *s, rnli_Stored *t,
-                       const rnli_Json *shape) {
-  if (shape->kind != RNLI_LIST || shape->n > RNL_MAX_DIMS)
-    return rnli_source_refuse(s, "tensor '%s': the shape must be a list of at "
-                              "most %d extents", rnli_brief(t->name).text,
-                              RNL_MAX_DIMS);
-  for (const rnli_Json *x = shape->first; x; x = x->next) {
-    if (x->kind != RNLI_INT || x->i < 0 || x->i > MAX_EXTENT)
-      return rnli_source_refuse(s, "tensor '%s': bad extent in its shape",
-                                rnli_brief(t->name).text);
-    if (x->i > INT_MAX)
-      return rnli_source_refuse(s, "tensor '%s': extent %" PRId64 " is not "
-                                "supported", rnli_brief(t->name).text, x->i);
-    t->dim[t->ndim++] = (int)x->i;
-  }
-  return RNL_OK;
+static int refuse_tensor (const rnli_Source *s, const rnli_Stored *t,
+                          const char *what) {
+  return rnli_source_refuse(s, "tensor '%s'%s", rnli_brief(t->name).text,
+                            what);
 }
 
 
-static int read_offsets (rnli_Source *s, rnli_Stored *t,
+static int read_shape (const rnli_Source *s, rnli_Stored *t,
+                       const rnli_Json *shape) {
+  const rnli_Json *extent = rnli_json_first(shape);
+  int is_list = rnli_json_kind(shape) == RNLI_LIST;
+  for (; is_list && extent; extent = rnli_json_next(extent)) {
+    int64_t x;
+    if (t->ndim == RNL_MAX_DIMS) break;
+    if (!rnli_json_int(extent, 0, MAX_EXTENT, &x))
+      return refuse_tensor(s, t, ": bad extent in its shape");
+    if (x > INT_MAX)
+      return rnli_source_refuse(s, "tensor '%s': extent %" PRId64 " is not "
+                                "supported", rnli_brief(t->name).text, x);
+    t->dim[t->ndim++] = (int)x;
+  }
+  if (is_list && !extent) return RNL_OK;
+  return rnli_source_refuse(s, "tensor '%s': the shape must be a list of at "
+                            "most %d extents", rnli_brief(t->name).text,
+                            RNL_MAX_DIMS);
+}
+
+
+static int read_offsets (const rnli_Source *s, rnli_Stored *t,
                          const rnli_Json *offsets) {
-  int64_t room = (int64_t)(s->size - s->data), at[2] = {-1, -1};
-  if (offsets->kind == RNLI_LIST && offsets->n == 2)
-    for (const rnli_Json *x = offsets->first; x; x = x->next)
-      if (x->kind == RNLI_INT) at[!x->next] = x->i;
-  if (at[0] < 0 || at[1] < 0)
-    return rnli_source_refuse(s, "tensor '%s': data_offsets must be two "
-                              "integers", rnli_brief(t->name).text);
+  int64_t room = (int64_t)(s->size - s->data), at[2];
+  const rnli_Json *first = rnli_json_first(offsets);
+  const rnli_Json *last = first ? rnli_json_next(first) : NULL;
+  if (rnli_json_kind(offsets) != RNLI_LIST ||
+      !rnli_json_int(first, 0, INT64_MAX, &at[0]) ||
+      !rnli_json_int(last, 0, INT64_MAX, &at[1]) || rnli_json_next(last))
+    return refuse_tensor(s, t, ": data_offsets must be two integers");
   if (at[0] > at[1] || at[1] > room)
     return rnli_source_refuse(s, "tensor '%s': data_offsets %" PRId64 " to %"
                               PRId64 " do not lie in the %" PRId64 " bytes of "
@@ -75,7 +83,7 @@ static int read_offsets (rnli_Source *s, rnli_Stored *t,
 
 
 /* Do shape and dtype ask for exactly the bytes the offsets give? */
-static int check_size (rnli_Source *s, rnli_Stored *t) {
+static int check_size (const rnli_Source *s, rnli_Stored *t) {
   t->count = rnli_product(t->ndim, t->dim);
   size_t bytes = rnli_mul(t->count, (size_t)t->type->size);
   if (bytes == SIZE_MAX || bytes != t->end - t->begin)
@@ -88,49 +96,69 @@ static int check_size (rnli_Source *s, rnli_Stored *t) {
 }
 
 
-static int read_tensor (rnli_Source *s, rnli_Stored *t,
-                        const rnli_Json *value) {
-  *t = (rnli_Stored){.name = value->key};
-  if (!rnli_name_ok(t->name))
-    return rnli_source_refuse(s, "a tensor's name is empty, too long or has "
-                              "control characters");
-  const rnli_Json *dtype = rnli_json_get(value, "dtype");
-  const rnli_Json *shape = rnli_json_get(value, "shape");
-  const rnli_Json *offsets = rnli_json_get(value, "data_offsets");
-  if (!dtype || dtype->kind != RNLI_STRING || !shape || !offsets ||
-      value->n != 3)
-    return rnli_source_refuse(s, "tensor '%s' must have dtype, shape and "
-                              "data_offsets, and nothing else",
-                              rnli_brief(t->name).text);
-  t->type = rnli_type_find(dtype->s);
+enum { DTYPE, SHAPE, OFFSETS, PARTS };
+
+/* What a tensor must have; 0: it has not, or more. */
+static int find_parts (const rnli_Json *tensor,
+                       const rnli_Json *part[PARTS]) {
+  static const char *const name[] = {"dtype", "shape", "data_offsets"};
+  const rnli_Json *x = rnli_json_first(tensor);
+  int n = 0, i;
+  if (rnli_json_kind(tensor) != RNLI_OBJECT) return 0;
+  for (; x; x = rnli_json_next(part[i]), n++) {
+    for (i = 0; !rnli_json_is(x, name[i]);)
+      if (++i == PARTS) return 0;
+    part[i] = rnli_json_value(x);
+  }
+  return n == PARTS;   /* no key is there twice */
+}
+
+
+static int read_tensor (const rnli_Source *s, const rnli_Place *p,
+                        rnli_Stored *t) {
+  const rnli_Json *value = (const rnli_Json *)(s->header + p->value);
+  const rnli_Json *part[PARTS];
+  *t = (rnli_Stored){.name = s->header + p->name};
+  if (!find_parts(value, part) || rnli_json_kind(part[DTYPE]) != RNLI_STRING)
+    return refuse_tensor(s, t, " must have dtype, shape and data_offsets, and "
+                         "nothing else");
+  t->type = rnli_type_find(part[DTYPE]);
   if (!t->type)
     return rnli_source_refuse(s, "dtype %s of tensor '%s' is not supported",
-                              rnli_brief(dtype->s).text,
+                              rnli_json_brief(part[DTYPE]).text,
                               rnli_brief(t->name).text);
-  int status = read_shape(s, t, shape);
-  if (status == RNL_OK) status = read_offsets(s, t, offsets);
+  int status = read_shape(s, t, part[SHAPE]);
+  if (status == RNL_OK) status = read_offsets(s, t, part[OFFSETS]);
   return status == RNL_OK ? check_size(s, t) : status;
 }
 
 
-static int by_offset (const void *a, const void *b) {
-  const rnli_Stored *x = a, *y = b;
+static int by_data (const void *of, uint32_t a, uint32_t b) {
+  const rnli_Source *s = of;
+  const rnli_Place *x = &s->place[a], *y = &s->place[b];
   if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
   if (x->end != y->end) return x->end < y->end ? -1 : 1;
-  return strcmp(x->name, y->name);
+  return strcmp(s->header + x->name, s->header + y->name);
+}
+
+
+static int by_name (const void *of, uint32_t a, uint32_t b) {
+  const rnli_Source *s = of;
+  return strcmp(s->header + s->place[a].name, s->header + s->place[b].name);
 }
 
 
 /* The data must be covered without overlap or hole. */
-static int check_tiling (rnli_Source *s) {
+static int check_tiling (const rnli_Source *s) {
   uint64_t at = 0;
   for (int i = 0; i < s->n; i++) {
-    const rnli_Stored *t = &s->stored[i];
-    if (t->begin != at)
+    const rnli_Place *p = &s->place[s->by_data[i]];
+    if (p->begin != at)
       return rnli_source_refuse(s, "tensor '%s': its data begins at %" PRIu64
                                 ", not at %" PRIu64 ": a hole or an overlap",
-                                rnli_brief(t->name).text, t->begin, at);
-    at = t->end;
+                                rnli_brief(s->header + p->name).text,
+                                p->begin, at);
+    at = p->end;
   }
   if (at != s->size - s->data)
     return rnli_source_refuse(s, "%" PRIu64 " bytes of data belong to no "
@@ -139,87 +167,130 @@ static int check_tiling (rnli_Source *s) {
 }
 
 
-static int by_name (const void *a, const void *b) {
-  const rnli_Stored *const *x = a, *const *y = b;
-  return strcmp((*x)->name, (*y)->name);
+/* A string of the text as its bytes and a NUL; where they are. */
+static uint32_t unquote (const rnli_Source *s, const rnli_Json *string) {
+  uint32_t at = (uint32_t)((const char *)string - s->header);
+  rnli_json_text(string, s->header + at, SIZE_MAX);
+  return at;
 }
 
 
-static int read_tensors (rnli_Source *s) {
-  size_t count = s->header->n;
-  if (rnli_json_get(s->header, RNLI_META_KEY)) count--;
-  if (count > RNLI_MAX_TENSORS)
-    return rnli_source_refuse(s, "%zu tensors are more than %d", count,
+static int add_tensor (rnli_Source *s, const rnli_Json *key) {
+  rnli_Place *p = &s->place[s->n];
+  rnli_Stored t;
+  if (s->n == RNLI_MAX_TENSORS)
+    return rnli_source_refuse(s, "has more than %d tensors",
                               RNLI_MAX_TENSORS);
-  size_t bytes = count * (sizeof *s->stored + sizeof *s->sorted);
-  s->stored = rnli_get(s->ctx, bytes);
-  if (!s->stored) return rnli_nomem(s->ctx, "a checkpoint's header", bytes);
-  s->sorted = (const rnli_Stored **)(s->stored + count);
-  for (const rnli_Json *v = s->header->first; v; v = v->next) {
-    if (strcmp(v->key, RNLI_META_KEY) == 0) continue;
-    int status = read_tensor(s, &s->stored[s->n++], v);
-    if (status != RNL_OK) return status;
+  p->value = (uint32_t)((const char *)rnli_json_value(key) - s->header);
+  p->name = unquote(s, key);
+  if (!rnli_name_ok(s->header + p->name))
+    return rnli_source_refuse(s, "a tensor's name is empty, too long or has "
+                              "control characters");
+  int status = read_tensor(s, p, &t);
+  if (status != RNL_OK) return status;
+  p->begin = t.begin;
+  p->end = t.end;
+  s->by_data[s->n] = s->by_name[s->n] = (uint32_t)s->n;
+  s->n++;
+  return RNL_OK;
+}
+
+
+/* As many as there are, if they are sound: one that is not ends it all. */
+static int room_for_tensors (rnli_Source *s, size_t count) {
+  size_t most = (size_t)s->data / TENSOR_BYTES;
+  if (count > most) count = most + 1;
+  if (count > RNLI_MAX_TENSORS) count = RNLI_MAX_TENSORS;
+  size_t bytes = count * (sizeof *s->place + 2 * sizeof *s->by_data);
+  s->place = rnli_get(s->ctx, bytes);
+  if (!s->place) return rnli_nomem(s->ctx, "a checkpoint's header", bytes);
+  s->by_data = (uint32_t *)(s->place + count);
+  s->by_name = s->by_data + count;
+  return RNL_OK;
+}
+
+
+const char *rnli_source_name (const rnli_Source *s, int i) {
+  return s->header + s->place[s->by_data[i]].name;
+}
+
+
+void rnli_source_at (const rnli_Source *s, int i, rnli_Stored *out) {
+  read_tensor(s, &s->place[s->by_data[i]], out);
+}
+
+
+int rnli_source_find (const rnli_Source *s, const char *name,
+                      rnli_Stored *out) {
+  int from = 0, to = s->n;
+  while (from < to) {
+    int mid = (from + to) / 2;
+    const rnli_Place *p = &s->place[s->by_name[mid]];
+    int order = strcmp(name, s->header + p->name);
+    if (order == 0) return read_tensor(s, p, out) == RNL_OK;
+    if (order < 0) to = mid;
+    else from = mid + 1;
   }
-  qsort(s->stored, count, sizeof *s->stored, by_offset);
-  for (size_t i = 0; i < count; i++) s->sorted[i] = &s->stored[i];
-  qsort(s->sorted, count, sizeof *s->sorted, by_name);
-  return check_tiling(s);
-}
-
-
-static int is_named (const void *name, const void *stored) {
-  return strcmp(name, (*(const rnli_Stored *const *)stored)->name);
-}
-
-
-const rnli_Stored *rnli_source_find (const rnli_Source *s, const char *name) {
-  const rnli_Stored **t = bsearch(name, s->sorted, (size_t)s->n,
-                                  sizeof *s->sorted, is_named);
-  return t ? *t : NULL;
+  return 0;
 }
 
 /* }====================================================================== */
 
 /* {== Metadata =========================================================== */
 
-static int by_key (const void *a, const void *b) {
-  return strcmp(((const rnl_Meta *)a)->key, ((const rnl_Meta *)b)->key);
+static int by_key (const void *of, uint32_t a, uint32_t b) {
+  const rnli_Source *s = of;
+  return strcmp(s->header + a, s->header + b);
 }
 
 
-static int read_meta (rnli_Source *s) {
-  const rnli_Json *meta = rnli_json_get(s->header, RNLI_META_KEY);
-  size_t total = 0;
-  if (!meta) return RNL_OK;
-  if (meta->kind != RNLI_OBJECT)
+/* A key and its value come to stand one behind the other. */
+static int add_meta (rnli_Source *s, const rnli_Json *key, size_t *total) {
+  const rnli_Json *value = rnli_json_value(key);
+  if (rnli_json_kind(value) != RNLI_STRING)
+    return rnli_source_refuse(s, "metadata '%s' is not a string",
+                              rnli_json_brief(key).text);
+  char *to = s->header + unquote(s, key);
+  s->meta[s->nmeta++] = (uint32_t)(to - s->header);
+  size_t n = strlen(to);
+  *total += n + rnli_json_text(value, to + n + 1, SIZE_MAX);
+  if (*total <= RNLI_MAX_META) return RNL_OK;
+  return rnli_source_refuse(s, "metadata is larger than %d bytes",
+                            RNLI_MAX_META);
+}
+
+
+static int read_meta (rnli_Source *s, const rnli_Json *meta) {
+  size_t n = rnli_json_count(meta), total = 0;
+  int status = RNL_OK;
+  if (rnli_json_kind(meta) != RNLI_OBJECT)
     return rnli_source_refuse(s, "__metadata__ must map strings to strings");
-  size_t bytes = meta->n * sizeof *s->meta;
-  if (meta->n > RNLI_MAX_METAS)
+  if (n > RNLI_MAX_METAS)
     return rnli_source_refuse(s, "metadata has more than %d keys",
                               RNLI_MAX_METAS);
-  s->meta = rnli_get(s->ctx, bytes);
-  if (!s->meta) return rnli_nomem(s->ctx, "a checkpoint's header", bytes);
-  for (const rnli_Json *v = meta->first; v; v = v->next) {
-    if (v->kind != RNLI_STRING)
-      return rnli_source_refuse(s, "metadata '%s' is not a string",
-                                rnli_brief(v->key).text);
-    total += strlen(v->key) + v->n;
-    if (total > RNLI_MAX_META)
-      return rnli_source_refuse(s, "metadata is larger than %d bytes",
-                                RNLI_MAX_META);
-    s->meta[s->nmeta++] = (rnl_Meta){v->key, v->s};
+  s->meta = rnli_get(s->ctx, n * sizeof *s->meta);
+  if (!s->meta)
+    return rnli_nomem(s->ctx, "a checkpoint's header", n * sizeof *s->meta);
+  for (const rnli_Json *x = rnli_json_first(meta), *next;
+       status == RNL_OK && x; x = next) {
+    next = rnli_json_next(x);
+    status = add_meta(s, x, &total);
   }
-  qsort(s->meta, (size_t)s->nmeta, sizeof *s->meta, by_key);
-  return RNL_OK;
+  rnli_sort(s->meta, (size_t)s->nmeta, by_key, s);
+  return status;
+}
+
+
+const char *rnli_source_key (const rnli_Source *s, int i) {
+  return s->header + s->meta[i];
 }
 
 
 const char *rnli_source_meta (const rnli_Source *s, const char *key) {
-  rnl_Meta wanted = {key, NULL};
-  if (s->nmeta == 0) return NULL;
-  const rnl_Meta *m = bsearch(&wanted, s->meta, (size_t)s->nmeta,
-                              sizeof *s->meta, by_key);
-  return m ? m->value : NULL;
+  for (int i = 0; i < s->nmeta; i++)
+    if (strcmp(rnli_source_key(s, i), key) == 0)
+      return rnli_source_value(rnli_source_key(s, i));
+  return NULL;
 }
 
 /* }====================================================================== */
@@ -244,35 +315,46 @@ static int read_size (rnli_Source *s) {
 }
 
 
-/* The header's text becomes the tree. */
-static int parse (rnli_Source *s, const char *text, size_t n) {
+static int check_text (rnli_Source *s, size_t n, const rnli_Json **root) {
   char what[320];
-  size_t most = n / VALUE_BYTES + 1;
-  if (*text != '{')
+  if (*s->header != '{')
     return rnli_source_refuse(s, "header does not begin with '{'");
   snprintf(what, sizeof what, "%.300s: header", s->name);
-  return rnli_json_read(s->ctx, what, text, n,
-                        most < MAX_VALUES ? most : MAX_VALUES, &s->header);
+  return rnli_json_read(s->ctx, what, s->header, n, MAX_VALUES, root);
 }
 
 
-static int read_text (rnli_Source *s) {
+static int read_text (rnli_Source *s, const rnli_Json **root) {
   size_t n = (size_t)s->data - 8;
-  if (s->memory) return parse(s, (const char *)s->memory + 8, n);
-  char *text = rnli_get(s->ctx, n);
-  if (!text) return rnli_nomem(s->ctx, "a checkpoint's header", n);
-  int status = rnli_source_bytes(s, 8, text, n);
-  if (status == RNL_OK) status = parse(s, text, n);
-  rnli_put(s->ctx, text);
-  return status;
+  s->header = rnli_get(s->ctx, n + 1);
+  if (!s->header) return rnli_nomem(s->ctx, "a checkpoint's header", n + 1);
+  s->header[n] = '\0';
+  int status = rnli_source_bytes(s, 8, s->header, n);
+  return status == RNL_OK ? check_text(s, n, root) : status;
+}
+
+
+/* Every member is looked at before its text is changed. */
+static int read_members (rnli_Source *s, const rnli_Json *root) {
+  int status = room_for_tensors(s, rnli_json_count(root));
+  for (const rnli_Json *x = rnli_json_first(root), *next;
+       status == RNL_OK && x; x = next) {
+    next = rnli_json_next(x);
+    status = rnli_json_is(x, RNLI_META_KEY) ? read_meta(s, rnli_json_value(x))
+                                            : add_tensor(s, x);
+  }
+  if (status != RNL_OK) return status;
+  rnli_sort(s->by_data, (size_t)s->n, by_data, s);
+  rnli_sort(s->by_name, (size_t)s->n, by_name, s);
+  return check_tiling(s);
 }
 
 
 int rnli_source_header (rnli_Source *s) {
+  const rnli_Json *root;
   int status = read_size(s);
-  if (status == RNL_OK) status = read_text(s);
-  if (status == RNL_OK) status = read_meta(s);
-  return status == RNL_OK ? read_tensors(s) : status;
+  if (status == RNL_OK) status = read_text(s, &root);
+  return status == RNL_OK ? read_members(s, root) : status;
 }
 
 /* }====================================================================== */

@@ -6,6 +6,8 @@
 #ifndef RNLI_HEADER_H
 #define RNLI_HEADER_H
 
+#include <string.h>
+
 #include "io/json.h"
 
 /* How the numbers of a tensor are stored, and what they are read as. */
@@ -16,6 +18,7 @@ typedef struct rnli_Type {
   int (*convert) (const char *raw, size_t n, void *to);   /* NULL: the same */
 } rnli_Type;
 
+/* What the header says of a tensor. */
 typedef struct rnli_Stored {
   const char *name;
   const rnli_Type *type;
@@ -25,6 +28,12 @@ typedef struct rnli_Stored {
   uint64_t begin, end;         /* its bytes, in the data */
 } rnli_Stored;
 
+/* Where it says that: in the header's text. */
+typedef struct rnli_Place {
+  uint64_t begin, end;
+  uint32_t name, value;
+} rnli_Place;
+
 typedef struct rnli_Source {
   rnl_Context *ctx;
   const char *name;            /* path or other name, for messages */
@@ -32,11 +41,12 @@ typedef struct rnli_Source {
   const unsigned char *memory; /* the bytes are here */
   uint64_t size;               /* bytes of all */
   uint64_t data;               /* where those of tensors begin */
-  rnli_Json *header;           /* has names and metadata */
-  rnli_Stored *stored;         /* n of them, in the order of their data */
-  const rnli_Stored **sorted;  /* the same, by name */
+  char *header;                /* its text; keys and metadata end in a NUL */
+  rnli_Place *place;           /* (n), and two orders of them: */
+  uint32_t *by_data, *by_name;
   int n;
-  rnl_Meta *meta;              /* nmeta of them, by key */
+  uint32_t *meta;              /* (nmeta), by key: where it is in the text; its
+                                  value is behind its NUL */
   int nmeta;
   char *piece;                 /* room for numbers on their way */
 } rnli_Source;
@@ -45,8 +55,9 @@ typedef struct rnli_Source {
 ** Opens the file at 'path' of at most 'most' bytes (0: RNLI_MAX_FILE), or what
 ** lies in memory. Path, data and name are borrowed until rnli_source_shut.
 ** RNL_EIO; RNL_EFORMAT for what is no sound file, with the name and the reason;
-** RNL_ENOMEM. Memory: 64 KiB and at most 14 times the header's size, of which
-** only 3 grow with it beyond 48 MiB.
+** RNL_ENOMEM. Memory: 192 KiB, and twice the header's size at most: its text,
+** 32 bytes for a tensor, which has 51 of the header at least, 4 for a key of
+** the metadata, which has 6, and up to a quarter of all that (rnli_get).
 */
 int rnli_source_open (rnl_Context *ctx, const char *path, uint64_t most,
                       rnli_Source **out);
@@ -57,9 +68,23 @@ void rnli_source_close (rnli_Source *s);   /* NULL is fine */
 /* Lets go of file or memory; names, shapes and metadata stay. */
 void rnli_source_shut (rnli_Source *s);
 
-/* The tensor of that name, or NULL; likewise the value of metadata. */
-const rnli_Stored *rnli_source_find (const rnli_Source *s, const char *name);
+/*
+** Tensor i, in the order of their data, or the one of a name, which goes to
+** '*out'; 0: there is none.
+*/
+const char *rnli_source_name (const rnli_Source *s, int i);
+void rnli_source_at (const rnli_Source *s, int i, rnli_Stored *out);
+int rnli_source_find (const rnli_Source *s, const char *name,
+                      rnli_Stored *out);
+
+/* Key i of the metadata, by bytes; the value of a key, NULL: there is none. */
+const char *rnli_source_key (const rnli_Source *s, int i);
 const char *rnli_source_meta (const rnli_Source *s, const char *key);
+
+/* The value of a key that rnli_source_key gave. */
+static inline const char *rnli_source_value (const char *key) {
+  return key + strlen(key) + 1;
+}
 
 /*
 ** Reads the numbers of a tensor as its type's dtype: F16 and BF16 as float32,
@@ -98,8 +123,8 @@ int rnli_source_bytes (rnli_Source *s, uint64_t at, void *to, size_t n);
 /* Reads and checks the header: what the two that open do last. */
 int rnli_source_header (rnli_Source *s);
 
-/* The type with that code, or NULL. */
-const rnli_Type *rnli_type_find (const char *code);
+/* The type whose code is that string, or NULL. */
+const rnli_Type *rnli_type_find (const rnli_Json *code);
 
 /* }====================================================================== */
 

@@ -1,114 +1,260 @@
 /*
-** json.c - reading JSON. One look at the text tells how many values and bytes
-** of strings there can be; they get one block, which is filled by recursive
-** descent. Keys given twice are found in the end, by sorting those of each
-** object: no choice of keys makes that slow.
+** json.c - reading JSON: one pass by recursive descent checks a text; what is
+** asked of it later trusts that, and goes through the bytes again. Keys given
+** twice are found by sorting those of each object: no choice of keys makes that
+** slow.
 */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "io/io.h"
 #include "io/json.h"
 
+/* The NUL behind the text stops whatever goes on until it meets something. */
 typedef struct Reader {
   rnl_Context *ctx;
   const char *what;
-  const char *s;            /* the text */
-  size_t n, at;
-  rnli_Json *node;
-  size_t used, most;        /* nodes */
-  char *text;               /* where the next string goes */
-  uint32_t widest;          /* members of the largest object */
+  const char *s, *end;      /* the text */
+  const char *at;
+  size_t left;              /* values that there may still be */
 } Reader;
 
 
-static int refuse (Reader *r, size_t at, const char *reason) {
+static int refuse (Reader *r, const char *at, const char *reason) {
   return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: %s at byte %zu", r->what,
-                    reason, at);
+                    reason, (size_t)(at - r->s));
 }
 
 
 /* The text cannot go on with the byte that it has here. */
 static int unexpected (Reader *r) {
   char reason[40];
-  if (r->at == r->n) return refuse(r, r->at, "text ends too early");
-  unsigned char c = (unsigned char)r->s[r->at];
+  if (r->at == r->end) return refuse(r, r->at, "text ends too early");
+  unsigned char c = (unsigned char)*r->at;
   snprintf(reason, sizeof reason, c > 0x20 && c < 0x7f ? "unexpected '%c'"
            : "unexpected byte 0x%02x", c);
   return refuse(r, r->at, reason);
 }
 
 
-/* The byte here, or 0 at the end; NUL has no place in JSON either. */
-static char peek (const Reader *r) {
-  return r->at < r->n ? r->s[r->at] : '\0';
+/* Behind white space. */
+static const char *blank (const char *s) {
+  while (*s == ' ' || *s == '\t' || *s == '\r' || *s == '\n') s++;
+  return s;
 }
 
 
 /* The byte behind white space. */
 static char skip (Reader *r) {
-  char c = peek(r);
-  while (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-    r->at++;
-    c = peek(r);
-  }
-  return c;
+  r->at = blank(r->at);
+  return *r->at;
 }
 
 
 /* Takes the next byte if it is 'c'. */
 static int take (Reader *r, char c) {
-  if (peek(r) != c) return 0;
+  if (*r->at != c) return 0;
   r->at++;
   return 1;
 }
+
+/* {== Sorting ============================================================ */
+
+typedef struct Heap {
+  uint32_t *x;
+  int (*order) (const void *of, uint32_t a, uint32_t b);
+  const void *of;
+} Heap;
+
+
+/*
+** Lets x[i] come to its place in a heap of n: down to the end, where most of
+** them belong, and up again.
+*/
+static void sink (const Heap *h, size_t i, size_t n) {
+  uint32_t *x = h->x, moved = x[i];
+  size_t top = i;
+  for (size_t k; (k = 2 * i + 1) < n; i = k) {
+    if (k + 1 < n && h->order(h->of, x[k], x[k + 1]) < 0) k++;
+    x[i] = x[k];
+  }
+  for (size_t k; i > top; i = k) {
+    k = (i - 1) / 2;
+    if (h->order(h->of, x[k], moved) >= 0) break;
+    x[i] = x[k];
+  }
+  x[i] = moved;
+}
+
+
+void rnli_sort (uint32_t *x, size_t n,
+                int (*order) (const void *of, uint32_t a, uint32_t b),
+                const void *of) {
+  const Heap h = {x, order, of};
+  size_t sorted = 1;
+  while (sorted < n && order(of, x[sorted - 1], x[sorted]) < 0) sorted++;
+  if (sorted >= n) return;   /* as in files of our own */
+  for (size_t i = n / 2; i-- > 0;) sink(&h, i, n);
+  while (n-- > 1) {
+    uint32_t last = x[n];
+    x[n] = x[0];
+    x[0] = last;
+    sink(&h, 0, n);
+  }
+}
+
+/* }====================================================================== */
+
+/* {== Strings ============================================================ */
+
+/* The number that four digits stand for, or -1. */
+static int32_t read_hex (const char *s) {
+  static const char hex[] = "0123456789abcdef0123456789ABCDEF";
+  int32_t x = 0;
+  for (int i = 0; i < 4; i++) {
+    const char *digit = s[i] ? strchr(hex, s[i]) : NULL;
+    if (!digit) return -1;
+    x = x << 4 | (int32_t)((digit - hex) & 15);
+  }
+  return x;
+}
+
+
+/* The code point of an escape, and where it ends; -1: it is none. */
+static int32_t escape (const char **at) {
+  static const char name[] = "\"\\/bfnrt", stands[] = "\"\\/\b\f\n\r\t";
+  const char *s = *at + 2, *found = s[-1] ? strchr(name, s[-1]) : NULL;
+  *at = s;
+  if (found) return stands[found - name];
+  int32_t code = s[-1] == 'u' ? read_hex(s) : -1;
+  if (code < 0) return -1;
+  *at = s += 4;
+  if (code >> 10 != 0xD800 >> 10 || *s != '\\' || s[1] != 'u') return code;
+  int32_t low = read_hex(s + 2);
+  if (low >> 10 != 0xDC00 >> 10) return code;
+  *at = s + 6;
+  return 0x10000 + ((code & 0x3FF) << 10 | (low & 0x3FF));
+}
+
+
+/* The bytes of a string, one after the other. */
+typedef struct Bytes {
+  const char *at;
+  char held[4];             /* those of an escape, */
+  int left;                 /* the last ones of which are still to come */
+} Bytes;
+
+
+static Bytes bytes_of (const rnli_Json *v) {
+  return (Bytes){(const char *)v + 1, {0}, 0};
+}
+
+
+/* -1: there is no other. */
+static int next_byte (Bytes *b) {
+  if (b->left == 0) {
+    if (*b->at == '"') return -1;
+    if (*b->at != '\\') return (unsigned char)*b->at++;
+    char code[4];
+    b->left = rnl_utf8_encode(escape(&b->at), code);
+    memcpy(b->held + 4 - b->left, code, (size_t)b->left);
+  }
+  return (unsigned char)b->held[4 - b->left--];
+}
+
+
+static int check_escape (Reader *r) {
+  const char *from = r->at;
+  int32_t code = escape(&r->at);
+  if (code > 0 && code >> 11 != 0xD800 >> 11) return RNL_OK;
+  return refuse(r, from, code < 0 ? "bad escape" : code == 0 ?
+                "NUL in a string" : "half a surrogate pair");
+}
+
+
+static int read_string (Reader *r) {
+  const char *from = r->at++;
+  for (;; r->at++) {
+    while (*r->at == '\\')
+      if (check_escape(r) != RNL_OK) return RNL_EFORMAT;
+    if (*r->at == '"') break;
+    if (r->at == r->end) return refuse(r, from, "string without an end");
+    if ((unsigned char)*r->at < 0x20)
+      return refuse(r, r->at, "control character in a string");
+  }
+  r->at++;
+  return RNL_OK;
+}
+
+
+/* How two strings stand to each other. */
+static int compare (const rnli_Json *v, const rnli_Json *w) {
+  Bytes a = bytes_of(v), b = bytes_of(w);
+  int x, y;
+  for (; *a.at == *b.at && *a.at != '"' && *a.at != '\\'; a.at++) b.at++;
+  do {
+    x = next_byte(&a);
+    y = next_byte(&b);
+  } while (x == y && x >= 0);
+  return x - y;
+}
+
+
+size_t rnli_json_text (const rnli_Json *v, char *to, size_t room) {
+  Bytes b = bytes_of(v);
+  size_t n = 0;
+  for (int c; (c = next_byte(&b)) >= 0; n++)
+    if (n + 1 < room) to[n] = (char)c;
+  to[n < room ? n : room - 1] = '\0';
+  return n;
+}
+
+
+int rnli_json_is (const rnli_Json *v, const char *s) {
+  if (!v || *(const char *)v != '"') return 0;
+  Bytes b = bytes_of(v);
+  int c;
+  if (*b.at != *s && *b.at != '\\') return *b.at == '"' && *s == '\0';
+  while ((c = next_byte(&b)) == (unsigned char)*s && c > 0) s++;
+  return c < 0 && *s == '\0';
+}
+
+
+rnli_Brief rnli_json_brief (const rnli_Json *v) {
+  char text[2 * sizeof(rnli_Brief)];
+  rnli_json_text(v, text, sizeof text);
+  return rnli_brief(text);
+}
+
+/* }====================================================================== */
 
 /* {== Numbers, words ===================================================== */
 
 /* At least one digit. */
 static int skip_digits (Reader *r) {
-  size_t from = r->at;
-  while (peek(r) >= '0' && peek(r) <= '9') r->at++;
+  const char *from = r->at;
+  while (*r->at >= '0' && *r->at <= '9') r->at++;
   return r->at > from ? RNL_OK : unexpected(r);
 }
 
 
-/* Is the text of an integer one that fits? */
-static int read_integer (const char *s, size_t n, int64_t *out) {
-  size_t i = *s == '-';
-  uint64_t most = INT64_MAX + (uint64_t)i, x = 0;
-  for (; i < n; i++) {
-    unsigned digit = (unsigned)(s[i] - '0');
-    if (x > (most - digit) / 10) return 0;
-    x = 10 * x + digit;
-  }
-  *out = *s == '-' ? (int64_t)(0 - x) : (int64_t)x;
-  return x > 0 || *s != '-';
-}
+enum { FINITE = 300 };   /* bytes of a number that is no larger for sure */
 
-
-static int read_number (Reader *r, rnli_Json *v) {
-  size_t from = r->at;
-  int status = RNL_OK, whole = 1;
+static int read_number (Reader *r) {
+  const char *from = r->at;
+  int status = RNL_OK, power = 0;
   take(r, '-');
   if (!take(r, '0')) status = skip_digits(r);
-  if (status == RNL_OK && take(r, '.')) {
-    whole = 0;
-    status = skip_digits(r);
-  }
+  if (status == RNL_OK && take(r, '.')) status = skip_digits(r);
   if (status == RNL_OK && (take(r, 'e') || take(r, 'E'))) {
-    whole = 0;
+    power = 1;
     if (!take(r, '-')) take(r, '+');
     status = skip_digits(r);
   }
-  if (status != RNL_OK) return status;
-  v->kind = RNLI_INT;
-  if (whole && read_integer(r->s + from, r->at - from, &v->i)) return RNL_OK;
-  v->kind = RNLI_DOUBLE;
-  v->x = rnli_decimal(r->s + from, r->at - from);
-  return isinf(v->x) ? refuse(r, from, "number out of range") : RNL_OK;
+  size_t n = (size_t)(r->at - from);
+  if (status != RNL_OK || (!power && n < FINITE)) return status;
+  return isinf(rnli_decimal(from, n)) ? refuse(r, from, "number out of range")
+                                      : RNL_OK;
 }
 
 
@@ -118,239 +264,223 @@ static int read_word (Reader *r, const char *word) {
   return RNL_OK;
 }
 
-
-static int read_bool (Reader *r, rnli_Json *v) {
-  v->kind = RNLI_BOOL;
-  v->i = peek(r) == 't';
-  return read_word(r, v->i ? "true" : "false");
-}
-
 /* }====================================================================== */
 
-/* {== Strings ============================================================ */
+/* {== Going through a text that has been checked ========================= */
 
-/* The number that four digits stand for, or -1. */
-static int32_t read_hex (const Reader *r, size_t at) {
-  static const char hex[] = "0123456789abcdef0123456789ABCDEF";
-  int32_t x = 0;
-  if (r->n - at < 4) return -1;
-  for (size_t i = at; i < at + 4; i++) {
-    const char *digit = r->s[i] ? strchr(hex, r->s[i]) : NULL;
-    if (!digit) return -1;
-    x = x << 4 | (int32_t)((digit - hex) & 15);
-  }
-  return x;
-}
-
-
-/* "uXXXX", or two of them for what lies beyond U+FFFF. */
-static int read_unicode (Reader *r, char **to) {
-  size_t from = r->at - 1;
-  int32_t code = read_hex(r, r->at + 1);
-  if (code < 0) return refuse(r, from, "bad escape");
-  if (code == 0) return refuse(r, from, "NUL in a string");
-  r->at += 5;
-  if (code >> 10 == 0xD800 >> 10 && r->n - r->at >= 6 &&
-      memcmp(r->s + r->at, "\\u", 2) == 0) {
-    int32_t low = read_hex(r, r->at + 2);
-    if (low >> 10 == 0xDC00 >> 10) {
-      code = 0x10000 + ((code & 0x3FF) << 10 | (low & 0x3FF));
-      r->at += 6;
-    }
-  }
-  int n = rnl_utf8_encode(code, *to);
-  *to += n;
-  return n ? RNL_OK : refuse(r, from, "half a surrogate pair");
-}
-
-
-/* What stands behind a backslash. */
-static int read_escape (Reader *r, char **to) {
-  static const char name[] = "\"\\/bfnrt", stands[] = "\"\\/\b\f\n\r\t";
-  char c = peek(r);
-  const char *at = c ? strchr(name, c) : NULL;
-  if (c == 'u') return read_unicode(r, to);
-  if (!at) return refuse(r, r->at - 1, "bad escape");
-  *(*to)++ = stands[at - name];
-  r->at++;
-  return RNL_OK;
-}
-
-
-static int read_string (Reader *r, const char **s, uint32_t *n) {
-  size_t from = r->at++;
-  char *to = r->text;
-  while (!take(r, '"')) {
-    int status = RNL_OK;
-    if (r->at == r->n) return refuse(r, from, "string without an end");
-    if ((unsigned char)r->s[r->at] < 0x20)
-      return refuse(r, r->at, "control character in a string");
-    if (take(r, '\\')) status = read_escape(r, &to);
-    else *to++ = r->s[r->at++];
-    if (status != RNL_OK) return status;
-  }
-  *to = '\0';
-  *s = r->text;
-  *n = (uint32_t)(to - r->text);
-  r->text = to + 1;
-  return RNL_OK;
-}
-
-/* }====================================================================== */
-
-/* {== Values ============================================================= */
-
-static int read_value (Reader *r, int depth, rnli_Json **out);
-
-
-static int read_key (Reader *r, const char **key) {
-  uint32_t n;
-  if (skip(r) != '"') return unexpected(r);
-  int status = read_string(r, key, &n);
-  if (status != RNL_OK) return status;
-  skip(r);
-  return take(r, ':') ? RNL_OK : unexpected(r);
-}
-
-
-static int read_members (Reader *r, int depth, rnli_Json *v) {
-  int object = v->kind == RNLI_OBJECT;
-  char end = object ? '}' : ']';
-  const rnli_Json **last = &v->first;
-  r->at++;
-  if (skip(r) == end) {
-    r->at++;
-    return RNL_OK;
-  }
+/* Behind a string. */
+static const char *pass_string (const char *s) {
+  ptrdiff_t slashes;
   do {
-    const char *key = NULL;
-    rnli_Json *member;
-    int status = object ? read_key(r, &key) : RNL_OK;
-    if (status == RNL_OK) status = read_value(r, depth, &member);
-    if (status != RNL_OK) return status;
-    member->key = key;
-    *last = member;
-    last = &member->next;
-    v->n++;
-    skip(r);
-  } while (take(r, ','));
-  if (object && v->n > r->widest) r->widest = v->n;
-  return take(r, end) ? RNL_OK : unexpected(r);
+    s = strchr(s + 1, '"');
+    for (slashes = 0; s[-1 - slashes] == '\\';) slashes++;
+  } while (slashes % 2);
+  return s + 1;
 }
 
 
-static int read_value (Reader *r, int depth, rnli_Json **out) {
-  char c = skip(r);
-  if (depth == RNLI_JSON_DEPTH) return refuse(r, r->at, "too deep a value");
-  if (r->used == r->most) return refuse(r, r->at, "too many values");
-  rnli_Json *v = *out = &r->node[r->used++];
-  *v = (rnli_Json){.kind = RNLI_NULL};
-  switch (c) {
-    case '{':
-      v->kind = RNLI_OBJECT;
-      return read_members(r, depth + 1, v);
-    case '[':
-      v->kind = RNLI_LIST;
-      return read_members(r, depth + 1, v);
-    case '"':
-      v->kind = RNLI_STRING;
-      return read_string(r, &v->s, &v->n);
-    case 't': case 'f': return read_bool(r, v);
-    case 'n': return read_word(r, "null");
-    default: return read_number(r, v);
+/* Behind a value. */
+static const char *pass (const char *s) {
+  size_t depth = 0;
+  do {
+    if (*s == '"') s = pass_string(s);
+    else if (*s == '[' || *s == '{') depth++, s++;
+    else if (*s == ']' || *s == '}') depth--, s++;
+    else if (depth) s++;
+    else while (*s > ' ' && *s != ',' && *s != ']' && *s != '}') s++;
+  } while (depth);
+  return s;
+}
+
+
+rnli_JsonKind rnli_json_kind (const rnli_Json *v) {
+  switch (v ? *(const char *)v : 0) {
+    case 0: return RNLI_NONE;
+    case 'n': return RNLI_NULL;
+    case 't': case 'f': return RNLI_BOOL;
+    case '"': return RNLI_STRING;
+    case '[': return RNLI_LIST;
+    case '{': return RNLI_OBJECT;
+    default: return RNLI_NUMBER;
   }
 }
 
 
-static int read_text (Reader *r, rnli_Json **root) {
-  int status = read_value(r, 0, root);
-  if (status != RNL_OK) return status;
-  skip(r);
-  return r->at == r->n ? RNL_OK : unexpected(r);
+const rnli_Json *rnli_json_first (const rnli_Json *v) {
+  if (rnli_json_kind(v) < RNLI_LIST) return NULL;
+  const char *s = blank((const char *)v + 1);
+  return *s == ']' || *s == '}' ? NULL : (const rnli_Json *)s;
+}
+
+
+const rnli_Json *rnli_json_value (const rnli_Json *key) {
+  const char *colon = blank(pass((const char *)key));
+  return (const rnli_Json *)blank(colon + 1);
+}
+
+
+const rnli_Json *rnli_json_next (const rnli_Json *member) {
+  const char *s = blank(pass((const char *)member));
+  if (*s == ':') s = blank(pass(blank(s + 1)));   /* it was a key */
+  return *s == ',' ? (const rnli_Json *)blank(s + 1) : NULL;
+}
+
+
+size_t rnli_json_count (const rnli_Json *v) {
+  size_t n = 0;
+  for (const rnli_Json *x = rnli_json_first(v); x; x = rnli_json_next(x)) n++;
+  return n;
+}
+
+
+const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key) {
+  if (rnli_json_kind(v) != RNLI_OBJECT) return NULL;
+  const rnli_Json *x = rnli_json_first(v), *value = NULL;
+  for (; x; x = rnli_json_next(value)) {
+    value = rnli_json_value(x);
+    if (rnli_json_is(x, key)) return value;
+  }
+  return NULL;
+}
+
+
+int rnli_json_int (const rnli_Json *v, int64_t least, int64_t most,
+                   int64_t *out) {
+  const char *s = (const char *)v;
+  if (rnli_json_kind(v) != RNLI_NUMBER) return 0;
+  int minus = *s == '-';
+  uint64_t x = 0, limit = INT64_MAX + (uint64_t)minus;
+  for (s += minus; *s >= '0' && *s <= '9'; s++) {
+    unsigned digit = (unsigned)(*s - '0');
+    if (x > (limit - digit) / 10) return 0;
+    x = 10 * x + digit;
+  }
+  int64_t value = minus ? (int64_t)(0 - x) : (int64_t)x;
+  if (*s == '.' || *s == 'e' || *s == 'E' || (minus && x == 0) ||
+      value < least || value > most)
+    return 0;
+  *out = value;
+  return 1;
+}
+
+
+double rnli_json_number (const rnli_Json *v) {
+  const char *s = (const char *)v;
+  if (rnli_json_kind(v) != RNLI_NUMBER) return (double)NAN;
+  return rnli_decimal(s, (size_t)(pass(s) - s));
 }
 
 /* }====================================================================== */
 
 /* {== Keys given twice =================================================== */
 
-static int by_key (const void *a, const void *b) {
-  const rnli_Json *const *x = a, *const *y = b;
-  return strcmp((*x)->key, (*y)->key);
+enum { FEW = 32 };   /* members of an object that take no memory */
+
+static const rnli_Json *key_at (const void *text, uint32_t at) {
+  return (const rnli_Json *)((const char *)text + at);
 }
 
 
-/* 'member' has room for those of any object. */
-static int check_object (Reader *r, const rnli_Json *object,
-                         const rnli_Json **member) {
-  size_t n = 0;
-  for (const rnli_Json *m = object->first; m; m = m->next) member[n++] = m;
-  qsort(member, n, sizeof *member, by_key);
+static int by_key (const void *text, uint32_t a, uint32_t b) {
+  return compare(key_at(text, a), key_at(text, b));
+}
+
+
+/* Few are each compared with all before, many are sorted. */
+static int check_keys (Reader *r, const uint32_t *key, size_t n) {
   for (size_t i = 1; i < n; i++)
-    if (strcmp(member[i - 1]->key, member[i]->key) == 0)
-      return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: duplicate key '%s'",
-                        r->what, rnli_brief(member[i]->key).text);
+    for (size_t k = n > FEW ? i - 1 : 0; k < i; k++)
+      if (by_key(r->s, key[k], key[i]) == 0)
+        return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: duplicate key '%s'",
+                          r->what,
+                          rnli_json_brief(key_at(r->s, key[i])).text);
   return RNL_OK;
 }
 
 
-static int check_keys (Reader *r) {
-  size_t bytes = r->widest * sizeof(rnli_Json *);
-  if (r->widest < 2) return RNL_OK;
-  const rnli_Json **member = rnli_get(r->ctx, bytes);
-  if (!member) return rnli_nomem(r->ctx, r->what, bytes);
-  int status = RNL_OK;
-  for (size_t i = 0; i < r->used && status == RNL_OK; i++)
-    if (r->node[i].kind == RNLI_OBJECT && r->node[i].n > 1)
-      status = check_object(r, &r->node[i], member);
-  rnli_put(r->ctx, member);
+/* The keys of an object that has just been read, of n > FEW members. */
+static int check_many (Reader *r, const char *object, size_t n) {
+  uint32_t *key = rnli_get(r->ctx, n * sizeof *key), *to = key;
+  if (!key) return rnli_nomem(r->ctx, r->what, n * sizeof *key);
+  const rnli_Json *x = rnli_json_first((const rnli_Json *)object);
+  for (; x; x = rnli_json_next(x)) *to++ = (uint32_t)((const char *)x - r->s);
+  rnli_sort(key, n, by_key, r->s);
+  int status = check_keys(r, key, n);
+  rnli_put(r->ctx, key);
+  rnl_trim(r->ctx);   /* for what is made of the text */
   return status;
 }
 
 /* }====================================================================== */
 
-/*
-** Gets the block: a value is the first, or stands behind a comma or an opening
-** bracket; the quote that ends a string leaves room for its NUL.
-*/
-static int make_room (Reader *r, size_t most) {
-  size_t values = 1, chars = 0, quoted = 0;
-  for (size_t i = 0; i < r->n; i++) {
-    char c = r->s[i];
-    chars += quoted;
-    if (c == '"') quoted = !quoted;
-    else if (!quoted) values += c == ',' || c == '[' || c == '{';
-    else if (c == '\\' && ++i < r->n) chars++;
-  }
-  r->most = values < most ? values : most;
-  size_t bytes = rnli_add(rnli_mul(r->most, sizeof *r->node), chars);
-  r->node = rnli_get(r->ctx, bytes);
-  if (!r->node) return rnli_nomem(r->ctx, r->what, bytes);
-  r->text = (char *)(r->node + r->most);
-  return RNL_OK;
+/* {== Values ============================================================= */
+
+static int read_value (Reader *r, int depth);
+
+
+static int read_key (Reader *r) {
+  if (*r->at != '"') return unexpected(r);
+  int status = read_string(r);
+  if (status != RNL_OK) return status;
+  skip(r);
+  return take(r, ':') ? RNL_OK : unexpected(r);
 }
 
 
+static int read_members (Reader *r, int depth, char end) {
+  const char *from = r->at++;
+  int object = end == '}';
+  uint32_t key[FEW];
+  size_t n = 0;
+  if (skip(r) == end) {
+    r->at++;
+    return RNL_OK;
+  }
+  do {
+    skip(r);
+    if (n < FEW) key[n] = (uint32_t)(r->at - r->s);
+    int status = object ? read_key(r) : RNL_OK;
+    if (status == RNL_OK) status = read_value(r, depth);
+    if (status != RNL_OK) return status;
+    n++;
+    skip(r);
+  } while (take(r, ','));
+  if (!take(r, end)) return unexpected(r);
+  if (!object) return RNL_OK;
+  return n > FEW ? check_many(r, from, n) : check_keys(r, key, n);
+}
+
+
+static int read_value (Reader *r, int depth) {
+  char c = skip(r);
+  if (depth == RNLI_JSON_DEPTH) return refuse(r, r->at, "too deep a value");
+  if (r->left-- == 0) return refuse(r, r->at, "too many values");
+  switch (c) {
+    case '{': return read_members(r, depth + 1, '}');
+    case '[': return read_members(r, depth + 1, ']');
+    case '"': return read_string(r);
+    case 't': return read_word(r, "true");
+    case 'f': return read_word(r, "false");
+    case 'n': return read_word(r, "null");
+    default: return read_number(r);
+  }
+}
+
+/* }====================================================================== */
+
+
 int rnli_json_read (rnl_Context *ctx, const char *what, const char *s,
-                    size_t n, size_t most, rnli_Json **root) {
-  Reader r = {.ctx = ctx, .what = what, .s = s, .n = n};
+                    size_t n, size_t most, const rnli_Json **root) {
+  Reader r = {ctx, what, s, s + n, s, most};
   *root = NULL;
   if (n > UINT32_MAX)
     return rnli_error(ctx, RNL_EFORMAT, "%.380s: is longer than 4 GiB", what);
   size_t good = rnl_utf8_check(s, n, NULL);
-  if (good < n) return refuse(&r, good, "is not UTF-8");
-  int status = make_room(&r, most);
+  if (good < n) return refuse(&r, s + good, "is not UTF-8");
+  int status = read_value(&r, 0);
   if (status != RNL_OK) return status;
-  status = read_text(&r, root);
-  if (status == RNL_OK) status = check_keys(&r);
-  if (status == RNL_OK) return RNL_OK;
-  rnli_put(ctx, r.node);
-  *root = NULL;
-  return status;
-}
-
-
-const rnli_Json *rnli_json_get (const rnli_Json *v, const char *key) {
-  const rnli_Json *m = v && v->kind == RNLI_OBJECT ? v->first : NULL;
-  while (m && strcmp(m->key, key) != 0) m = m->next;
-  return m;
+  skip(&r);
+  if (r.at < r.end) return unexpected(&r);
+  *root = (const rnli_Json *)blank(s);
+  return RNL_OK;
 }

@@ -19,12 +19,13 @@ static int read_tensors (rnl_File *f) {
   f->tensor = rnli_get(f->ctx, bytes);
   if (!f->tensor) return rnli_nomem(f->ctx, "a checkpoint", bytes);
   for (; f->n < s->n; f->n++) {
-    const rnli_Stored *t = &s->stored[f->n];
+    rnli_Stored t;
     rnl_Tensor **made = &f->tensor[f->n];
-    int status = rnli_tensor_raw(f->ctx, t->type->dtype, t->ndim, t->dim, 0,
+    rnli_source_at(s, f->n, &t);
+    int status = rnli_tensor_raw(f->ctx, t.type->dtype, t.ndim, t.dim, 0,
                                  made);
     if (status != RNL_OK) return status;
-    status = rnli_source_read(s, t, (*made)->data, &d);
+    status = rnli_source_read(s, &t, (*made)->data, &d);
     if (status != RNL_OK) {
       rnl_release(*made);
       return status;
@@ -84,7 +85,7 @@ int rnl_file_count (const rnl_File *f) {
 
 
 const char *rnl_file_name (const rnl_File *f, int i) {
-  return f->source->stored[i].name;
+  return rnli_source_name(f->source, i);
 }
 
 
@@ -99,10 +100,10 @@ int rnl_file_meta_count (const rnl_File *f) {
 
 
 const char *rnl_file_meta_key (const rnl_File *f, int i) {
-  return f->source->meta[i].key;
+  return rnli_source_key(f->source, i);
 }
 
 
 const char *rnl_file_meta_value (const rnl_File *f, int i) {
-  return f->source->meta[i].value;
+  return rnli_source_value(rnli_source_key(f->source, i));
 }

@@ -121,7 +121,7 @@ void rnli_source_close (rnli_Source *s) {
   rnl_Context *ctx = s->ctx;
   rnli_source_shut(s);
   rnli_put(ctx, s->header);
-  rnli_put(ctx, s->stored);
+  rnli_put(ctx, s->place);
   rnli_put(ctx, s->meta);
   rnli_put(ctx, s);
   rnl_context_release(ctx);
@@ -198,9 +198,9 @@ static const rnli_Type types[] = {
 };
 
 
-const rnli_Type *rnli_type_find (const char *code) {
+const rnli_Type *rnli_type_find (const rnli_Json *code) {
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (strcmp(types[i].code, code) == 0) return &types[i];
+    if (rnli_json_is(code, types[i].code)) return &types[i];
   return NULL;
 }
 
@@ -322,7 +322,9 @@ int rnli_source_compare (const rnli_Source *s, uint64_t d) {
 int rnli_source_check (rnli_Source *s) {
   uint64_t d = RNLI_DIGEST_START;
   for (int i = 0; i < s->n; i++) {
-    int status = rnli_source_read(s, &s->stored[i], NULL, &d);
+    rnli_Stored t;
+    rnli_source_at(s, i, &t);
+    int status = rnli_source_read(s, &t, NULL, &d);
     if (status != RNL_OK) return status;
   }
   return rnli_source_compare(s, d);

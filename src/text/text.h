@@ -177,6 +177,9 @@ rnl_Context *rnli_words_context (const rnl_Words *w);
 /* The id of a string, or -1. */
 int32_t rnli_words_find (const rnl_Words *w, const char *s, size_t n);
 
+/* Exactly so much room for n words more, of so many bytes. */
+int rnli_words_room (rnl_Words *w, size_t n, size_t bytes);
+
 /* Adds a string of at most RNL_MAX_WORD bytes that is not there. */
 int rnli_words_put (rnl_Words *w, const char *s, size_t n);
 

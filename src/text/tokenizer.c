@@ -22,6 +22,7 @@ enum { NBYTE = 256, HEX_CODE = 6, HEX_ID = 7, MOST_SHOWN = 40 };
 
 struct rnli_Tokenizer {
   rnl_Context *ctx;
+  size_t most;           /* ids that are listed, at most */
   unsigned options;
   rnl_Vocab *vocab;      /* of "byte" and "char" */
   rnl_Bpe *bpe;
@@ -164,6 +165,17 @@ static int32_t take_hex (Piece *rest, size_t most) {
 
 /* }====================================================================== */
 
+/* How many there are, each after a space, if these are not too many. */
+static int count_items (const rnli_Tokenizer *t, Piece rest, size_t *n) {
+  *n = 0;
+  for (size_t i = 0; i < rest.n; i++) *n += rest.s[i] == ' ';
+  if (*n <= t->most) return RNL_OK;
+  return rnli_error(t->ctx, RNL_EFORMAT, "tokenizer: it has more than %zu ids",
+                    t->most);
+}
+
+/* }====================================================================== */
+
 /* {== Bytes and characters =============================================== */
 
 static int read_byte (rnli_Tokenizer *t, Piece rest) {
@@ -174,9 +186,10 @@ static int read_byte (rnli_Tokenizer *t, Piece rest) {
 }
 
 
-static int add_codes (rnli_Ids *codes, int32_t first, int32_t last) {
+static int add_codes (rnli_Ids *codes, size_t most, int32_t first,
+                      int32_t last) {
   size_t n = (size_t)(last - first) + 1;
-  if (codes->n + n > RNLI_MAX_CODE + 1) return damaged_list(codes->ctx);
+  if (codes->n + n > most) return damaged_list(codes->ctx);
   int status = rnli_ids_room(codes, n);
   while (status == RNL_OK && first <= last) codes->id[codes->n++] = first++;
   return status;
@@ -187,9 +200,12 @@ static int add_codes (rnli_Ids *codes, int32_t first, int32_t last) {
 ** Code points, "61 63-65". '*split' tells of a run that was not written as one,
 ** for which the list itself has no word.
 */
-static int read_codes (Piece rest, rnli_Ids *codes, int *split) {
+static int read_codes (const rnli_Tokenizer *t, Piece rest, rnli_Ids *codes,
+                       int *split) {
+  size_t most = t->most < RNLI_MAX_CODE ? t->most : RNLI_MAX_CODE + 1, n;
   Piece item;
-  int status = RNL_OK;
+  int status = count_items(t, rest, &n);
+  if (status == RNL_OK && n > 0) status = rnli_ids_room(codes, n);
   *split = 0;
   while (status == RNL_OK && next_item(&rest, &item)) {
     int32_t first = take_hex(&item, HEX_CODE), last = first;
@@ -200,7 +216,7 @@ static int read_codes (Piece rest, rnli_Ids *codes, int *split) {
     if (first < 0 || last > RNLI_MAX_CODE || item.n > 0)
       return damaged_list(codes->ctx);
     *split |= codes->n > 0 && codes->id[codes->n - 1] + 1 == first;
-    status = add_codes(codes, first, last);
+    status = add_codes(codes, most, first, last);
   }
   return status == RNL_OK && rest.n > 0 ? damaged_all(codes->ctx) : status;
 }
@@ -210,7 +226,7 @@ static int read_char (rnli_Tokenizer *t, Piece rest) {
   rnli_Ids codes = {.ctx = t->ctx};
   int split, status = read_options(t, &rest, FORM | ANY_BYTES);
   if (status != RNL_OK) return status;
-  status = read_codes(rest, &codes, &split);
+  status = read_codes(t, rest, &codes, &split);
   if (status == RNL_OK)
     status = blame(t->ctx, rnl_vocab_new(t->ctx, codes.id, (int)codes.n,
                                          (t->options & ANY_BYTES) != 0,
@@ -224,11 +240,13 @@ static int read_char (rnli_Tokenizer *t, Piece rest) {
 /* {== Byte pairs ========================================================= */
 
 /* Pairs of tokens, "74+68". */
-static int read_pairs (Piece rest, rnli_Ids *pairs) {
+static int read_pairs (const rnli_Tokenizer *t, Piece rest, rnli_Ids *pairs) {
   Piece item;
+  size_t n;
+  int status = count_items(t, rest, &n);
+  if (status == RNL_OK && n > 0) status = rnli_ids_room(pairs, 2 * n);
+  if (status != RNL_OK) return status;
   while (next_item(&rest, &item)) {
-    int status = rnli_ids_room(pairs, 2);
-    if (status != RNL_OK) return status;
     int32_t left = take_hex(&item, HEX_ID);
     int plus = pass_text(&item, "+");
     int32_t right = take_hex(&item, HEX_ID);
@@ -245,7 +263,7 @@ static int read_bpe (rnli_Tokenizer *t, Piece rest) {
   rnli_Ids pairs = {.ctx = t->ctx};
   int status = read_options(t, &rest, FORM);
   if (status != RNL_OK) return status;
-  status = read_pairs(rest, &pairs);
+  status = read_pairs(t, rest, &pairs);
   if (status == RNL_OK)
     status = blame(t->ctx, rnl_bpe_new(t->ctx, pairs.id, pairs.n / 2, &t->bpe),
                    "");
@@ -256,6 +274,13 @@ static int read_bpe (rnli_Tokenizer *t, Piece rest) {
 /* }====================================================================== */
 
 /* {== Clusters and words ================================================= */
+
+static int list_room (rnli_Tokenizer *t, Piece rest) {
+  size_t n;
+  int status = count_items(t, rest, &n);
+  return status == RNL_OK ? rnli_words_room(t->words, n, rest.n - n) : status;
+}
+
 
 /* Adds the cluster that an item tells the code points of, "65+301". */
 static int add_cluster (rnli_Tokenizer *t, Piece item) {
@@ -277,6 +302,7 @@ static int read_grapheme (rnli_Tokenizer *t, Piece rest) {
   if (status == RNL_OK)
     status = rnl_words_new(t->ctx, t->options & ANY_BYTES
                            ? RNL_CLUSTERS_BYTES : RNL_CLUSTERS, &t->words);
+  if (status == RNL_OK) status = list_room(t, rest);
   while (status == RNL_OK && next_item(&rest, &item))
     status = add_cluster(t, item);
   return status == RNL_OK && rest.n > 0 ? damaged_all(t->ctx) : status;
@@ -290,6 +316,7 @@ static int read_words (rnli_Tokenizer *t, Piece rest, unsigned known) {
   if (status == RNL_OK)
     status = rnl_words_new(t->ctx, t->options & LINES ? RNL_LINES : RNL_WORDS,
                            &t->words);
+  if (status == RNL_OK) status = list_room(t, rest);
   while (status == RNL_OK && next_item(&rest, &item))
     status = blame(t->ctx, rnl_words_add(t->words, item.s, item.n), "");
   return status == RNL_OK && rest.n > 0 ? damaged_all(t->ctx) : status;
@@ -371,11 +398,11 @@ static int read_spec (rnli_Tokenizer *t, Piece spec) {
 
 
 int rnli_tokenizer_new (rnl_Context *ctx, const char *spec, size_t n,
-                        rnli_Tokenizer **out) {
+                        size_t most, rnli_Tokenizer **out) {
   rnli_Tokenizer *t = rnli_get(ctx, sizeof *t);
   *out = NULL;
   if (!t) return rnli_nomem(ctx, "a tokenizer", sizeof *t);
-  *t = (rnli_Tokenizer){.ctx = ctx};
+  *t = (rnli_Tokenizer){.ctx = ctx, .most = most};
   rnl_context_retain(ctx);
   int status = read_spec(t, (Piece){spec, n});
   if (status == RNL_OK) *out = t;

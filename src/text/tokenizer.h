@@ -10,10 +10,11 @@ typedef struct rnli_Tokenizer rnli_Tokenizer;
 
 /*
 ** The tokenizer of a specification, which lua/rnn/tokenizers wrote; only what
-** they would write is taken: RNL_EFORMAT otherwise. It keeps nothing of 'spec'.
+** they would write is taken: RNL_EFORMAT otherwise, and before memory is taken
+** for a list of more than 'most' ids. It keeps nothing of 'spec'.
 */
 int rnli_tokenizer_new (rnl_Context *ctx, const char *spec, size_t n,
-                        rnli_Tokenizer **out);
+                        size_t most, rnli_Tokenizer **out);
 void rnli_tokenizer_free (rnli_Tokenizer *t);   /* NULL is fine */
 
 /* Its ids are 0..size-1; a model has learnt the first 'usable' of them. */

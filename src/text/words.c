@@ -3,9 +3,10 @@
 ** those of a text, choosing the frequent ones, text to ids and back.
 **
 ** The words stand one after the other in one block. They are found through a
-** table of open addressing, at most half full. It is seeded by where the list
-** lies in memory, so that no text can be made whose words collide; nothing
-** that is seen depends on the seed.
+** table of open addressing, at most two thirds full. It is seeded by where the
+** list lies in memory, so that no text can be made whose words collide; nothing
+** that is seen depends on the seed. A word takes 10 bytes beside its text, and
+** 8 more once words are counted.
 */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ enum {
   UNKNOWN = 0,          /* ids of the symbols */
   LINE_END = 1,
   NBYTE = 256,
-  LEAST_SLOTS = 1 << 10
+  LEAST = 64,           /* words that there is room for, once there is one */
+  WEIGHT = 24           /* bytes that a word counts for, beside its text */
 };
 
 typedef rnli_Piece Piece;
@@ -32,13 +34,6 @@ typedef struct Kind {
   int (*next) (Piece *rest, Piece *word);
 } Kind;
 
-typedef struct Word {
-  uint64_t count;
-  size_t at;            /* in the block of text */
-  uint32_t len;
-  uint32_t hash;
-} Word;
-
 struct rnl_Words {
   rnl_Context *ctx;
   const Kind *kind;
@@ -46,11 +41,13 @@ struct rnl_Words {
   uintptr_t seed;       /* of hashes */
   uint64_t seen;        /* words fed */
   size_t limit;         /* see rnl_words_limit; 0: none */
-  Word *word;           /* room for slots / 2 */
-  int32_t *slot;        /* id + 1, or 0 */
-  size_t slots;         /* a power of 2 */
+  size_t room;          /* for words */
+  uint64_t *count;      /* (room), or NULL: nothing has been counted */
+  uint32_t *at;         /* (room + 1): where each begins; at[n] is the end */
+  int32_t *slot;        /* (slots): id + 1, or 0 */
+  size_t slots;
   char *text;
-  size_t used, size;    /* of 'text' */
+  size_t size;          /* of its room */
 };
 
 /* {== Text into words ==================================================== */
@@ -209,68 +206,97 @@ static uint32_t hash_of (const rnl_Words *w, Piece p) {
 }
 
 
+static Piece word_at (const rnl_Words *w, int id) {
+  uint32_t at = w->at[id];
+  return (Piece){w->text + at, w->at[id + 1] - at};
+}
+
+
 /* The slot of a word, or the free one where it belongs. */
-static size_t find (const rnl_Words *w, Piece p, uint32_t hash) {
-  size_t i = hash & (w->slots - 1);
-  for (; w->slot[i]; i = (i + 1) & (w->slots - 1)) {
-    const Word *word = &w->word[w->slot[i] - 1];
-    if (word->hash == hash && word->len == p.n &&
-        memcmp(w->text + word->at, p.s, p.n) == 0)
-      break;
+static size_t find (const rnl_Words *w, Piece p) {
+  size_t i = (size_t)((uint64_t)hash_of(w, p) * w->slots >> 32);
+  for (; w->slot[i]; i = i + 1 < w->slots ? i + 1 : 0) {
+    Piece word = word_at(w, w->slot[i] - 1);
+    if (word.n == p.n && memcmp(word.s, p.s, p.n) == 0) break;
   }
   return i;
 }
 
 
-/* Makes room for 'slots' slots, and finds all words their place anew. */
-static int grow_table (rnl_Words *w, size_t slots) {
-  size_t bytes = rnli_mul(slots, sizeof *w->slot + sizeof *w->word / 2);
-  Word *word = rnli_get(w->ctx, bytes);
-  if (!word) return rnli_nomem(w->ctx, "a list of words", bytes);
-  if (w->n) memcpy(word, w->word, (size_t)w->n * sizeof *word);
-  rnli_put(w->ctx, w->word);
-  w->word = word;
-  w->slot = (int32_t *)(void *)(word + slots / 2);
-  w->slots = slots;
+/* Makes room for words, and finds them all their place anew. */
+static int grow_table (rnl_Words *w, size_t room, int counts) {
+  size_t n = (size_t)w->n, slots = room + room / 2 + 1;
+  size_t bytes = rnli_mul(slots + room + 1, sizeof *w->at);
+  if (counts) bytes = rnli_add(bytes, rnli_mul(room, sizeof *w->count));
+  uint64_t *block = rnli_get(w->ctx, bytes);
+  if (!block) return rnli_nomem(w->ctx, "a list of words", bytes);
+  rnl_Words grown = *w;
+  grown.count = counts ? block : NULL;
+  grown.at = (uint32_t *)(block + (counts ? room : 0));
+  grown.slot = (int32_t *)(grown.at + room + 1);
+  grown.slots = slots;
+  grown.room = room;
+  if (counts) memset(grown.count, 0, room * sizeof *w->count);
+  if (w->count) memcpy(grown.count, w->count, n * sizeof *w->count);
+  grown.at[0] = 0;
+  if (w->at) memcpy(grown.at, w->at, (n + 1) * sizeof *w->at);
+  rnli_put(w->ctx, w->count ? (void *)w->count : w->at);
+  *w = grown;
   memset(w->slot, 0, slots * sizeof *w->slot);
-  for (int i = 0; i < w->n; i++) {
-    Piece p = {w->text + word[i].at, word[i].len};
-    w->slot[find(w, p, word[i].hash)] = i + 1;
-  }
+  for (int i = 0; i < w->n; i++) w->slot[find(w, word_at(w, i))] = i + 1;
   return RNL_OK;
+}
+
+
+/* Makes room for a word of n bytes more. */
+static int grow (rnl_Words *w, size_t n) {
+  size_t used = w->at[w->n], room = 2 * w->room;
+  if (w->n == RNL_MAX_WORDS)
+    return rnli_error(w->ctx, RNL_ESHAPE, "words: the text has more than %d "
+                      "different ones", RNL_MAX_WORDS);
+  if (n > UINT32_MAX - used)
+    return rnli_error(w->ctx, RNL_ESHAPE, "words: different ones have more "
+                      "than 4 GiB");
+  char *text = rnli_grow(w->ctx, w->text, used, used + n + 1, 1, &w->size,
+                         "words");
+  if (!text) return RNL_ENOMEM;
+  w->text = text;
+  if ((size_t)w->n < w->room) return RNL_OK;
+  return grow_table(w, room > LEAST ? room : LEAST, w->count != NULL);
 }
 
 
 /* Adds a word that is not there, with the next id. */
-static int add (rnl_Words *w, Piece p, uint32_t hash, uint64_t count) {
-  int status = RNL_OK;
-  if (w->n == RNL_MAX_WORDS)
-    return rnli_error(w->ctx, RNL_ESHAPE, "words: the text has more than %d "
-                      "different ones", RNL_MAX_WORDS);
-  if (((size_t)w->n + 1) * 2 > w->slots)
-    status = grow_table(w, w->slots * 2);
+static int add (rnl_Words *w, Piece p) {
+  int status = grow(w, p.n);
   if (status != RNL_OK) return status;
-  char *text = rnli_grow(w->ctx, w->text, w->used, w->used + p.n, 1, &w->size,
-                         "words");
-  if (!text) return RNL_ENOMEM;
-  w->text = text;
-  memcpy(w->text + w->used, p.s, p.n);
-  w->word[w->n] = (Word){count, w->used, (uint32_t)p.n, hash};
-  w->used += p.n;
-  w->slot[find(w, p, hash)] = ++w->n;
+  uint32_t at = w->at[w->n];
+  memcpy(w->text + at, p.s, p.n);
+  w->at[w->n + 1] = at + (uint32_t)p.n;
+  w->slot[find(w, p)] = w->n + 1;
+  w->n++;
   return RNL_OK;
 }
 
 
+int rnli_words_room (rnl_Words *w, size_t n, size_t bytes) {
+  size_t used = w->at[w->n];
+  char *text = rnli_grow(w->ctx, w->text, used, used + bytes + 1, 1, &w->size,
+                         "words");
+  if (!text) return RNL_ENOMEM;
+  w->text = text;
+  n += (size_t)w->n;
+  return n > w->room ? grow_table(w, n, w->count != NULL) : RNL_OK;
+}
+
+
 int32_t rnli_words_find (const rnl_Words *w, const char *s, size_t n) {
-  Piece p = {s, n};
-  return n > RNL_MAX_WORD ? -1 : w->slot[find(w, p, hash_of(w, p))] - 1;
+  return n > RNL_MAX_WORD ? -1 : w->slot[find(w, (Piece){s, n})] - 1;
 }
 
 
 int rnli_words_put (rnl_Words *w, const char *s, size_t n) {
-  Piece p = {s, n};
-  return add(w, p, hash_of(w, p), 0);
+  return add(w, (Piece){s, n});
 }
 
 /* }====================================================================== */
@@ -287,9 +313,9 @@ int rnl_words_new (rnl_Context *ctx, rnl_WordKind kind, rnl_Words **out) {
   w->kind = &kinds[kind];
   w->seed = (uintptr_t)w;
   rnl_context_retain(ctx);
-  int status = grow_table(w, LEAST_SLOTS);
+  int status = grow_table(w, 0, 0);
   for (int i = 0; i < w->kind->symbols && status == RNL_OK; i++)
-    status = add(w, symbol[i], hash_of(w, symbol[i]), 0);
+    status = add(w, symbol[i]);
   if (status == RNL_OK) *out = w;
   else rnl_words_free(w);
   return status;
@@ -299,7 +325,7 @@ int rnl_words_new (rnl_Context *ctx, rnl_WordKind kind, rnl_Words **out) {
 void rnl_words_free (rnl_Words *w) {
   if (!w) return;
   rnl_Context *ctx = w->ctx;
-  rnli_put(ctx, w->word);
+  rnli_put(ctx, w->count ? (void *)w->count : w->at);
   rnli_put(ctx, w->text);
   rnli_put(ctx, w);
   rnl_context_release(ctx);
@@ -317,7 +343,7 @@ int rnl_words_size (const rnl_Words *w) {
 
 
 uint64_t rnli_words_count (const rnl_Words *w, int id) {
-  return w->word[id].count;
+  return w->count ? w->count[id] : 0;
 }
 
 
@@ -327,8 +353,9 @@ uint64_t rnl_words_seen (const rnl_Words *w) {
 
 
 const char *rnl_words_at (const rnl_Words *w, int id, size_t *n) {
-  *n = w->word[id].len;
-  return w->text + w->word[id].at;
+  Piece word = word_at(w, id);
+  *n = word.n;
+  return word.s;
 }
 
 
@@ -349,11 +376,10 @@ int rnl_words_add (rnl_Words *w, const char *s, size_t n) {
   if (!is_word(w, word))
     return rnli_error(w->ctx, RNL_EFORMAT, "words: entry %d is no word",
                       w->n + w->ctx->base);
-  uint32_t hash = hash_of(w, word);
-  if (w->slot[find(w, word, hash)])
+  if (w->slot[find(w, word)])
     return rnli_error(w->ctx, RNL_EFORMAT, "words: entry %d, '%.*s', is there "
                       "twice", w->n + w->ctx->base, (int)n, s);
-  return add(w, word, hash, 0);
+  return add(w, word);
 }
 
 
@@ -373,22 +399,28 @@ static int counts (const rnl_Words *w, Piece p) {
 
 /* Bytes that the words take up. */
 static size_t weight (const rnl_Words *w) {
-  return w->used + (size_t)w->n * sizeof *w->word;
+  return w->at[w->n] + (size_t)w->n * WEIGHT;
 }
 
 
 static int keep_half (rnl_Words *w);
 
 
+static int add_counted (rnl_Words *w, Piece p, uint64_t count) {
+  int status = add(w, p);
+  if (status == RNL_OK) w->count[w->n - 1] = count;
+  return status;
+}
+
+
 /* Counts a word; one that is not there joins. */
 static int count_word (rnl_Words *w, Piece p) {
-  uint32_t hash = hash_of(w, p);
-  int32_t found = w->slot[find(w, p, hash)];
+  int32_t found = w->slot[find(w, p)];
   if (found) {
-    w->word[found - 1].count++;
+    w->count[found - 1]++;
     return RNL_OK;
   }
-  int status = add(w, p, hash, 1);
+  int status = add_counted(w, p, 1);
   if (status == RNL_OK && w->limit && weight(w) > w->limit)
     status = keep_half(w);
   return status;
@@ -397,8 +429,10 @@ static int count_word (rnl_Words *w, Piece p) {
 
 int rnl_words_feed (rnl_Words *w, const char *s, size_t n) {
   Piece rest = {s, n}, word;
+  int status = w->count ? RNL_OK : grow_table(w, w->room + LEAST, 1);
+  if (status != RNL_OK) return status;
   while (w->kind->next(&rest, &word)) {
-    int status = counts(w, word) ? count_word(w, word) : RNL_OK;
+    status = counts(w, word) ? count_word(w, word) : RNL_OK;
     if (status != RNL_OK) return status;
     w->seen++;
   }
@@ -441,9 +475,9 @@ static int list_choices (const rnl_Words *w, int kept, uint64_t least,
   int n = *nout = 0;
   if (!list) return rnli_nomem(w->ctx, "a list of words", bytes);
   for (int i = kept; i < w->n; i++) {
-    const Word *word = &w->word[i];
-    if (word->count >= least)
-      list[n++] = (Choice){w->text + word->at, word->len, word->count};
+    Piece word = word_at(w, i);
+    uint64_t count = rnli_words_count(w, i);
+    if (count >= least) list[n++] = (Choice){word.s, word.n, count};
   }
   qsort(list, (size_t)n, sizeof *list, by_count);
   *nout = n;
@@ -459,10 +493,11 @@ static int keep_half (rnl_Words *w) {
   int status = rnl_words_new(w->ctx, (rnl_WordKind)(w->kind - kinds), &made);
   if (status != RNL_OK) return status;
   status = list_choices(w, symbols, 0, &list, &n);
+  if (status == RNL_OK) status = grow_table(made, (size_t)n + LEAST, 1);
   for (int i = 0; i < n && status == RNL_OK; i++) {
     Piece p = {list[i].s, list[i].n};
     if (weight(made) + p.n > w->limit / 2) break;
-    status = add(made, p, hash_of(made, p), list[i].count);
+    status = add_counted(made, p, list[i].count);
   }
   rnli_put(w->ctx, list);
   if (status == RNL_OK) {
@@ -486,8 +521,10 @@ int rnl_words_choose (const rnl_Words *w, int kept, uint64_t least, int most,
   *out = NULL;
   if (status != RNL_OK) return status;
   status = list_choices(w, kept, least, &list, &n);
-  for (int i = made->n; i < kept && status == RNL_OK; i++)
-    status = rnl_words_add(made, w->text + w->word[i].at, w->word[i].len);
+  for (int i = made->n; i < kept && status == RNL_OK; i++) {
+    Piece word = word_at(w, i);
+    status = rnl_words_add(made, word.s, word.n);
+  }
   for (int i = 0; i < n && made->n < most && status == RNL_OK; i++)
     status = rnl_words_add(made, list[i].s, list[i].n);
   rnli_put(w->ctx, list);
@@ -531,14 +568,14 @@ static size_t put_word (const rnl_Words *w, const int32_t *id, size_t i,
     if (to) *to = lines ? '\n' : (char)(unsigned char)(id[i] - w->n);
     return 1;
   }
-  const Word *word = &w->word[id[i]];
+  Piece word = word_at(w, id[i]);
   size_t space = w->kind->spaced &&
                  !(lines && i > 0 && id[i - 1] == LINE_END);
   if (to) {
     if (space) *to = ' ';
-    memcpy(to + space, w->text + word->at, word->len);
+    memcpy(to + space, word.s, word.n);
   }
-  return space + word->len;
+  return space + word.n;
 }
 
 

@@ -1,11 +1,12 @@
 /*
 ** hostile.h - headers that somebody made up, each with its verdict, and files
-** that begin with them.
+** that begin with them; headers that are dense in one thing.
 */
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,57 @@ static inline unsigned char *hostile_file (const char *header, size_t n,
   memcpy(p + 8, header, n);
   memset(p + 8 + n, fill, data);
   return p;
+}
+
+/* Headers of a head, many pieces with numbers for %x, and a tail. */
+typedef struct Dense {
+  const char *head, *piece, *tail;
+  int verdict;
+} Dense;
+
+#define META(text) "{\"__metadata__\":{" text
+#define KIND(kind) \
+  META("\"rnnlua.kind\":\"" kind "\",\"rnnlua.layers\":\"{}\",")
+#define TAGGER(columns) \
+  KIND("tagger") "\"tagger\":\"{\\\"columns\\\":[" columns
+
+static const Dense denses[] = {
+  {"{", "\"%x\":" T("U8", "[0]", "[0,0]") ",",
+   "\"x\":" T("U8", "[0]", "[0,0]") "}", OK},
+  {"{", "\"%x\":" T("U8", "[1,1,1,1,1,1,1,0]", "[0,0]") ",",
+   "\"x\":" T("U8", "[0]", "[0,0]") "}", OK},
+  {META(""), "\"%x\":\"\",", "\"x\":\"\"}}", OK},
+  {META("\"rnnlua.layers\":\"{\\\"a\\\":["), "0,", "0]}\"}}", OK},
+  {META("\"rnnlua.layers\":\"{\\\"a\\\":["), "{},", "{}]}\"}}", OK},
+  {META("\"rnnlua.layers\":\"{\\\"a\\\":["), "\\\"\\u0022,", "0]}\"}}", OK},
+  {META("\"rnnlua.layers\":\"{"), "\\\"%x\\\":0,", "\\\"x\\\":0}\"}}", OK},
+  {META("\"rnnlua.layers\":\"{"), "\\\"%x\\\":{\\\"class\\\":\\\"RNN\\\"},",
+   "\\\"x\\\":0}\"}}", OK},
+  {TAGGER("]}\",\"tags\":\"[\\\"O\\\"]\",\"words\":\"[\\\"<unk>\\\""),
+   ",\\\"%x\\\"", "]\"}}", OK},
+  {TAGGER("]}\",\"tags\":\"[\\\"O\\\""), ",\\\"O%05x\\\"", "]\"}}", OK},
+  {TAGGER("\\\"1\\\""), ",\\\"\\\"", "]}\"}}", OK},
+  {KIND("classifier") "\"labels\":\"[\\\"!\\\"", ",\\\"%05x\\\"", "]\"}}", OK},
+  {"{", "\"%x\":0,", "\"x\":0}", NO},
+  {"{\"x\":{", "\"%x\":0,", "\"x\":0}}", NO},
+  {"{\"x\":{\"shape\":[", "%x,", "0]}}", NO}, {"{\"x\":[", "[],", "0]}", NO},
+  {"{\"x\":[", "{},", "0]}", NO}, {"{\"x\":\"", "%x", "\"}", NO}};
+
+enum { DENSES = sizeof denses / sizeof *denses };
+
+
+/* A file of one, with N pieces; the caller frees it. */
+static inline unsigned char *hostile_dense (const Dense *d, int N, size_t *n) {
+  size_t room = (strlen(d->piece) + 8) * (size_t)N + 1024, used;
+  char *text = malloc(room);
+  used = (size_t)snprintf(text, room, "%s", d->head);
+  for (int i = 0; i < N; i++)
+    used += (size_t)snprintf(text + used, room - used, d->piece, i);
+  used += (size_t)snprintf(text + used, room - used, "%s", d->tail);
+  unsigned char *file = hostile_file(text, used, 0, 0);
+  free(text);
+  *n = 8 + used;
+  return file;
 }
 
 #endif

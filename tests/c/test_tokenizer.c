@@ -27,7 +27,7 @@ enum { NSPEC = sizeof specs / sizeof *specs, NTHREAD = 4, ROUNDS = 200 };
 
 
 static int make (rnl_Context *ctx, int i, rnli_Tokenizer **t) {
-  return rnli_tokenizer_new(ctx, specs[i], strlen(specs[i]), t);
+  return rnli_tokenizer_new(ctx, specs[i], strlen(specs[i]), SIZE_MAX, t);
 }
 
 

@@ -41,7 +41,7 @@ typedef int Use (Asked *q, const rnli_Tokenizer *t);
 
 static int with_tokenizer (Asked *q, Use *use) {
   rnli_Tokenizer *t;
-  int status = rnli_tokenizer_new(q->ctx, q->a, q->n, &t);
+  int status = rnli_tokenizer_new(q->ctx, q->a, q->n, SIZE_MAX, &t);
   if (status == RNL_OK) status = use(q, t);
   rnli_tokenizer_free(t);
   return status;
