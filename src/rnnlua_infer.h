@@ -176,8 +176,9 @@ typedef struct rnl_Load {
 ** which describes its layers, or its bytes in memory, which are not needed any
 ** more afterwards. 'load' may be NULL. 'why' (RNL_MAX_ERROR bytes, or NULL)
 ** gets the text of an error: RNL_EIO, RNL_EFORMAT, RNL_EARG, RNL_ENOMEM.
-** Takes the memory of the weights that are kept, and for a while that of the
-** header and of the largest tensor.
+** Takes at most twice the file's bytes and 1 MiB, whatever is in it (but int8
+** weights of a layer that reads a single number are three words for each); what
+** of that a model keeps is rnl_Sizes.bytes.
 */
 RNL_API int rnl_model_load (const char *path, const rnl_Load *load,
                             rnl_Model **out, char *why);

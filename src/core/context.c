@@ -5,7 +5,8 @@
 ** A block is kept in one of RNLI_NCLASS lists by size class (four classes per
 ** power of two) when it is put back, and given out again for the next request
 ** of that class: a training loop whose shapes repeat asks the allocator for
-** nothing from its second step on.
+** nothing from its second step on. A context that is for loading has 'exact'
+** set: nothing repeats there, and no byte is to be taken that is not needed.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct rnli_Block {
   void *raw;          /* what the allocator returned */
   size_t raw_size;
   size_t size;        /* usable bytes: the size of its class */
-  int class;
+  int class;          /* -1: of exact size */
 };
 
 enum { ALIGN = 64, HEADER = 64 };
@@ -219,9 +220,9 @@ static rnli_Block *block_new (rnl_Context *ctx, int class, size_t size) {
 
 void *rnli_get (rnl_Context *ctx, size_t bytes) {
   if (bytes > MAX_BYTES || must_fail(ctx)) return NULL;
-  size_t size;
-  int class = size_class(bytes, &size);
-  rnli_Block *b = ctx->recycled[class];
+  size_t size = bytes;
+  int class = ctx->exact ? -1 : size_class(bytes, &size);
+  rnli_Block *b = class < 0 ? NULL : ctx->recycled[class];
   if (b) {
     ctx->recycled[class] = b->next;
     ctx->mem.cached -= b->size;
@@ -239,6 +240,11 @@ void *rnli_get (rnl_Context *ctx, size_t bytes) {
 }
 
 
+static void give_back (rnl_Context *ctx, rnli_Block *b) {
+  ctx->alloc(ctx->ud, b->raw, b->raw_size, 0);
+}
+
+
 void rnli_put (rnl_Context *ctx, void *p) {
   if (!p) return;
   rnli_Block *b = block_of(p);
@@ -246,6 +252,10 @@ void rnli_put (rnl_Context *ctx, void *p) {
   memset(p, 0xff, b->size);
 #endif
   ctx->mem.live -= b->size;
+  if (b->class < 0) {
+    give_back(ctx, b);
+    return;
+  }
   ctx->mem.cached += b->size;
   b->next = ctx->recycled[b->class];
   ctx->recycled[b->class] = b;
@@ -257,7 +267,7 @@ void rnl_trim (rnl_Context *ctx) {
     for (rnli_Block *b = ctx->recycled[class]; b;) {
       rnli_Block *next = b->next;
       ctx->mem.cached -= b->size;
-      ctx->alloc(ctx->ud, b->raw, b->raw_size, 0);
+      give_back(ctx, b);
       b = next;
     }
     ctx->recycled[class] = NULL;

@@ -45,6 +45,8 @@ struct rnl_Context {
   rnl_Memory mem;
   uint64_t fail_at;           /* requests until one fails; 0 = never */
   int fail_forever;
+  int exact;                  /* blocks are no larger than what is asked for,
+                                 and not recycled: see rnli_get */
   rnli_Block *recycled[RNLI_NCLASS];
   rnl_Tensor *headers;        /* free tensor headers */
   void *slabs;                /* where headers come from */

@@ -42,8 +42,16 @@ int rnli_dense_room (rnli_Loader *l, const rnli_Unit *u,
   d->panel = rnli_keep(l, rnli_add(d->words, lanes), each);
   if (!d->panel) return RNL_ENOMEM;
   memset(d->panel + d->words * each, 0, lanes * each);
-  d->bias = rnli_keep(l, (size_t)panels * (size_t)d->cols, sizeof *d->bias);
-  return d->bias ? RNL_OK : RNL_ENOMEM;
+  return RNL_OK;
+}
+
+
+int rnli_dense_bias (rnli_Loader *l, rnli_Dense *d) {
+  size_t n = (size_t)d->panels * (size_t)d->cols;
+  d->bias = rnli_keep(l, n, sizeof *d->bias);
+  if (!d->bias) return RNL_ENOMEM;
+  memset(d->bias, 0, n * sizeof *d->bias);
+  return RNL_OK;
 }
 
 
@@ -136,9 +144,11 @@ int rnli_dense_fill (rnli_Loader *l, const rnli_Unit *u,
 int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
                      int out, rnli_Dense *d) {
   int status = rnli_dense_room(l, plain, &plain->x, out, w->in, d);
+  if (status == RNL_OK && b) {
+    status = rnli_dense_bias(l, d);
+    if (status == RNL_OK) memcpy(d->bias, b, (size_t)out * sizeof *b);
+  }
   if (status != RNL_OK) return status;
-  memset(d->bias, 0, (size_t)d->panels * (size_t)d->cols * sizeof *b);
-  if (b) memcpy(d->bias, b, (size_t)out * sizeof *b);
   return rnli_dense_fill(l, plain, &plain->x, w, d);
 }
 
@@ -231,7 +241,7 @@ static void tile_of (const Round *r, int p, int from, int rows) {
   rnli_Tile t = {.rows = rows};
   rnli_tile_of(r->k, &r->a, r->d, from, p, &t);
   for (int j = 0; j < rows; j++) {
-    t.from[j] = r->d->bias + at;
+    t.from[j] = r->d->bias ? r->d->bias + at : NULL;
     t.to[j] = fits ? r->y + (size_t)(from + j) * r->ld + at : spare[j];
   }
   r->k->tile(&t);

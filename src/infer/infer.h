@@ -245,7 +245,7 @@ typedef struct rnli_Dense {
   rnli_Form full, last;       /* of panels; of the last, which has the rest */
   size_t k, size, words;      /* words of a row of x; of a full panel; of all */
   char *panel;
-  float *bias;                /* (panels * cols) */
+  float *bias;                /* (panels * cols), or NULL */
 } rnli_Dense;
 
 static inline rnli_Form rnli_form (const rnli_Dense *d, int p) {
@@ -279,6 +279,7 @@ typedef struct rnli_Weights {
 int rnli_dense_room (rnli_Loader *l, const rnli_Unit *u,
                      const rnli_Product *product, int H, int in,
                      rnli_Dense *d);
+int rnli_dense_bias (rnli_Loader *l, rnli_Dense *d);   /* room, all 0 */
 int rnli_dense_fill (rnli_Loader *l, const rnli_Unit *u,
                      const rnli_Product *product, const rnli_Weights *w,
                      rnli_Dense *d);

@@ -171,6 +171,7 @@ static int start (const rnl_Load *load, rnl_Model **out, char *why) {
     snprintf(why, RNL_MAX_ERROR, "not enough memory for a model");
     return status;
   }
+  ctx->exact = 1;
   rnl_Model *m = rnli_get(ctx, sizeof *m);
   if (!m) status = rnli_nomem(ctx, "a model", sizeof *m);
   if (status == RNL_OK && load->kernels)
@@ -195,7 +196,6 @@ static int start (const rnl_Load *load, rnl_Model **out, char *why) {
 /* The text of an error and the end of what was begun, or the model. */
 static int finish (rnl_Model *m, int status, rnl_Model **out, char *why) {
   if (status == RNL_OK) {
-    rnl_trim(m->ctx);
     m->sizes.bytes = m->ctx->mem.live;
     *out = m;
     return RNL_OK;

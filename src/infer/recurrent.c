@@ -177,7 +177,8 @@ static void spread (const Packing *p, const float *x, int cols, float *to) {
 /* Biases of the gates: the two are one unless the product is split. */
 static int pack_biases (Packing *p) {
   rnli_Lane *lane = p->lane;
-  int rows = p->r->u->gates * p->r->H, status = RNL_OK;
+  int rows = p->r->u->gates * p->r->H, split = p->r->u->split;
+  int status = RNL_OK;
   float *ih = NULL, *hh = NULL;
   if (rnli_flag_of(p->layer, "bias", 1)) {
     status = rnli_tensor_once(p->l, p->path, name_of(p, "bias_ih"), 1, &rows,
@@ -186,10 +187,11 @@ static int pack_biases (Packing *p) {
       status = rnli_tensor_once(p->l, p->path, name_of(p, "bias_hh"), 1, &rows,
                                 &hh);
   }
-  if (status == RNL_OK && p->r->u->split)
-    spread(p, hh, lane->h.cols, lane->h.bias);
-  for (int i = 0; hh && !p->r->u->split && i < rows; i++) ih[i] += hh[i];
+  for (int i = 0; hh && !split && i < rows; i++) ih[i] += hh[i];
+  if (status == RNL_OK) status = rnli_dense_bias(p->l, &lane->x);
   if (status == RNL_OK) spread(p, ih, lane->x.cols, lane->x.bias);
+  if (status == RNL_OK && split) status = rnli_dense_bias(p->l, &lane->h);
+  if (status == RNL_OK && split) spread(p, hh, lane->h.cols, lane->h.bias);
   rnli_put(p->l->ctx, ih);
   rnli_put(p->l->ctx, hh);
   return status;

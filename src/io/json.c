@@ -407,7 +407,6 @@ static int check_many (Reader *r, const char *object, size_t n) {
   rnli_sort(key, n, by_key, r->s);
   int status = check_keys(r, key, n);
   rnli_put(r->ctx, key);
-  rnl_trim(r->ctx);   /* for what is made of the text */
   return status;
 }
 
