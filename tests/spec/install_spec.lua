@@ -198,9 +198,13 @@ describe("a library", function()
       assert.truthy(name:find "^libc%.so" or name:find "^libm%.so" or
                     name:find "^ld%-linux", name)
     end
-    local stripped = quote(dir .. "/stripped.so")
-    run("strip -o %s %s", stripped, path)
-    assert.truthy(lfs.attributes(dir .. "/stripped.so", "size") < 200e3)
+    local stripped = dir .. "/stripped.so"
+    run("strip -o %s %s", quote(stripped), path)
+    -- 200 KB by the compiler of the reference, some more by others
+    local known = run "cc -dumpmachine; cc -dumpversion; echo $CFLAGS"
+                  == "x86_64-linux-gnu\n12\n\n"
+    assert.truthy(lfs.attributes(stripped, "size") <
+                  (known and 200e3 or 300e3))
   end)
 end)
 
