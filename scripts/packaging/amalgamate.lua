@@ -111,16 +111,52 @@ function expand(text)
   end))
 end
 
----A piece of code with some names changed, but for those of fields and in
----strings.
-local function rename(code, names, stem)
-  return (code:gsub("()(%f[%w_][%a_][%w_]*)", function(at, name)
-    local before = code:sub(math.max(1, at - 2), at - 1)
-    if not names[name] or before:find "[.\"'/]$" or before == "->" then
-      return nil
+---Where the string, character or comment ends that begins at 'from'; nil: none
+---does.
+local function passive(code, from)
+  local mark = code:sub(from, from)
+  if mark == "/" then
+    return code:sub(from, from + 1) == "/*" and
+           select(2, code:find("*/", from + 2, true)) or nil
+  end
+  local at = from
+  repeat
+    at = code:find("[\\" .. mark .. "]", at + 1)
+    local escaped = code:sub(at, at) == "\\"
+    if escaped then at = at + 1 end
+  until not escaped
+  return at
+end
+
+---A text with 'change' made to what is no string, character or comment.
+local function change_code(code, change)
+  local parts, done, at = {}, 1, 1
+  while true do
+    local from = code:find("[\"'/]", at)
+    if not from then break end
+    local to = passive(code, from)
+    if to then
+      parts[#parts + 1] = change(code:sub(done, from - 1))
+      parts[#parts + 1] = code:sub(from, to)
+      done = to + 1
     end
-    return name .. "_" .. stem .. "_c"
-  end))
+    at = (to or from) + 1
+  end
+  parts[#parts + 1] = change(code:sub(done))
+  return table.concat(parts)
+end
+
+---A piece of code with some names changed, but for those of fields.
+local function rename(code, names, stem)
+  return change_code(code, function(piece)
+    return (piece:gsub("()(%f[%w_][%a_][%w_]*)", function(at, name)
+      local before = piece:sub(math.max(1, at - 2), at - 1)
+      if not names[name] or before:find "%.$" or before == "->" then
+        return nil
+      end
+      return name .. "_" .. stem .. "_c"
+    end))
+  end)
 end
 
 ---The text with some names changed. Between the braces of a structure only

@@ -77,6 +77,33 @@ describe("one file of the library, and a model as C", function()
     end
   end)
 
+  it("has every string of its sources", function()
+    local all = sandbox.read(build .. "/rnnlua_infer.c")
+    for _, folder in ipairs {"infer", "io", "text", "kernels", "core"} do
+      for name in require "lfs".dir("src/" .. folder) do
+        local stem = name:match "^(.*)%.c$"
+        local mark = stem and ("/* {== %s/%s"):format(folder, name)
+        if mark and all:find(mark, 1, true) then
+          local code = sandbox.read(("src/%s/%s"):format(folder, name))
+          code = code:gsub("/%*.-%*/", ""):gsub("#include[^\n]*", "")
+          for literal in code:gmatch '"[^"\n]+"' do
+            assert.truthy(all:find(literal, 1, true),
+                          ("%s: %s"):format(name, literal))
+          end
+        end
+      end
+    end
+  end)
+
+  it("does what the library does", function()
+    local code, out, err = shell(([[cd %s && cc -std=c11 -O1 -I src \
+      -I tests/c -o %s tests/c/test_infer.c %s/rnnlua_infer.c -lm -pthread && \
+      %s 500]]):format(quote(require "lfs".currentdir()),
+      quote(dir .. "/test_infer"), quote(build), quote(dir .. "/test_infer")))
+    assert.equal(0, code, out .. err)
+    assert.truthy(out:find "infer: %d+ passed, 0 failed", out)
+  end)
+
   it("is written to standard output, or says what is wrong", function()
     local code, out, err = export()
     assert.equal(0, code, err)
