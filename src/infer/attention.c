@@ -55,38 +55,32 @@ static int load_plain (rnli_Loader *l, const char *path,
 ** share, or a matrix NAME of its own.
 */
 static int load_projection (rnli_Loader *l, const char *path, const char *name,
-                            const float *b, int i, int in, int E,
+                            int own, const float *b, int i, int in, int E,
                             rnli_Dense *d) {
-  rnli_Weights w = {.in = in, .path = path, .name = "in_proj_weight"};
-  int dim[2] = {E, in};
-  w.at = (size_t)i * (size_t)E * (size_t)E;
-  if (name) {
-    w.name = name;
-    w.at = 0;
-    int status = rnli_tensor_is(l, path, name, 2, dim);
-    if (status != RNL_OK) return status;
-  }
-  return rnli_dense_pack(l, &w, b ? b + (size_t)i * (size_t)E : NULL, E, d);
+  rnli_Weights w;
+  size_t row = (size_t)i * (size_t)E;
+  int status = own ? rnli_weights(l, path, name, E, in, 0, &w)
+                   : rnli_weights(l, path, "in_proj_weight", 3 * E, E, 0, &w);
+  if (status != RNL_OK) return status;
+  if (!own) w.slice[0].at = row * (size_t)E;
+  return rnli_dense_pack(l, &w, b ? b + row : NULL, E, d);
 }
 
 
 static int load_projections (rnli_Loader *l, const char *path, int bias,
                              int own, rnli_Attention *a) {
-  int all[2] = {3 * a->E, a->E};
+  int all = 3 * a->E, status = RNL_OK;
   float *b = NULL;
-  int status = own ? RNL_OK
-                   : rnli_tensor_is(l, path, "in_proj_weight", 2, all);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, path, "in_proj_bias", 1, all, &b);
+  if (bias) status = rnli_tensor_once(l, path, "in_proj_bias", 1, &all, &b);
   if (status == RNL_OK)
-    status = load_projection(l, path, own ? "q_proj_weight" : NULL, b, 0, a->E,
-                             a->E, &a->query);
+    status = load_projection(l, path, "q_proj_weight", own, b, 0, a->E, a->E,
+                             &a->query);
   if (status == RNL_OK)
-    status = load_projection(l, path, own ? "k_proj_weight" : NULL, b, 1, a->K,
-                             a->E, &a->key);
+    status = load_projection(l, path, "k_proj_weight", own, b, 1, a->K, a->E,
+                             &a->key);
   if (status == RNL_OK)
-    status = load_projection(l, path, own ? "v_proj_weight" : NULL, b, 2, a->K,
-                             a->E, &a->value);
+    status = load_projection(l, path, "v_proj_weight", own, b, 2, a->K, a->E,
+                             &a->value);
   rnli_put(l->ctx, b);
   return status;
 }

@@ -25,33 +25,16 @@ static int read_periods (const rnli_Json *layer, int *period) {
 
 
 /* Rows of module m: weights of x, and of the states from its first on. */
-static int read_module (rnli_Loader *l, const char *path,
-                        const rnli_Recurrent *r, int m, int in, float *w) {
-  size_t units = (size_t)(r->H / r->modules), from = (size_t)m * units;
-  size_t D = (size_t)r->D, H = (size_t)r->H;
-  int status = RNL_OK;
-  for (size_t u = from; status == RNL_OK && u < from + units; u++, w += in) {
-    status = rnli_tensor_part(l, path, "weight_ih_l0", u * D, D, w);
-    if (status == RNL_OK)
-      status = rnli_tensor_part(l, path, "weight_hh_l0", u * H + from,
-                                H - from, w + D);
-  }
-  return status;
-}
-
-
-static int load_module (rnli_Loader *l, const char *path, rnli_Recurrent *r,
-                        int m, const float *bias) {
-  int units = r->H / r->modules, from = m * units, in = r->D + r->H - from;
-  size_t bytes = rnli_mul(rnli_mul((size_t)units, (size_t)in), sizeof(float));
-  float *w = rnli_get(l->ctx, bytes);
-  if (!w) return rnli_nomem(l->ctx, "a model", bytes);
-  int status = read_module(l, path, r, m, in, w);
-  if (status == RNL_OK)
-    status = rnli_dense_pack(l, &(rnli_Weights){.in = in, .w = w},
-                             bias ? bias + from : NULL, units, &r->clock[m]);
-  rnli_put(l->ctx, w);
-  return status;
+static int load_module (rnli_Loader *l, rnli_Recurrent *r, int m,
+                        const rnli_Found *ih, const rnli_Found *hh,
+                        const float *bias) {
+  int units = r->H / r->modules, first = m * units;
+  size_t D = (size_t)r->D, H = (size_t)r->H, from = (size_t)first;
+  rnli_Weights w = {.in = r->D + (r->H - first),
+                    .slice = {{*ih, from * D, D, r->D},
+                              {*hh, from * H + from, H, r->H - first}}};
+  return rnli_dense_pack(l, &w, bias ? bias + first : NULL, units,
+                         &r->clock[m]);
 }
 
 
@@ -73,14 +56,15 @@ static int read_biases (rnli_Loader *l, const char *path,
 
 static int load_modules (rnli_Loader *l, const char *path,
                          const rnli_Json *layer, rnli_Recurrent *r) {
-  int ih[2] = {r->H, r->D}, hh[2] = {r->H, r->H};
+  int ih_dim[2] = {r->H, r->D}, hh_dim[2] = {r->H, r->H};
+  rnli_Found ih, hh;
   float *bias = NULL;
-  int status = rnli_tensor_is(l, path, "weight_ih_l0", 2, ih);
+  int status = rnli_tensor_find(l, path, "weight_ih_l0", 2, ih_dim, &ih);
   if (status == RNL_OK)
-    status = rnli_tensor_is(l, path, "weight_hh_l0", 2, hh);
+    status = rnli_tensor_find(l, path, "weight_hh_l0", 2, hh_dim, &hh);
   if (status == RNL_OK) status = read_biases(l, path, layer, r, &bias);
   for (int m = 0; status == RNL_OK && m < r->modules; m++)
-    status = load_module(l, path, r, m, bias);
+    status = load_module(l, r, m, &ih, &hh, bias);
   rnli_put(l->ctx, bias);
   return status;
 }
@@ -95,6 +79,7 @@ int rnli_clockwork (rnli_Loader *l, const char *path, int D,
                         .L = 1, .dirs = 1, .modules = n};
   r->S = r->H;
   if (n == 0 || r->D < 0 || r->H < 1 || r->H % n != 0 ||
+      r->D > INT32_MAX - r->H ||
       (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
     return rnli_misfit(l, "has no fitting ClockworkRNN '%s'", path);
   r->cell.relu = rnli_word_of(layer, "nonlinearity", "tanh|relu") == 1;

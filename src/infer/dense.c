@@ -72,21 +72,35 @@ static void turn (const float *x, size_t D, size_t J, float *y) {
 }
 
 
+/* Row i of slices to 'to'. */
+static int get_row (const Packing *p, size_t i, float *to) {
+  const rnli_Weights *w = p->w;
+  size_t in = (size_t)w->in, J = (size_t)w->kernel;
+  float *one = J ? p->room + (size_t)p->most * in : to, *at = one;
+  int status = RNL_OK;
+  for (int k = 0; status == RNL_OK && k < 2; at += w->slice[k++].n)
+    status = rnli_tensor_part(p->l, &w->slice[k].from,
+                              w->slice[k].at + i * w->slice[k].ld,
+                              (size_t)w->slice[k].n, at);
+  if (J) turn(one, in / J, J, to);
+  return status;
+}
+
+
 /* Rows [from, from + n), one behind the other. */
 static int get_rows (const Packing *p, int from, int n, float *to) {
   const rnli_Weights *w = p->w;
   size_t in = (size_t)w->in, at = (size_t)from * in;
-  size_t J = (size_t)w->kernel;
-  if (w->w) memcpy(to, w->w + at, (size_t)n * in * sizeof *to);
-  if (w->w || J == 0)
-    return w->w ? RNL_OK : rnli_tensor_part(p->l, w->path, w->name, w->at + at,
-                                            (size_t)n * in, to);
-  float *one = p->room + (size_t)p->most * in;
   int status = RNL_OK;
-  for (int i = 0; status == RNL_OK && i < n; i++, at += in, to += in) {
-    status = rnli_tensor_part(p->l, w->path, w->name, w->at + at, in, one);
-    if (status == RNL_OK) turn(one, in / J, J, to);
+  if (w->w) {
+    memcpy(to, w->w + at, (size_t)n * in * sizeof *to);
+    return RNL_OK;
   }
+  if (!w->kernel && w->slice[1].n == 0)
+    return rnli_tensor_part(p->l, &w->slice[0].from, w->slice[0].at + at,
+                            (size_t)n * in, to);
+  for (int i = 0; status == RNL_OK && i < n; i++)
+    status = get_row(p, (size_t)(from + i), to + (size_t)i * in);
   return status;
 }
 
@@ -153,14 +167,22 @@ int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
 }
 
 
-int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
-                     int out, rnli_Dense *d) {
-  int J = w->kernel, dim[3] = {out, J ? w->in / J : w->in, J};
+int rnli_weights (rnli_Loader *l, const char *path, const char *name, int rows,
+                  int in, int kernel, rnli_Weights *w) {
+  int dim[3] = {rows, kernel ? in / kernel : in, kernel};
+  *w = (rnli_Weights){.in = in, .kernel = kernel};
+  w->slice[0].n = in;
+  w->slice[0].ld = (size_t)in;
+  return rnli_tensor_find(l, path, name, kernel ? 3 : 2, dim,
+                          &w->slice[0].from);
+}
+
+
+int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *path,
+                     const char *bias, int out, rnli_Dense *d) {
   float *b = NULL;
-  int status = w->w ? RNL_OK : rnli_tensor_is(l, w->path, w->name, J ? 3 : 2,
-                                              dim);
-  if (status == RNL_OK && bias)
-    status = rnli_tensor_once(l, w->path, bias, 1, dim, &b);
+  int status = RNL_OK;
+  if (bias) status = rnli_tensor_once(l, path, bias, 1, &out, &b);
   if (status == RNL_OK) status = rnli_dense_pack(l, w, b, out, d);
   rnli_put(l->ctx, b);
   return status;
@@ -169,8 +191,10 @@ int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
 
 int rnli_matrix (rnli_Loader *l, const char *path, const char *name,
                  const char *bias, int in, int out, rnli_Dense *d) {
-  rnli_Weights w = {.in = in, .path = path, .name = name};
-  return rnli_dense_read(l, &w, bias, out, d);
+  rnli_Weights w;
+  int status = rnli_weights(l, path, name, out, in, 0, &w);
+  return status == RNL_OK ? rnli_dense_read(l, &w, path, bias, out, d)
+                          : status;
 }
 
 

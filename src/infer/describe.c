@@ -378,86 +378,60 @@ int rnli_word_of (const rnli_Json *layer, const char *name,
 
 enum { LONGEST = 1100 };   /* bytes of "PATH.NAME" */
 
-static const char *tensor_name (char *to, const char *path,
-                                const char *name) {
-  snprintf(to, LONGEST, "%s%s%s", path, *path ? "." : "", name);
-  return to;
-}
-
-
-/* Checks the shape of a tensor; its count goes to '*n'. */
-static int expect (rnli_Loader *l, const char *name, int ndim,
-                   const int *want, size_t *n) {
-  int got_ndim, got[RNL_MAX_DIMS];
-  *n = rnli_product(ndim, want);
-  if (!l->tensors->shape(l->from, name, &got_ndim, got))
-    return rnli_misfit(l, "tensor '%.100s' is missing", name);
-  int same = got_ndim == ndim;
-  for (int i = 0; same && i < ndim; i++) same = got[i] == want[i];
+int rnli_tensor_find (rnli_Loader *l, const char *path, const char *name,
+                      int ndim, const int *dim, rnli_Found *out) {
+  char full[LONGEST];
+  rnli_Stored *t = &out->t;
+  snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", name);
+  if (!l->tensors->find(l->from, full, t))
+    return rnli_misfit(l, "tensor '%.100s' is missing", full);
+  out->print = 0;
+  for (const char *c = full; *c; c++)
+    out->print = rnli_mix(out->print, (unsigned char)*c);
+  int same = t->ndim == ndim;
+  for (int i = 0; same && i < ndim; i++) same = t->dim[i] == dim[i];
   if (same) return RNL_OK;
-  return rnli_misfit(l, "tensor '%.100s' is %s, its layer wants %s", name,
-                     rnli_dims(got_ndim, got).text,
-                     rnli_dims(ndim, want).text);
+  return rnli_misfit(l, "tensor '%.100s' is %s, its layer wants %s", full,
+                     rnli_dims(t->ndim, t->dim).text,
+                     rnli_dims(ndim, dim).text);
 }
 
 
-/*
-** Reads n numbers from 'at' on, and takes them into what tells this model from
-** others, which does not depend on the order of such parts.
-*/
-static int read_part (rnli_Loader *l, const char *name, size_t at, size_t n,
-                      float *to) {
-  uint64_t own = 0, sum = 0;
-  int status = l->tensors->read(l->from, name, at, n, to);
-  for (const char *c = name; *c; c++) own = rnli_mix(own, (unsigned char)*c);
+int rnli_tensor_part (rnli_Loader *l, const rnli_Found *from, size_t at,
+                      size_t n, float *to) {
+  uint64_t sum = 0;
+  int status = l->tensors->read(l->from, &from->t, at, n, to);
   for (size_t i = 0; status == RNL_OK && i < n; i++) {
     uint32_t bits;
     memcpy(&bits, to + i, sizeof bits);
-    sum += rnli_mix(rnli_mix(own, at + i), bits);
+    sum += rnli_mix(rnli_mix(from->print, at + i), bits);
   }
-  l->model->print += sum;
+  l->model->print += sum;   /* the same in any order of parts */
   return status;
-}
-
-
-int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
-                    int ndim, const int *dim) {
-  char full[LONGEST];
-  size_t n;
-  return expect(l, tensor_name(full, path, name), ndim, dim, &n);
 }
 
 
 int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
                  const int *dim, float **out) {
-  char full[LONGEST];
-  size_t n;
-  tensor_name(full, path, name);
-  int status = expect(l, full, ndim, dim, &n);
+  rnli_Found found;
+  int status = rnli_tensor_find(l, path, name, ndim, dim, &found);
   if (status != RNL_OK) return status;
-  *out = rnli_keep(l, n, sizeof **out);
-  return *out ? read_part(l, full, 0, n, *out) : RNL_ENOMEM;
+  *out = rnli_keep(l, found.t.count, sizeof **out);
+  if (!*out) return RNL_ENOMEM;
+  return rnli_tensor_part(l, &found, 0, found.t.count, *out);
 }
 
 
 int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
                       int ndim, const int *dim, float **out) {
-  char full[LONGEST];
-  size_t n;
+  rnli_Found found;
   *out = NULL;
-  tensor_name(full, path, name);
-  int status = expect(l, full, ndim, dim, &n);
+  int status = rnli_tensor_find(l, path, name, ndim, dim, &found);
   if (status != RNL_OK) return status;
-  *out = rnli_get(l->ctx, rnli_mul(n, sizeof **out));
-  if (!*out) return rnli_nomem(l->ctx, "a model", rnli_mul(n, sizeof **out));
-  return read_part(l, full, 0, n, *out);
-}
-
-
-int rnli_tensor_part (rnli_Loader *l, const char *path, const char *name,
-                      size_t at, size_t n, float *to) {
-  char full[LONGEST];
-  return read_part(l, tensor_name(full, path, name), at, n, to);
+  size_t bytes = rnli_mul(found.t.count, sizeof **out);
+  *out = rnli_get(l->ctx, bytes);
+  if (!*out) return rnli_nomem(l->ctx, "a model", bytes);
+  return rnli_tensor_part(l, &found, 0, found.t.count, *out);
 }
 
 /* }====================================================================== */

@@ -12,14 +12,14 @@ static int load_linear (rnli_Loader *l, const char *path,
                         const rnli_Table *embed, rnli_Head *head) {
   const rnli_Json *layer = rnli_layer(l, path);
   const char *bias = rnli_flag_of(layer, "bias", 1) ? "bias" : NULL;
-  rnli_Weights w = {.in = head->H, .path = path, .name = "weight"};
-  if (rnli_is_class(layer, "TiedLinear")) {
-    if (!embed || embed->V < head->U || embed->D != head->H)
-      return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
-                         path);
-    w.w = embed->row;
-  }
-  return rnli_dense_read(l, &w, bias, head->U, &head->dense);
+  if (!rnli_is_class(layer, "TiedLinear"))
+    return rnli_matrix(l, path, "weight", bias, head->H, head->U,
+                       &head->dense);
+  if (!embed || embed->V < head->U || embed->D != head->H)
+    return rnli_misfit(l, "its TiedLinear '%s' does not fit its embedding",
+                       path);
+  rnli_Weights w = {.in = head->H, .w = embed->row};
+  return rnli_dense_read(l, &w, path, bias, head->U, &head->dense);
 }
 
 

@@ -111,8 +111,9 @@ int rnli_options (void *own, size_t size, const void *given);
 ** 'read' gives n floats from 'at' on, all finite, or RNL_EFORMAT.
 */
 typedef struct rnli_Provider {
-  int (*shape) (void *from, const char *name, int *ndim, int *dim);
-  int (*read) (void *from, const char *name, size_t at, size_t n, float *to);
+  int (*find) (void *from, const char *name, rnli_Stored *out);   /* or 0 */
+  int (*read) (void *from, const rnli_Stored *t, size_t at, size_t n,
+               float *to);
 } rnli_Provider;
 
 typedef struct rnli_Loader {
@@ -223,13 +224,19 @@ int rnli_tensor (rnli_Loader *l, const char *path, const char *name, int ndim,
 int rnli_tensor_once (rnli_Loader *l, const char *path, const char *name,
                       int ndim, const int *dim, float **out);
 
-/* RNL_EFORMAT unless the file has that tensor: before room is made for it. */
-int rnli_tensor_is (rnli_Loader *l, const char *path, const char *name,
-                    int ndim, const int *dim);
+/*
+** A tensor that is there and of its shape, before room is made for it, else
+** RNL_EFORMAT; and n of its numbers from 'at' on.
+*/
+typedef struct rnli_Found {
+  rnli_Stored t;
+  uint64_t print;             /* of its name */
+} rnli_Found;
 
-/* Reads n numbers from 'at' on of such a tensor. */
-int rnli_tensor_part (rnli_Loader *l, const char *path, const char *name,
-                      size_t at, size_t n, float *to);
+int rnli_tensor_find (rnli_Loader *l, const char *path, const char *name,
+                      int ndim, const int *dim, rnli_Found *out);
+int rnli_tensor_part (rnli_Loader *l, const rnli_Found *from, size_t at,
+                      size_t n, float *to);
 
 /* }====================================================================== */
 
@@ -262,18 +269,29 @@ static inline size_t rnli_dense_bytes (const rnli_Kernels *k,
   return d->words * (size_t)k->word_bytes;
 }
 
-/*
-** Rows of 'in' weights, in memory or as a tensor of the file, which is read
-** some rows at a time.
-*/
+/* n numbers of each row of a tensor, which begin 'ld' apart, the first 'at'. */
+typedef struct rnli_Slice {
+  rnli_Found from;
+  size_t at, ld;
+  int n;
+} rnli_Slice;
+
+/* Rows of 'in' weights, in memory or in a file, that are read as they are
+   packed. */
 typedef struct rnli_Weights {
   int in;
-  const float *w;             /* NULL: those of a tensor ... */
-  const char *path, *name;    /* ... PATH.NAME, whose shape has been checked, */
-  size_t at;                  /* from this number on */
+  const float *w;             /* NULL: a row is made of ... */
+  rnli_Slice slice[2];        /* ... these; the second may have none */
   int kernel;                 /* unless it is 0, a row lies as (in / kernel,
                                  kernel) and is wanted the other way around */
 } rnli_Weights;
+
+/*
+** Those of the tensor PATH.NAME (rows,in), or, unless 'kernel' is 0, (rows,
+** in / kernel, kernel).
+*/
+int rnli_weights (rnli_Loader *l, const char *path, const char *name, int rows,
+                  int in, int kernel, rnli_Weights *w);
 
 /* The columns of a product of a cell of H units, 'in' elements each. */
 int rnli_dense_room (rnli_Loader *l, const rnli_Unit *u,
@@ -293,12 +311,9 @@ int rnli_dense_panel (rnli_Loader *l, const rnli_Unit *u,
 int rnli_dense_pack (rnli_Loader *l, const rnli_Weights *w, const float *b,
                      int out, rnli_Dense *d);
 
-/*
-** The same with all that a tensor has, which is checked, and the tensor
-** w->path.BIAS, unless that is NULL.
-*/
-int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *bias,
-                     int out, rnli_Dense *d);
+/* The same with the tensor PATH.BIAS, unless that is NULL. */
+int rnli_dense_read (rnli_Loader *l, const rnli_Weights *w, const char *path,
+                     const char *bias, int out, rnli_Dense *d);
 
 /* The tensors PATH.NAME (out,in) and PATH.BIAS (out), or NULL: without one. */
 int rnli_matrix (rnli_Loader *l, const char *path, const char *name,

@@ -39,10 +39,12 @@ int rnli_conv (rnli_Loader *l, const char *path, int D, rnli_Conv *c) {
   const rnli_Json *layer = rnli_layer(l, path);
   if (!rnli_is_class(layer, "Conv1d") || !conv_sizes(layer, c) || c->D != D)
     return rnli_misfit(l, "has no fitting Conv1d '%s'", path);
-  rnli_Weights w = {.in = c->kernel * c->D, .path = path, .name = "weight",
-                    .kernel = c->kernel};
-  return rnli_dense_read(l, &w, rnli_flag_of(layer, "bias", 1) ? "bias" : NULL,
-                         c->F, &c->dense);
+  const char *bias = rnli_flag_of(layer, "bias", 1) ? "bias" : NULL;
+  rnli_Weights w;
+  int status = rnli_weights(l, path, "weight", c->F, c->kernel * c->D,
+                            c->kernel, &w);
+  if (status != RNL_OK) return status;
+  return rnli_dense_read(l, &w, path, bias, c->F, &c->dense);
 }
 
 

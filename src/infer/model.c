@@ -15,24 +15,18 @@ enum { SOME = 1 << 18 };   /* bytes that a table may have in any case */
 
 /* {== Tensors of a file ================================================== */
 
-static int file_shape (void *from, const char *name, int *ndim, int *dim) {
-  rnli_Stored t;
-  if (!rnli_source_find(from, name, &t)) return 0;
-  *ndim = t.ndim;
-  memcpy(dim, t.dim, sizeof t.dim);
-  return 1;
+static int file_find (void *from, const char *name, rnli_Stored *out) {
+  return rnli_source_find(from, name, out);
 }
 
 
-static int file_read (void *from, const char *name, size_t at, size_t n,
+static int file_read (void *from, const rnli_Stored *t, size_t at, size_t n,
                       float *to) {
-  rnli_Stored t;
-  rnli_source_find(from, name, &t);
-  return rnli_source_floats(from, &t, at, n, to);
+  return rnli_source_floats(from, t, at, n, to);
 }
 
 
-static const rnli_Provider file_tensors = {file_shape, file_read};
+static const rnli_Provider file_tensors = {file_find, file_read};
 
 
 /*

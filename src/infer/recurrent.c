@@ -234,29 +234,26 @@ static int pack_norm (Packing *p) {
 
 /* A product of the lane: its weights, and what it becomes. */
 typedef struct Part {
-  const char *what;
-  int in;
   const rnli_Product *product;
   rnli_Dense *d;
+  rnli_Weights w;
 } Part;
 
 /* The size is that of a tensor that the file has, so it bounds the room. */
-static int make_room (Packing *p, const Part *part) {
+static int make_room (Packing *p, const char *what, int in, Part *part) {
   const rnli_Recurrent *r = p->r;
-  int dim[2] = {r->u->gates * r->H, part->in};
-  int kept = p->embed && part->d == &p->lane->x ? 0 : part->in;
-  int status = rnli_tensor_is(p->l, p->path, name_of(p, part->what), 2, dim);
+  int kept = p->embed && part->d == &p->lane->x ? 0 : in;
+  int status = rnli_weights(p->l, p->path, name_of(p, what),
+                            r->u->gates * r->H, in, 0, &part->w);
   if (status != RNL_OK) return status;
   return rnli_dense_room(p->l, r->u, part->product, r->H, kept, part->d);
 }
 
 
 static int pack_part (Packing *p, const Part *part) {
-  rnli_Weights w = {.in = part->in, .path = p->path,
-                    .name = name_of(p, part->what)};
   if (p->embed && part->d == &p->lane->x)
-    return make_table(p->l, p->r, &w, p->embed);
-  return rnli_dense_fill(p->l, p->r->u, part->product, &w, part->d);
+    return make_table(p->l, p->r, &part->w, p->embed);
+  return rnli_dense_fill(p->l, p->r->u, part->product, &part->w, part->d);
 }
 
 
@@ -264,13 +261,13 @@ static int pack_part (Packing *p, const Part *part) {
 static int pack_lane (Packing *p, int D) {
   const rnli_Unit *u = p->r->u;
   rnli_Lane *lane = p->lane;
-  const Part part[] = {{"weight_ih", D, &u->x, &lane->x},
-                       {"weight_hh", p->r->S, &u->h, &lane->h},
-                       {"weight_hh", p->r->H, &u->inner, &lane->inner}};
-  int n = u->inner.vecs ? 3 : 2, status = RNL_OK;
-  int peep[2] = {u->gates - 1, p->r->H};
-  for (int i = 0; status == RNL_OK && i < n; i++)
-    status = make_room(p, &part[i]);
+  Part part[] = {{.product = &u->x, .d = &lane->x},
+                 {.product = &u->h, .d = &lane->h},
+                 {.product = &u->inner, .d = &lane->inner}};
+  int n = u->inner.vecs ? 3 : 2, peep[2] = {u->gates - 1, p->r->H};
+  int status = make_room(p, "weight_ih", D, &part[0]);
+  for (int i = 1; status == RNL_OK && i < n; i++)
+    status = make_room(p, "weight_hh", p->r->S, &part[i]);
   if (status == RNL_OK) status = pack_biases(p);
   if (status == RNL_OK && rnli_flag_of(p->layer, "peephole", 0))
     status = rnli_tensor(p->l, p->path, name_of(p, "weight_peephole"), 2, peep,

@@ -15,25 +15,22 @@ typedef struct Named {
 } Named;
 
 
-static rnl_Tensor *find (const Named *from, const char *name) {
-  for (int i = 0; i < from->n; i++)
-    if (strcmp(from->tensor[i].name, name) == 0) return from->tensor[i].tensor;
-  return NULL;
-}
-
-
-static int shape (void *from, const char *name, int *ndim, int *dim) {
-  const rnl_Tensor *t = find(from, name);
-  if (!t) return 0;
-  *ndim = t->ndim;
-  memcpy(dim, t->dim, (size_t)t->ndim * sizeof *dim);
+static int find (void *from, const char *name, rnli_Stored *out) {
+  const Named *all = from;
+  int i = 0;
+  while (i < all->n && strcmp(all->tensor[i].name, name) != 0) i++;
+  if (i == all->n) return 0;
+  const rnl_Tensor *t = all->tensor[i].tensor;
+  *out = (rnli_Stored){.name = all->tensor[i].name, .ndim = t->ndim,
+                       .count = t->count, .begin = (uint64_t)i};
+  memcpy(out->dim, t->dim, sizeof out->dim);
   return 1;
 }
 
 
-static int read_floats (void *from, const char *name, size_t at, size_t n,
-                        float *to) {
-  const rnl_Tensor *t = find(from, name);
+static int read_floats (void *from, const rnli_Stored *stored, size_t at,
+                        size_t n, float *to) {
+  const rnl_Tensor *t = ((const Named *)from)->tensor[stored->begin].tensor;
   if (t->dtype == RNL_F32)
     memcpy(to, (const float *)t->data + at, n * sizeof *to);
   else
@@ -47,7 +44,7 @@ static int read_floats (void *from, const char *name, size_t at, size_t n,
 int rnl_model_of (rnl_Context *ctx, const rnl_Named *tensor, int ntensor,
                   const rnl_Meta *meta, int nmeta, const rnl_Load *load,
                   rnl_Model **out) {
-  static const rnli_Provider provider = {shape, read_floats};
+  static const rnli_Provider provider = {find, read_floats};
   Named from = {ctx, tensor, ntensor};
   char why[RNL_MAX_ERROR];
   int status = rnli_model_make(&provider, &from, meta, nmeta, load, out, why);
