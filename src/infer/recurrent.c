@@ -148,10 +148,10 @@ static int make_table (rnli_Loader *l, rnli_Recurrent *r,
 typedef struct Packing {
   rnli_Loader *l;
   const char *path, *suffix;
-  const rnli_Json *layer;
   rnli_Recurrent *r;
   rnli_Lane *lane;
   const rnli_Table *embed;    /* with the products of all ids; or NULL */
+  int bias, peephole, norm;   /* does the layer have these? */
   char name[64];
 } Packing;
 
@@ -180,7 +180,7 @@ static int pack_biases (Packing *p) {
   int rows = p->r->u->gates * p->r->H, split = p->r->u->split;
   int status = RNL_OK;
   float *ih = NULL, *hh = NULL;
-  if (rnli_flag_of(p->layer, "bias", 1)) {
+  if (p->bias) {
     status = rnli_tensor_once(p->l, p->path, name_of(p, "bias_ih"), 1, &rows,
                               &ih);
     if (status == RNL_OK)
@@ -269,10 +269,10 @@ static int pack_lane (Packing *p, int D) {
   for (int i = 1; status == RNL_OK && i < n; i++)
     status = make_room(p, "weight_hh", p->r->S, &part[i]);
   if (status == RNL_OK) status = pack_biases(p);
-  if (status == RNL_OK && rnli_flag_of(p->layer, "peephole", 0))
+  if (status == RNL_OK && p->peephole)
     status = rnli_tensor(p->l, p->path, name_of(p, "weight_peephole"), 2, peep,
                          &lane->peep);
-  if (status == RNL_OK && rnli_flag_of(p->layer, "layer_norm", 0))
+  if (status == RNL_OK && p->norm)
     status = pack_norm(p);
   for (int i = 0; status == RNL_OK && i < n; i++)
     status = pack_part(p, &part[i]);
@@ -280,17 +280,18 @@ static int pack_lane (Packing *p, int D) {
 }
 
 
-static int load_lane (rnli_Loader *l, const char *path, const rnli_Json *layer,
-                      rnli_Recurrent *r, int i, const rnli_Table *embed) {
+/* Lane i; 'p' knows what they have in common. */
+static int load_lane (Packing p, int i, const rnli_Table *embed) {
+  const rnli_Recurrent *r = p.r;
   char suffix[32];
-  Packing p = {.l = l, .path = path, .suffix = suffix, .layer = layer, .r = r,
-               .lane = &r->lane[i],
-               .embed = i == 0 && r->V > 0 ? embed : NULL};
+  p.suffix = suffix;
+  p.lane = &r->lane[i];
+  p.embed = i == 0 && r->V > 0 ? embed : NULL;
   snprintf(suffix, sizeof suffix, "_l%d%s", i / r->dirs,
            i % r->dirs ? "_reverse" : "");
   int status = pack_lane(&p, i < r->dirs ? r->D : r->dirs * r->S);
   if (status != RNL_OK || r->S == r->H) return status;
-  return rnli_matrix(l, path, name_of(&p, "weight_hr"), NULL, r->H, r->S,
+  return rnli_matrix(p.l, p.path, name_of(&p, "weight_hr"), NULL, r->H, r->S,
                      &p.lane->proj);
 }
 
@@ -326,7 +327,8 @@ static int read_sizes (const rnli_Json *layer, rnli_Recurrent *r) {
 
 
 static void set_cell (const rnli_Kernels *k, const rnli_Json *layer,
-                      rnli_Recurrent *r) {
+                      const Packing *p) {
+  rnli_Recurrent *r = p->r;
   rnli_Cell *c = &r->cell;
   r->unit = unit_of(layer);
   r->u = &rnli_unit[r->unit];
@@ -339,9 +341,9 @@ static void set_cell (const rnli_Kernels *k, const rnli_Json *layer,
   c->hard = rnli_word_of(layer, "gate_activation",
                          "sigmoid|hard_sigmoid") == 1;
   c->coupled = r->unit == RNLI_CIFG;
-  c->varied = c->hard || c->coupled || rnli_flag_of(layer, "peephole", 0) ||
+  c->varied = c->hard || c->coupled || p->peephole ||
               c->zone_h > 0 || c->zone_c > 0 || r->S != r->H ||
-              rnli_flag_of(layer, "layer_norm", 0) || r->u->inner.vecs;
+              p->norm || r->u->inner.vecs;
 }
 
 
@@ -377,7 +379,11 @@ int rnli_recurrent (rnli_Loader *l, const char *path, int D,
   if (!rnli_is_class(layer, "LSTM|GRU|RNN") || !read_sizes(layer, r) ||
       (D >= 0 && r->D != D) || rnli_flag_of(layer, "batch_first", 0))
     return rnli_misfit(l, "has no fitting recurrent layer '%s'", path);
-  set_cell(l->model->k, layer, r);
+  Packing p = {.l = l, .path = path, .r = r,
+               .bias = rnli_flag_of(layer, "bias", 1),
+               .peephole = rnli_flag_of(layer, "peephole", 0),
+               .norm = rnli_flag_of(layer, "layer_norm", 0)};
+  set_cell(l->model->k, layer, &p);
   size_t lanes = (size_t)r->L * (size_t)r->dirs;
   r->lane = rnli_keep(l, lanes, sizeof *r->lane);
   if (!r->lane) return RNL_ENOMEM;
@@ -385,7 +391,7 @@ int rnli_recurrent (rnli_Loader *l, const char *path, int D,
   if (embed && has_table(l, r, embed)) r->V = embed->V;
   int status = load_state(l, path, layer, r);
   for (int i = 0; status == RNL_OK && i < r->L * r->dirs; i++)
-    status = load_lane(l, path, layer, r, i, embed);
+    status = load_lane(p, i, embed);
   return status;
 }
 

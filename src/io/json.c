@@ -386,14 +386,12 @@ static int by_key (const void *text, uint32_t a, uint32_t b) {
 }
 
 
-/* Few are each compared with all before, many are sorted. */
-static int check_keys (Reader *r, const uint32_t *key, size_t n) {
+static int check_keys (Reader *r, uint32_t *key, size_t n) {
+  rnli_sort(key, n, by_key, r->s);
   for (size_t i = 1; i < n; i++)
-    for (size_t k = n > FEW ? i - 1 : 0; k < i; k++)
-      if (by_key(r->s, key[k], key[i]) == 0)
-        return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: duplicate key '%s'",
-                          r->what,
-                          rnli_json_brief(key_at(r->s, key[i])).text);
+    if (by_key(r->s, key[i - 1], key[i]) == 0)
+      return rnli_error(r->ctx, RNL_EFORMAT, "%.380s: duplicate key '%s'",
+                        r->what, rnli_json_brief(key_at(r->s, key[i])).text);
   return RNL_OK;
 }
 
@@ -404,7 +402,6 @@ static int check_many (Reader *r, const char *object, size_t n) {
   if (!key) return rnli_nomem(r->ctx, r->what, n * sizeof *key);
   const rnli_Json *x = rnli_json_first((const rnli_Json *)object);
   for (; x; x = rnli_json_next(x)) *to++ = (uint32_t)((const char *)x - r->s);
-  rnli_sort(key, n, by_key, r->s);
   int status = check_keys(r, key, n);
   rnli_put(r->ctx, key);
   return status;
