@@ -74,14 +74,16 @@ static void turn (const float *x, size_t D, size_t J, float *y) {
 
 /* Row i of slices to 'to'. */
 static int get_row (const Packing *p, size_t i, float *to) {
-  const rnli_Weights *w = p->w;
-  size_t in = (size_t)w->in, J = (size_t)w->kernel;
+  size_t in = (size_t)p->w->in, J = (size_t)p->w->kernel;
   float *one = J ? p->room + (size_t)p->most * in : to, *at = one;
   int status = RNL_OK;
-  for (int k = 0; status == RNL_OK && k < 2; at += w->slice[k++].n)
-    status = rnli_tensor_part(p->l, &w->slice[k].from,
-                              w->slice[k].at + i * w->slice[k].ld,
-                              (size_t)w->slice[k].n, at);
+  for (int k = 0; status == RNL_OK && k < 2; k++) {
+    const rnli_Slice *s = &p->w->slice[k];
+    if (s->n == 0) continue;
+    status = rnli_tensor_part(p->l, &s->from, s->at + i * s->ld, (size_t)s->n,
+                              at);
+    at += s->n;
+  }
   if (J) turn(one, in / J, J, to);
   return status;
 }

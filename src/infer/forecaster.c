@@ -147,6 +147,12 @@ static int add_names (rnli_Loader *l, const rnli_Json *roles, const char *role,
 }
 
 
+/* Before room is made for so many. */
+static int are_names (const rnli_Json *roles, const char *role, int n) {
+  return rnli_json_count(rnli_list(roles, role)) == (size_t)n;
+}
+
+
 /* Is a role one name, or not there? */
 static int is_name (const rnli_Json *roles, const char *role) {
   rnli_JsonKind kind = rnli_json_kind(rnli_json_get(roles, role));
@@ -181,11 +187,12 @@ static int read_columns (rnli_Loader *l, const rnli_Json *o,
                          rnli_Forecaster *f) {
   const rnli_Json *roles = rnli_json_get(o, "roles");
   int n = f->D + f->E + f->own;   /* of a million each at most */
+  if (!are_names(roles, "target", f->D) || !are_names(roles, "inputs", f->E) ||
+      !are_names(roles, "known", f->own) || !is_name(roles, "time") ||
+      !is_name(roles, "series") || !is_name(roles, "date_format"))
+    return damaged(l);
   const char **name = rnli_keep(l, (size_t)n, sizeof *name);
   if (!name) return RNL_ENOMEM;
-  if (!is_name(roles, "time") || !is_name(roles, "series") ||
-      !is_name(roles, "date_format"))
-    return damaged(l);
   int status = add_names(l, roles, "target", f->D, name);
   if (status == RNL_OK)
     status = add_names(l, roles, "inputs", f->E, name + f->D);

@@ -16,10 +16,11 @@ static int read_step (rnli_Loader *l, const rnli_Json *state, int D, int i,
   int sound = kind >= 0;
   *step = (rnli_ScalerStep){.kind = sound ? kinds[kind] : RNLI_LOG};
   if (step->kind == RNLI_SHIFTED) {
-    size_t n = (size_t)D;
+    const rnli_Json *shift = rnli_json_get(state, "shift");
+    size_t n = rnli_json_count(shift);
     double *x = rnli_keep_small(l, 2 * n, sizeof *x);
     if (!x) return RNL_ENOMEM;
-    sound = rnli_numbers(rnli_json_get(state, "shift"), n, -HUGE_VAL, x) &&
+    sound = n == (size_t)D && rnli_numbers(shift, n, -HUGE_VAL, x) &&
             rnli_numbers(rnli_json_get(state, "scale"), n, 0, x + n);
     step->shift = x;
     step->scale = x + n;
