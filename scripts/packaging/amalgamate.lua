@@ -241,7 +241,9 @@ io.write(([[
 ** Made of the sources of rnnlua. Compile it as C11 and link with -lm:
 **     cc -O2 -c rnnlua_infer.c
 */
+#ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE
+#endif
 #define RNLI_INFER
 
 ]]):format(version), table.concat(parts))

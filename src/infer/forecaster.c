@@ -9,15 +9,12 @@
 
 enum { MOST = 1 << 20, FARTHEST = 1 << 16, MOST_QUANTILES = 1 << 12 };
 
-/* {== Parts of the description =========================================== */
+/* {== Numbers ============================================================ */
 
 static int damaged (rnli_Loader *l) {
   return rnli_misfit(l, "its description is damaged");
 }
 
-/* }====================================================================== */
-
-/* {== Numbers ============================================================ */
 
 /* An integer of a description, or -1: there is none from least to most. */
 static int integer (const rnli_Json *o, const char *key, int least, int most) {

@@ -176,7 +176,7 @@ const rnli_Json *rnli_list (const rnli_Json *o, const char *key);
 
 /*
 ** Which one of the words "LSTM|GRU" a string is, from 0; -1: none of them, as
-** NULL and what is no string.
+** NULL and what is no string. The words end where a space or the line does.
 */
 int rnli_which (const char *words, const char *s);
 int rnli_among (const rnli_Json *x, const char *words);

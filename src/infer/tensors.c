@@ -2,8 +2,6 @@
 ** tensors.c - models made of tensors, and states that share the workers of a
 ** context: what the engine has beside the inference library.
 */
-#include <stdio.h>
-
 #include "infer/infer.h"
 
 /* {== Tensors by name ==================================================== */

@@ -105,8 +105,7 @@ typedef struct rnli_Cell {
 } rnli_Cell;
 
 /* The cells of a level. What only training has stands last, here and below: it
-   is not there with RNLI_INFER, when no unit
-   is kept either. */
+   is not there with RNLI_INFER, and no unit is kept then. */
 typedef struct rnli_Cells {
   void (*forward[RNLI_NUNIT]) (const rnli_Cell *c);
   /* An LSTM with norm: from fresh to h and c; and to dfresh and o. */

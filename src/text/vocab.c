@@ -266,7 +266,7 @@ int rnli_vocab_ids (const rnl_Vocab *v, const char *s, size_t n,
   if (!known && !v->bytes) return list_unknown(v, ids->ctx, p, n);
   int status = rnli_ids_room(ids, count);
   if (status != RNL_OK) return status;
-  write_ids(v, p, n, ids->id + ids->n);
+  if (count > 0) write_ids(v, p, n, ids->id + ids->n);
   ids->n += count;
   return RNL_OK;
 }
