@@ -654,6 +654,34 @@ static void test_memory (void) {
 }
 
 
+/*
+** White space in what a file says of a tensor is passed over once, not each
+** time that some of its numbers are read: or this would take minutes.
+*/
+static void test_blanks (void) {
+  static const Plan wide = {"RNN", "\"bias\":false", 0, 1, 1, 1, 200000, 0};
+  static const char at[] = "\"out.weight\":{";
+  enum { BLANKS = 1 << 24 };
+  Made made = make_model(&wide, 1), long_one = {NULL, made.n + BLANKS};
+  uint64_t header = 0;
+  for (int i = 0; i < 8; i++) header |= (uint64_t)made.p[i] << 8 * i;
+  size_t from = 8;
+  while (memcmp(made.p + from, at, sizeof at - 1) != 0) from++;
+  from += sizeof at - 1;
+  unsigned char *p = long_one.p = malloc(long_one.n);
+  memcpy(p, made.p, from);
+  memset(p + from, ' ', BLANKS);
+  memcpy(p + from + BLANKS, made.p + from, made.n - from);
+  header += BLANKS;
+  for (int i = 0; i < 8; i++) p[i] = (unsigned char)(header >> 8 * i);
+  rnl_Model *m = NULL;
+  CHECK_MSG(rnl_model_read(p, long_one.n, NULL, &m, why) == RNL_OK, "%s", why);
+  rnl_model_release(m);
+  free(p);
+  free(made.p);
+}
+
+
 /* All that takes memory; the first status that is no RNL_OK. */
 static int whole_life (const Made *made, Ledger *l) {
   rnl_Load o = load_from(l);
@@ -806,6 +834,7 @@ int main (int argc, char **argv) {
   test_text();
   test_precision();
   test_memory();
+  test_blanks();
   test_no_memory(steps);
   test_faults();
   test_threads();
