@@ -177,10 +177,11 @@ typedef struct rnl_Load {
 ** more afterwards. 'load' may be NULL. 'why' (RNL_MAX_ERROR bytes, or NULL)
 ** gets the text of an error: RNL_EIO, RNL_EFORMAT, RNL_EARG, RNL_ENOMEM.
 ** Takes at most twice the file's bytes and 1 MiB, of which a model keeps
-** rnl_Sizes.bytes. More are: an embedding that is tied, of 16-bit numbers,
-** which is there twice as float32; int8 weights of a layer that reads one
-** number, with two words each beside it; lists of numbers in a description,
-** which take 8 bytes each however short they are written.
+** rnl_Sizes.bytes. What takes more, if a file has megabytes of it: words of a
+** dictionary, which become a tree (9 times their bytes, 19 at worst); pairs of
+** BPE (7 times, 27 at worst); lists of numbers and labels in a description; an
+** embedding that is tied, of 16-bit numbers, which is there twice as float32;
+** int8 weights of a layer that reads one number, with two words each beside it.
 */
 RNL_API int rnl_model_load (const char *path, const rnl_Load *load,
                             rnl_Model **out, char *why);
