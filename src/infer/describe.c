@@ -84,10 +84,7 @@ int rnli_own (rnli_Loader *l, void *thing, void (*let_go) (void *)) {
 enum { MOST_VALUES = 1 << 20 };   /* of JSON */
 
 const char *rnl_model_meta (const rnl_Model *m, const char *key) {
-  for (int i = 0; i < m->nmeta; i++)
-    if (strcmp(m->text + m->meta[i], key) == 0)
-      return rnli_source_value(m->text + m->meta[i]);
-  return NULL;
+  return rnli_meta_value(m->text, m->meta, m->nmeta, key);
 }
 
 

@@ -286,11 +286,17 @@ const char *rnli_source_key (const rnli_Source *s, int i) {
 }
 
 
-const char *rnli_source_meta (const rnli_Source *s, const char *key) {
-  for (int i = 0; i < s->nmeta; i++)
-    if (strcmp(rnli_source_key(s, i), key) == 0)
-      return rnli_source_value(rnli_source_key(s, i));
+const char *rnli_meta_value (const char *text, const uint32_t *meta, int n,
+                             const char *key) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(text + meta[i], key) == 0)
+      return rnli_source_value(text + meta[i]);
   return NULL;
+}
+
+
+const char *rnli_source_meta (const rnli_Source *s, const char *key) {
+  return rnli_meta_value(s->header, s->meta, s->nmeta, key);
 }
 
 /* }====================================================================== */

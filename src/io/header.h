@@ -57,7 +57,8 @@ typedef struct rnli_Source {
 ** RNL_EIO; RNL_EFORMAT for what is no sound file, with the name and the reason;
 ** RNL_ENOMEM. Memory: 192 KiB, and twice the header's size at most: its text,
 ** 32 bytes for a tensor, which has 51 of the header at least, 4 for a key of
-** the metadata, which has 6, and up to a quarter of all that (rnli_get).
+** the metadata, which has 6, and, unless the context is exact, up to a quarter
+** of all that (rnli_get).
 */
 int rnli_source_open (rnl_Context *ctx, const char *path, uint64_t most,
                       rnli_Source **out);
@@ -80,6 +81,10 @@ int rnli_source_find (const rnli_Source *s, const char *name,
 /* Key i of the metadata, by bytes; the value of a key, NULL: there is none. */
 const char *rnli_source_key (const rnli_Source *s, int i);
 const char *rnli_source_meta (const rnli_Source *s, const char *key);
+
+/* The same of n keys, each so far behind 'text', its value behind its NUL. */
+const char *rnli_meta_value (const char *text, const uint32_t *meta, int n,
+                             const char *key);
 
 /* The value of a key that rnli_source_key gave. */
 static inline const char *rnli_source_value (const char *key) {

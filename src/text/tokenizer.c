@@ -163,7 +163,6 @@ static int32_t take_hex (Piece *rest, size_t most) {
   return i > 0 ? x : -1;
 }
 
-/* }====================================================================== */
 
 /* How many there are, each after a space, if these are not too many. */
 static int count_items (const rnli_Tokenizer *t, Piece rest, size_t *n) {
