@@ -22,8 +22,8 @@ os.remove(prefix)
 for _, variant in ipairs {"release", "asan", "tsan"} do
   local b = "build/" .. variant
   print(variant)
-  run("%s --no-print-directory -s VARIANT=%s %s/test_infer %s/test_hosts", make,
-      variant, b, b)
+  run("%s -s VARIANT=%s %s/test_infer %s/test_hosts %s/infer_fuzz", make,
+      variant, b, b, b)
   run("TSAN_OPTIONS=die_after_fork=0 %s -s VARIANT=%s PREFIX=%s install", make,
       variant, prefix)
   run("%s/test_infer 200000", b)
